@@ -1,0 +1,1 @@
+"""Pure knowledge about content: no clock, no files but its own data, no Kafka."""

@@ -1,0 +1,1 @@
+"""Entries to news: identity, revisions, duplicates."""

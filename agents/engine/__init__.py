@@ -1,0 +1,1 @@
+"""What makes it safe on Kafka: transactions, state, restore, health, lag."""

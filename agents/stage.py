@@ -1,0 +1,86 @@
+"""What a stage is: a plain class that turns a batch of records into outputs, with no Kafka in it.
+
+The Faust agents, `feedmill process` and the tests drive the same four objects. A stage may read and write
+`state`; the engine makes its outputs, its state changes and its input position one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from msgspec import Struct
+
+from schemas import DeadLetterCode, StageName
+
+
+class Topic(StrEnum):
+    """The topics a record can go to, by role; `engine/topics.py` knows their names and settings."""
+
+    RAW = "raw"
+    ENTRIES = "entries"
+    NEWS = "news"
+    DRAFTS = "drafts"
+    ENRICHED = "enriched"
+    DUPLICATES = "duplicates"
+    DEAD_LETTER = "dead-letter"
+
+
+INTERNAL = frozenset({Topic.ENTRIES, Topic.NEWS, Topic.DRAFTS})
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class EntryRef(Struct, frozen=True, array_like=True, order=True, gc=False):
+    """Which entry of `feeds.raw` a record is about; `index` is -1 for a document as a whole."""
+
+    partition: int
+    offset: int
+    index: int
+
+
+class Output(Struct, frozen=True, gc=False):
+    """One record that a stage sends.
+
+    `key` chooses the partition (Kafka's murmur2; `drafts` by script family). `entry` is the entry whose
+    way this record continues or ends; None for a record that is no entry's outcome (a tombstone).
+    """
+
+    topic: Topic
+    key: bytes | None
+    value: bytes | None
+    entry: EntryRef | None
+    headers: Headers = ()
+
+
+class State(Protocol):
+    """Keys and values of one stage and partition, as they are after everything handled so far."""
+
+    def get(self, key: bytes, /) -> bytes | None: ...
+
+    def put(self, key: bytes, value: bytes, /) -> None: ...
+
+    def delete(self, key: bytes, /) -> None: ...
+
+
+In = TypeVar("In", contravariant=True)
+
+
+class Stage(Protocol[In]):
+    """One stage. `In` is RawDocument for parse, and one encoded internal record (bytes) for the others."""
+
+    name: StageName
+
+    def handle(self, batch: Sequence[In], state: State, now: datetime) -> list[Output]:
+        """Turn a batch, in order, into outputs, in order.
+
+        `now` stamps dead letters (`failed_at`) and decides nothing. Bad input becomes a dead letter; an
+        exception is a bug, and the engine ends the worker with nothing committed.
+        """
+        ...
+
+    def refused(self, output: Output, code: DeadLetterCode, message: str, now: datetime) -> Output:
+        """Make the dead letter that takes the place of one of this stage's own outputs that cannot be sent."""
+        ...

@@ -1,0 +1,1 @@
+"""Near-copies and stories."""
