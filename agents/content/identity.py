@@ -36,9 +36,9 @@ def content_key(scope: str, title: str, content: bytes) -> bytes:
     return _key("content", scope, plain_title(title), content.hex())
 
 
-def titled_link_key(identity_url: str, title: str) -> bytes:
-    """Key of one article of several that take turns at one address (`reused-address`)."""
-    return _key("titled-link", identity_url, plain_title(title))
+def titled_key(address: bytes, title: str) -> bytes:
+    """Key of one article of several that take turns at one address (`reused-address`); `address` is its key."""
+    return _key("titled", address.hex(), plain_title(title))
 
 
 def plain_title(title: str) -> str:

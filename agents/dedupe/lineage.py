@@ -1,0 +1,243 @@
+"""Lineages: what dedupe remembers of an item through all its revisions.
+
+State holds two kinds of values under 16-byte keys: a lineage under the key that is its id, and for each further
+alias a pointer to it. The first byte tells them apart and carries the format's version.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from msgspec import Struct
+
+from agents.content.identity import titled_key
+from agents.dedupe.fingerprint import HASH_VERSION, Fingerprint
+from agents.stage import State
+from schemas import Alias, Confidence, DateOrigin, Entry, FoundDate, ScriptFamily
+
+POINTER = b"\x01"
+LINEAGE = b"\x02"
+
+REMEMBERED_VERSIONS = 9  # the present one and eight before it
+MAX_ALIASES = 8  # a generator that makes new guids at every build must not grow its lineage for ever
+
+FORGET_CONTENT_AFTER = timedelta(days=90)
+FORGET_AFTER = timedelta(days=2 * 365)
+NOTE_SIGHTING_EVERY = timedelta(days=1)
+
+
+class UnknownFormatError(Exception):
+    """A value of the state that this version of the mill cannot read: written by a newer one, or damaged."""
+
+
+class Version(Struct, frozen=True, array_like=True):
+    """One revision's content and dates. `source` is (partition, offset, index) of the entry that brought it."""
+
+    title_hash: bytes
+    text_hash: bytes
+    updated: datetime | None
+    sent: datetime | None
+    source: tuple[int, int, int]
+
+
+class Lineage(Struct, frozen=True, array_like=True):
+    """One item. `versions` is newest first; after 90 unseen days it counts as empty and the number remains.
+
+    `feed` is the key of the feed of first sighting, `present_feed` of the present revision; None: unknown.
+    """
+
+    hashing: int
+    aliases: list[bytes]
+    revision: int
+    versions: list[Version]
+    quick: bytes
+    print: Fingerprint
+    feed: bytes | None
+    present_feed: bytes | None
+    site: str | None
+    family: ScriptFamily
+    published: tuple[datetime, str, Confidence] | None
+    first_seen: datetime
+    last_seen: datetime
+    retracted: bool = False
+
+    @property
+    def present(self) -> Version:
+        return self.versions[0]
+
+    def expired(self, arrival: datetime) -> bool:
+        """Whether only addresses and the revision number count any more."""
+        return arrival - self.last_seen > FORGET_CONTENT_AFTER
+
+    def forgotten(self, arrival: datetime) -> bool:
+        return arrival - self.last_seen > FORGET_AFTER
+
+    def earlier_published(self) -> FoundDate | None:
+        """The publication date that an undated revision keeps."""
+        if self.published is None:
+            return None
+        at, raw, confidence = self.published
+        return FoundDate(at, raw, DateOrigin.EARLIER_REVISION, confidence)
+
+
+class Match(Struct, frozen=True):
+    """A lineage that an entry met, and the alias that led there (None: by link and title)."""
+
+    id: bytes
+    lineage: Lineage
+    alias: Alias | None
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Lineage)
+
+
+def encode(lineage: Lineage) -> bytes:
+    return LINEAGE + _encoder.encode(lineage)
+
+
+def read_lineage(state: State, key: bytes) -> tuple[bytes, Lineage] | None:
+    """The lineage that owns a key, with its id; None where nobody does."""
+    value = state.get(key)
+    if value is not None and value[:1] == POINTER:
+        key = value[1:]
+        value = state.get(key)
+    if value is None:
+        return None
+    if value[:1] != LINEAGE:
+        raise UnknownFormatError(
+            f"State record {key.hex()} has format byte {value[:1].hex()}, which this version does not know. "
+            "It was written by a newer mill: run that version, or rebuild the state under a new generation."
+        )
+    try:
+        return key, _decoder.decode(value[1:])
+    except msgspec.DecodeError as error:
+        raise UnknownFormatError(f"State record {key.hex()} cannot be read: {error}.") from error
+
+
+def matches(state: State, entry: Entry) -> list[Match]:
+    """Every lineage that the entry's aliases lead to, strongest alias first, each once."""
+    found: list[Match] = []
+    for alias in entry.aliases:
+        owner = read_lineage(state, alias.key)
+        if owner is None or owner[1].forgotten(entry.arrival):
+            continue
+        if all(owner[0] != match.id for match in found):
+            found.append(Match(owner[0], owner[1], alias))
+    return found
+
+
+def titled_match(state: State, entry: Entry) -> Match | None:
+    """The lineage of the article with this title at an address that several articles take turns at."""
+    owner = read_lineage(state, titled_key(entry.aliases[0].key, entry.title))
+    if owner is None or owner[1].forgotten(entry.arrival):
+        return None
+    return Match(owner[0], owner[1], None)
+
+
+def version_of(entry: Entry, content: Fingerprint, source: tuple[int, int, int]) -> Version:
+    return Version(
+        title_hash=content.title_hash,
+        text_hash=content.text_hash,
+        updated=entry.updated.at if entry.updated else None,
+        sent=entry.sent_at,
+        source=source,
+    )
+
+
+def begin(entry: Entry, id: bytes, content: Fingerprint, family: ScriptFamily) -> Lineage:
+    """The lineage of an item at its first sighting."""
+    return Lineage(
+        hashing=HASH_VERSION,
+        aliases=[id],
+        revision=1,
+        versions=[version_of(entry, content, place(entry))],
+        quick=entry.quick,
+        print=content,
+        feed=entry.feed_key,
+        present_feed=entry.feed_key,
+        site=entry.site,
+        family=family,
+        published=_published(entry),
+        first_seen=entry.arrival,
+        last_seen=entry.arrival,
+    )
+
+
+def revise(lineage: Lineage, entry: Entry, content: Fingerprint) -> Lineage:
+    """The lineage after one more revision; what came before is forgotten if it had expired."""
+    earlier = [] if lineage.expired(entry.arrival) else lineage.versions
+    return msgspec.structs.replace(
+        lineage,
+        hashing=HASH_VERSION,
+        revision=lineage.revision + 1,
+        versions=[version_of(entry, content, place(entry)), *earlier][:REMEMBERED_VERSIONS],
+        quick=entry.quick,
+        print=content,
+        feed=lineage.feed if earlier else entry.feed_key,
+        present_feed=entry.feed_key,
+        published=_published(entry) or lineage.published,
+        last_seen=max(lineage.last_seen, entry.arrival),
+    )
+
+
+def restate(lineage: Lineage, entry: Entry, content: Fingerprint) -> Lineage:
+    """The lineage with the content of its present revision read anew: replayed, or hashed by newer rules."""
+    present = version_of(entry, content, lineage.present.source)
+    if not entry.replay_of:
+        present = msgspec.structs.replace(present, updated=lineage.present.updated, sent=lineage.present.sent)
+    return msgspec.structs.replace(
+        lineage,
+        hashing=HASH_VERSION,
+        versions=[present, *lineage.versions[1:]],
+        quick=entry.quick,
+        print=content,
+        last_seen=max(lineage.last_seen, entry.arrival),
+    )
+
+
+def sighted(lineage: Lineage, entry: Entry, *, same_content: bool) -> Lineage:
+    """The lineage after a duplicate. Mostly the very same object, so that duplicates write no state.
+
+    Last-seen moves at most once a day; the quick hash then follows markup that changed for good.
+    """
+    if entry.arrival - lineage.last_seen < NOTE_SIGHTING_EVERY:
+        return lineage
+    quick = entry.quick if same_content and not entry.replay_of else lineage.quick
+    return msgspec.structs.replace(lineage, last_seen=entry.arrival, quick=quick)
+
+
+def store(state: State, id: bytes, before: Lineage | None, after: Lineage, entry: Entry) -> None:
+    """Write what changed: the lineage, and pointers from those of the entry's aliases that nobody owns yet."""
+    owned = set(after.aliases)
+    added: list[bytes] = []
+    for alias in entry.aliases:
+        if alias.key in owned or len(owned) >= MAX_ALIASES:
+            continue
+        owner = read_lineage(state, alias.key)
+        if owner is not None and owner[0] != id and not owner[1].forgotten(entry.arrival):
+            continue  # an owned alias never moves while its owner lives
+        owned.add(alias.key)
+        added.append(alias.key)
+    if added:
+        after = msgspec.structs.replace(after, aliases=[*after.aliases, *added])
+    if after is not before:
+        state.put(id, encode(after))
+    for key in added:
+        if key != id:
+            state.put(key, POINTER + id)
+
+
+def place(entry: Entry) -> tuple[int, int, int]:
+    """Where the entry's content comes from: for a replay the place that it names."""
+    position = entry.replay_of
+    if position is None or position.topic != entry.source.topic:
+        position = entry.source.position
+    return position.partition, position.offset, -1 if position.index is None else position.index
+
+
+def _published(entry: Entry) -> tuple[datetime, str, Confidence] | None:
+    if (found := entry.published) is None:
+        return None
+    return found.at.astimezone(UTC), found.raw, found.confidence
