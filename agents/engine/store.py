@@ -1,0 +1,272 @@
+"""The state of one stage and partition on disk: a copy of its changelog that can be thrown away at any time.
+
+The changelog is the truth. The store keeps, beside the stage's keys, how far it has read the changelog and the
+last position record that it applied; at take-over it proves with that record that it is a copy of this very log.
+Lost, foreign, damaged, of a newer format or ahead of the log: it is rebuilt, never trusted.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
+
+FORMAT = 1
+
+STATE_PREFIX = b"k"
+POSITION_KEY = b"\x00position"
+"""Changelog key of the position record; keys of state begin with STATE_PREFIX."""
+
+_META_KEY = b"\x00meta"
+
+
+class Position(Struct, frozen=True, array_like=True):
+    """What a position record says: the next input offset, by which worker, in its how-manieth transaction."""
+
+    next: int
+    writer: bytes
+    count: int
+
+
+class Meta(Struct, frozen=True, array_like=True):
+    """What the store knows of itself. `read_to` is the changelog offset to go on from.
+
+    `proof` is the changelog offset and value of the last position record that was applied.
+    """
+
+    format: int
+    changelog: str
+    read_to: int
+    proof: tuple[int, bytes] | None
+
+
+Change = tuple[bytes, bytes | None]
+"""A changelog key and its value; None deletes."""
+
+
+class Table(Protocol):
+    """A durable map of bytes: RocksDB, or a dict in the model test."""
+
+    def get(self, key: bytes, /) -> bytes | None: ...
+
+    def write(self, changes: Iterable[Change], /) -> None:
+        """Apply all changes or none."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Tables(Protocol):
+    """Opens and destroys tables by name, within one worker's state folder."""
+
+    def open(self, name: str) -> Table: ...
+
+    def destroy(self, name: str) -> None: ...
+
+
+class Store:
+    """The state of one partition. Reading is open to the stage; writing goes through `apply` only."""
+
+    def __init__(self, tables: Tables, changelog: str, partition: int) -> None:
+        self._tables = tables
+        self._changelog = changelog
+        self._name = f"{changelog}-{partition}"
+        self._table = tables.open(self._name)
+        self.rebuilt_because: str | None = None
+        self._meta = self._read_meta()
+        self.next = self._read_position()
+
+    @property
+    def read_to(self) -> int:
+        return self._meta.read_to
+
+    @property
+    def proof(self) -> tuple[int, bytes] | None:
+        return self._meta.proof
+
+    def get(self, key: bytes) -> bytes | None:
+        return self._table.get(STATE_PREFIX + key)
+
+    def restored(self, records: Iterable[tuple[int, bytes, bytes | None]], read_to: int) -> None:
+        """Apply changelog records as they were read: (offset, key, value). `read_to` is where to go on."""
+        changes: list[Change] = []
+        proof = self._meta.proof
+        for offset, key, value in records:
+            if key == POSITION_KEY and value is not None:
+                proof = (offset, value)
+            else:
+                changes.append((key, value))
+        self._write(changes, proof, read_to)
+
+    def committed(self, changes: Iterable[Change], position: Position, offset: int) -> None:
+        """Apply what a committed transaction wrote; `offset` is the changelog offset of its position record.
+
+        A crash before this only makes the next restore longer.
+        """
+        self._write(changes, (offset, encode_position(position)), offset + 1)
+
+    def caught_up(self, end: int) -> None:
+        """The changelog has nothing but markers between what was read and `end`."""
+        if end > self._meta.read_to:
+            self._write((), self._meta.proof, end)
+
+    def rebuild(self, why: str) -> None:
+        """Throw the copy away and begin with an empty one."""
+        self._table.close()
+        self._tables.destroy(self._name)
+        self._table = self._tables.open(self._name)
+        self.rebuilt_because = why
+        self._meta = Meta(FORMAT, self._changelog, 0, None)
+        self.next = 0
+
+    def close(self) -> None:
+        self._table.close()
+
+    def _write(self, changes: Iterable[Change], proof: tuple[int, bytes] | None, read_to: int) -> None:
+        meta = Meta(FORMAT, self._changelog, read_to, proof)
+        self._table.write([*changes, (_META_KEY, msgspec.msgpack.encode(meta))])
+        self._meta = meta
+        self.next = self._read_position()
+
+    def _read_position(self) -> int:
+        return 0 if self._meta.proof is None else decode_position(self._meta.proof[1]).next
+
+    def _read_meta(self) -> Meta:
+        empty = Meta(FORMAT, self._changelog, 0, None)
+        raw = self._table.get(_META_KEY)
+        if raw is None:
+            return empty
+        try:
+            meta = msgspec.msgpack.decode(raw, type=Meta)
+            if meta.format == FORMAT and meta.changelog == self._changelog:
+                if meta.proof is not None:
+                    decode_position(meta.proof[1])
+                return meta
+            why = f"it is of format {meta.format} for {meta.changelog}"
+        except msgspec.DecodeError as error:
+            why = f"its own record cannot be read ({error})"
+        self.rebuild(why)
+        return empty
+
+
+def encode_position(position: Position) -> bytes:
+    return msgspec.msgpack.encode(position)
+
+
+def decode_position(value: bytes) -> Position:
+    return msgspec.msgpack.decode(value, type=Position)
+
+
+class Overlay:
+    """The state as a batch sees it: the store, with the batch's own changes over it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._changes: dict[bytes, bytes | None] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        if key in self._changes:
+            return self._changes[key]
+        return self._store.get(key)
+
+    def put(self, key: bytes, value: bytes) -> None:
+        self._changes[key] = value
+
+    def delete(self, key: bytes) -> None:
+        self._changes[key] = None
+
+    def changes(self) -> list[Change]:
+        """What is to be written, in changelog keys, each key once with its last value."""
+        return [(STATE_PREFIX + key, value) for key, value in self._changes.items()]
+
+
+class RocksTables:
+    """RocksDB tables in one worker's folder. The block cache is one for all of them."""
+
+    def __init__(self, folder: Path, *, cache_bytes: int) -> None:
+        self._folder = folder
+        self._cache = Cache(cache_bytes)
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def open(self, name: str) -> RocksTable:
+        path = self._folder / name
+        try:
+            return RocksTable(Rdict(str(path), self._options()))
+        except Exception as error:
+            if "lock" in str(error).lower():
+                raise  # another worker's folder: to destroy it would be to destroy a living store
+            shutil.rmtree(path, ignore_errors=True)
+            return RocksTable(Rdict(str(path), self._options()))
+
+    def destroy(self, name: str) -> None:
+        shutil.rmtree(self._folder / name, ignore_errors=True)
+
+    def _options(self) -> Options:
+        options = Options(raw_mode=True)
+        options.create_if_missing(True)
+        options.set_write_buffer_size(8 << 20)
+        options.set_keep_log_file_num(2)
+        blocks = BlockBasedOptions()
+        blocks.set_block_cache(self._cache)
+        blocks.set_bloom_filter(10, False)
+        options.set_block_based_table_factory(blocks)
+        return options
+
+
+class RocksTable:
+    """One RocksDB. Writes go through its own log, so that a killed process leaves whole batches behind."""
+
+    def __init__(self, database: Rdict) -> None:
+        self._database = database
+
+    def get(self, key: bytes) -> bytes | None:
+        value = self._database.get(key)
+        return None if value is None else bytes(value)
+
+    def write(self, changes: Iterable[Change]) -> None:
+        batch = WriteBatch(raw_mode=True)
+        for key, value in changes:
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        self._database.write(batch)
+
+    def close(self) -> None:
+        self._database.close()
+
+
+class MemoryTables:
+    """Tables in dicts, for `process` without a state folder and for the model test (where they are the disk)."""
+
+    def __init__(self) -> None:
+        self.content: dict[str, dict[bytes, bytes]] = {}
+
+    def open(self, name: str) -> MemoryTable:
+        return MemoryTable(self.content.setdefault(name, {}))
+
+    def destroy(self, name: str) -> None:
+        self.content.pop(name, None)
+
+
+class MemoryTable:
+    def __init__(self, content: dict[bytes, bytes]) -> None:
+        self._content = content
+
+    def get(self, key: bytes) -> bytes | None:
+        return self._content.get(key)
+
+    def write(self, changes: Iterable[Change]) -> None:
+        for key, value in changes:
+            if value is None:
+                self._content.pop(key, None)
+            else:
+                self._content[key] = value
+
+    def close(self) -> None:
+        return None

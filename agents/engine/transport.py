@@ -1,0 +1,122 @@
+"""What the engine asks of a log: transactional producers, and readers of the changelog.
+
+Two implementations: Apache Kafka (`kafka.py`), and the seeded in-memory broker of the model test, which stops,
+kills and pauses at every one of these calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from agents.stage import Headers
+
+
+class Outgoing(Struct, frozen=True, gc=False):
+    """One record on its way to a named topic and partition."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the record as a broker counts them, rounded up."""
+        headers = sum(len(name) + len(value) + 10 for name, value in self.headers)
+        return len(self.key or b"") + len(self.value or b"") + headers + 70
+
+
+class Incoming(Struct, frozen=True, gc=False):
+    """One record read from a topic. `timestamp` is in milliseconds since the epoch."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+    @property
+    def size(self) -> int:
+        return len(self.key or b"") + len(self.value or b"") + 70
+
+
+class EngineError(Exception):
+    """Something after which the worker must end with nothing committed. Its text is a sentence for people."""
+
+
+class FencedError(EngineError):
+    """Another worker took the partition over: this one was paused or cut off for too long."""
+
+
+class UnavailableError(EngineError):
+    """The broker could not be reached, or gave up on a transaction."""
+
+
+class RefusedError(Exception):
+    """The broker will not take one record, now or ever (too large for the topic, forbidden by its policy)."""
+
+    def __init__(self, record: Outgoing | None, reason: str) -> None:
+        super().__init__(reason)
+        self.record = record
+        self.reason = reason
+
+
+class Transactions(Protocol):
+    """The producer of one transactional id. Every method raises EngineError; delivery may raise RefusedError."""
+
+    async def fence(self, touch: Sequence[tuple[str, int]]) -> None:
+        """Take the id over: decide what its last owner left open, then close every partition in `touch`.
+
+        The closing is one aborted transaction that writes to all of them. A broker killed at the wrong moment
+        once declared a transaction complete without its markers; this one makes up for them.
+        """
+        ...
+
+    async def begin(self) -> None: ...
+
+    async def send(self, record: Outgoing) -> Awaitable[int]:
+        """Queue one record; the awaitable gives its offset when the broker has it."""
+        ...
+
+    async def commit(self) -> None: ...
+
+    async def abort(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+class Changelog(Protocol):
+    """Reads changelogs and offsets, read_committed."""
+
+    async def bounds(self, topic: str, partitions: Sequence[int]) -> Mapping[int, tuple[int, int]]:
+        """First offset and stable end (exclusive) of each partition.
+
+        Raises EngineError where the stable end stays behind the high watermark after a fence: something on the
+        broker holds a transaction open that nobody owns.
+        """
+        ...
+
+    async def read(self, topic: str, starts: Mapping[int, int]) -> Mapping[int, tuple[Sequence[Incoming], int]]:
+        """The next records of each partition from an offset on, with the offset to go on from.
+
+        The latter counts markers and what compaction took away, so that it reaches the end.
+        """
+        ...
+
+    async def committed(self, topic: str, partition: int) -> int | None:
+        """The group's committed offset of an input partition; None where there is none."""
+        ...
+
+
+class Transport(Protocol):
+    """Makes producers and readers for one worker."""
+
+    async def transactions(self, transactional_id: str) -> Transactions: ...
+
+    async def changelog(self) -> Changelog: ...
