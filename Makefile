@@ -1,0 +1,60 @@
+# feedmill: the commands of everyday. `make` alone lists them.
+#   ARGS    goes to the command behind the target:  make demo ARGS="--keep"   make test ARGS="-k urls"
+#   PYTHON  the Python that makes .venv, where the one found is not the one wanted
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/installed
+LOCKS  := requirements-dev.lock requirements-java.lock
+SAMPLE := samples
+ARGS   ?=
+PYTHON ?=
+
+# Two workers, because that is what the smallest machine we care for has. All tests that share the one
+# embedded Kafka stay together in one of them (tests/kafka/conftest.py).
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo try test lint test-all bench broker schemas lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## make .venv from the hashed locks (again only when a lock changes)
+
+demo: install ## the mill on an embedded Kafka: sample documents in, items out, the ledger at the end
+	$(BIN)/feedmill demo $(ARGS)
+
+try: install ## the same documents without Kafka or Java, and why each came out as it did
+	$(BIN)/feedmill explain $(SAMPLE) $(ARGS)
+
+test: install lint ## what CI runs first: lint, then unit, property, contract and real-Kafka tests
+	$(PYTEST) $(ARGS)
+
+lint: install ## ruff (rules and format) and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test-all: install ## what CI runs next: the heavy tests alone
+	$(BIN)/python -m pytest -m heavy $(ARGS)
+
+bench: install ## the figures of docs/performance.md
+	$(BIN)/python -m bench $(ARGS)
+
+broker: install ## the embedded Kafka alone, until Ctrl-C
+	$(BIN)/feedmill broker $(ARGS)
+
+schemas: install ## write schemas/generated/ again from the records
+	$(BIN)/python -m schemas.generate
+
+lock: install ## make the hashed locks again (ARGS=--upgrade: take newer releases)
+	tools/lock.sh $(ARGS)
+
+clean: ## remove .venv, caches and build output; Kafka's jars in ~/.cache/feedmill stay
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find agents schemas tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): $(LOCKS) pyproject.toml tools/install.sh
+	tools/install.sh "$(VENV)" "$(PYTHON)"
+	@touch $@

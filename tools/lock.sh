@@ -1,0 +1,26 @@
+#!/bin/sh
+# Remake the hashed locks. Pins that still fit stay; `tools/lock.sh --upgrade` takes the newest that pyproject.toml allows.
+#
+# No uv.lock: it writes the address of the package index into every entry, and an index is the business of
+# the machine that installs. These files name releases and hashes only, for every platform and Python that
+# the project allows.
+set -eu
+cd "$(dirname "$0")/.."
+uv=.venv/bin/uv
+
+compile() {
+    "$uv" pip compile --quiet --universal --generate-hashes --custom-compile-command "make lock" "$@"
+}
+
+compile pyproject.toml --output-file requirements.lock "$@"
+compile pyproject.toml --group dev --constraint requirements.lock --output-file requirements-dev.lock "$@"
+# The Java runtime stands alone: it is for machines that have none, on top of either lock.
+.venv/bin/python -c 'import tomllib
+with open("pyproject.toml", "rb") as file:
+    print(*tomllib.load(file)["project"]["optional-dependencies"]["java"], sep="\n")' |
+    compile - --output-file requirements-java.lock "$@"
+
+if grep -nE '://|--(extra-)?index|--find-links|--trusted-host' requirements*.lock; then
+    echo "lock: an address has got into a lock (lines above); it must not be committed" >&2
+    exit 1
+fi
