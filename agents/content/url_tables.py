@@ -97,7 +97,7 @@ SITE_TRACKERS: dict[str, frozenset[str]] = {
         "qq.com": "pgv_ref",
         # an article here is __biz, mid, idx and sn
         "mp.weixin.qq.com": "chksm scene subscene ascene srcid sharer_sharetime sharer_shareid sharer_shareinfo"
-        " pass_ticket exportkey enterid clicktime devicetype nettype wx_header mpshare from rd",
+        " pass_ticket exportkey enterid clicktime devicetype nettype wx_header mpshare from",
         "udn.com": "from",
         "chinatimes.com": "chdtv",
     }.items()
@@ -125,6 +125,9 @@ QUERY_PROXIES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         "link.zhihu.com link.juejin.cn link.csdn.net": (("/", ("target",)),),
         "link.jianshu.com": (("/", ("t",)),),
         "douban.com": (("/link2", ("url",)),),
+        "weibo.cn": (("/sinaurl", ("u", "toasturl")),),
+        "c.pc.qq.com": (("/", ("pfurl", "url")),),
+        "mp.weixinbridge.com": (("/mp/wapredirect", ("url",)),),
     }.items()
     for host in hosts.split()
 }
@@ -139,7 +142,7 @@ SCHEMELESS = frozenset({"images.weserv.nl", "wsrv.nl"})
 """Proxies whose target may lack a scheme; they fetch it by http, and by https where it starts with `ssl:`."""
 
 GOOGLE_HOST = re.compile(r"(?:www\.)?google\.(?:com?\.)?[a-z]{2,3}")
-AMP_VIEWERS = frozenset({"google", "bing.com"})
+AMP_CACHES = (".cdn.ampproject.org", ".bing-amp.com")
 AMP_CACHE = re.compile(r"/(?:c|v|i|r|wp|mbv|ii/w\d+)/(s/)?([^/]+\..*)")
 AMP_VIEWER = re.compile(r"/amp/(s/)?([^/]+\..*)")
 PHOTON_HOSTS = frozenset({"i0.wp.com", "i1.wp.com", "i2.wp.com", "i3.wp.com"})

@@ -28,6 +28,7 @@ _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _ASCII_ESCAPE = re.compile(r"%([0-7][0-9A-Fa-f])")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _SESSION = re.compile(r";jsessionid=[^/;]*", re.IGNORECASE)
+_SECOND_QUERY = re.compile(r"\?utm_\w+=[^&?;]*", re.IGNORECASE)
 _NO_TRACKERS: frozenset[str] = frozenset()
 
 
@@ -133,15 +134,12 @@ def _is_ip(name: str) -> bool:
 
 
 def _absolute(raw: str, base: str | None) -> can_ada.URL | None:
-    found = _parsed(raw, base)
-    if not found and base is None:
-        text = raw.strip()
-        # Feeds without a base write these two; the scheme does not distinguish, so a guess does no harm.
-        if text.startswith("//"):
-            found = _parsed("https:" + text, None)
-    if raw.lstrip()[:4].lower() == "www.":
-        # No site has a folder of this name; feeds forget the scheme.
-        found = _parsed("http://" + raw.strip(), None)
+    text = raw.strip()
+    if text[:4].lower() == "www.":
+        text = "http://" + text  # feeds forget the scheme, and no site has a folder of this name
+    found = _parsed(text, base)
+    if not found and text.startswith("//"):
+        found = _parsed("https:" + text, None)  # the scheme does not distinguish, so this guess does no harm
     return found if found and found.protocol in ("http:", "https:") else None
 
 
@@ -175,28 +173,31 @@ def _cleaned(address: _Address) -> _Address:
     query = _without_trackers(address.query, address.host) if address.query else ""
     # `#!/news/5` and `#/news/5` are pages of sites that live in one document; every other fragment is a place
     # in a page or a tracker (`#xtor=RSS-1`, `#amp_tf=...`).
-    fragment = address.fragment if address.fragment.startswith(("!/", "/")) and len(address.fragment) > 2 else ""
+    is_page = address.fragment.startswith(("!", "/")) and address.fragment.strip("!/")
+    fragment = address.fragment if is_page else ""
     return _Address(address.scheme, address.host, address.port, path, query, fragment)
 
 
 def _without_trackers(query: str, host: str) -> str:
     if "?utm_" in query:
         # Some feeds append `?utm_source=...` to an address that has a query already.
-        query = "&".join(part.partition("?utm_")[0] for part in query.split("&"))
+        query = _SECOND_QUERY.sub("", query)
     own = _site_trackers(host)
     return "&".join(part for part in query.split("&") if not _is_tracker(part, own))
 
 
 def _is_tracker(part: str, own: frozenset[str]) -> bool:
     pair = part.lower().removeprefix("amp;")  # an ampersand escaped once too often
-    name = pair.partition("=")[0]
-    return (
+    name, _, value = pair.partition("=")
+    known = (
         name in tables.TRACKERS
         or name.startswith(tables.TRACKER_PREFIXES)
         or name in own
         or pair in tables.TRACKER_PAIRS
         or pair.startswith(tables.MEDIUM_FEED)
     )
+    # A raw `?` or `;` in the value may start what selects the article: `utm_source=rss?/a-123`, `...;id=5`.
+    return known and "?" not in value and not (";" in value and "=" in value)
 
 
 @lru_cache(maxsize=4096)
@@ -241,7 +242,7 @@ def _proxied(address: _Address) -> str | None:
     for end, start, name in tables.QUERY_PROXY_DOMAINS:
         if host.endswith(end) and address.path.startswith(start):
             return _target(_parameter(address.query, (name,)))
-    if host.endswith(".cdn.ampproject.org"):
+    if host.endswith(tables.AMP_CACHES) or host == "cdn.ampproject.org":
         return _amp(tables.AMP_CACHE.fullmatch(address.path), address.query)
     if host in tables.PHOTON_HOSTS:
         return _photon(address)
