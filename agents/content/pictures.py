@@ -1,0 +1,72 @@
+"""Which picture an `<img>` shows, and which ones nobody is meant to see."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+Attributes = Mapping[str, str | None]
+
+# Lazy loaders put a blank or a blurred picture into `src` and the real one here.
+_LAZY = (
+    "data-src",
+    "data-original",
+    "data-lazy-src",
+    "data-lazyload",
+    "data-actualsrc",
+    "data-echo",
+    "data-hi-res-src",
+)
+_LAZY_SETS = ("data-srcset", "data-lazy-srcset", "srcset")
+_CANDIDATE = re.compile(r"[\s,]*(\S*[^\s,])(?:\s+([\d.]+)([wx])[^,]*)?(?:,|\s*$)")
+_SET_LENGTH = 20_000  # longer than this is no set of addresses
+
+_SMALL = re.compile(r"\s*[012](?:px)?\s*", re.ASCII)
+_SMALL_STYLE = re.compile(r"(?:^|[;\s])(?:width|height)\s*:\s*[012](?:px)?\s*(?:;|!|$)", re.IGNORECASE)
+_TRACKER = re.compile(
+    r"^https?://(?:"
+    r"pixel\.|(?:[^/]*\.)?(?:doubleclick\.net|google-analytics\.com|scorecardresearch\.com|quantserve\.com|"
+    r"feedsportal\.com|imrworldwide\.com|2o7\.net|chartbeat\.net|webtrekk\.net|xiti\.com|ivwbox\.de|vgwort\.de)/|"
+    r"(?:www\.)?facebook\.com/tr[/?]|stats\.wordpress\.com/|feeds\.feedburner\.com/~|"
+    r"(?:blogger|[^/]*\.blogger)\.googleusercontent\.com/tracker/|[^?]*/(?:1x1|pixel|spacer|blank|transparent)\.(?:gif|png)(?:\?|$)"
+    r")",
+    re.IGNORECASE,
+)
+
+
+def sources(attributes: Attributes, picture: Sequence[str] = ()) -> Iterator[str]:
+    """Addresses of an `<img>` as they stand, best first; `picture`: the `srcset` of each `<source>` around it."""
+    for given in (*(attributes.get(name) for name in _LAZY_SETS), *picture):
+        if given and (largest := _largest(given)):
+            yield largest
+    for name in (*_LAZY, "src"):
+        if (given := attributes.get(name)) and given.strip():
+            yield given.strip()
+
+
+def is_pixel(attributes: Attributes) -> bool:
+    """Whether the markup gives the picture 0 to 2 pixels of width or height: a counter or a spacer."""
+    for name in ("width", "height"):
+        if (given := attributes.get(name)) and _SMALL.fullmatch(given):
+            return True
+    style = attributes.get("style")
+    return bool(style and _SMALL_STYLE.search(style))
+
+
+def is_tracker(url: str) -> bool:
+    """Whether an address is known to count readers, not to show anything."""
+    return _TRACKER.match(url) is not None
+
+
+def _largest(srcset: str) -> str | None:
+    """The candidate of a `srcset` with the largest width or density; one without either counts as `1x`."""
+    best, size = None, 0.0
+    for match in _CANDIDATE.finditer(srcset[:_SET_LENGTH]):
+        address, number, _unit = match.groups()
+        try:
+            given = float(number) if number else 1.0
+        except ValueError:
+            given = 1.0
+        if given > size and not address.startswith("data:"):
+            best, size = address, given
+    return best
