@@ -121,6 +121,7 @@ class StageLoop(Generic[In]):
         self._observer = observer
         self._skip = skip
         self._dispatch = Dispatch(stage, naming, partitions)
+        self._taking_over = asyncio.Lock()
         self._restoring = asyncio.Lock()  # one reader, whose assignment is replaced by each restore
         self._writer = secrets.token_bytes(8)
         self._changelog: Changelog | None = None
@@ -133,10 +134,14 @@ class StageLoop(Generic[In]):
         for partition in list(self.parts):
             await self._release(partition)
 
-    def unsettle(self) -> None:
-        """Partitions may have moved: each is taken over anew before it is worked on."""
-        for part in self.parts.values():
-            part.ready = False
+    async def unsettle(self) -> None:
+        """Partitions may have moved: each is taken over anew before it is worked on.
+
+        Waits for a take-over that is under way, so that none ends, and fences, after the partition has moved.
+        """
+        async with self._taking_over:
+            for part in self.parts.values():
+                part.ready = False
 
     def positions(self) -> dict[int, int]:
         """Where each settled partition stands: a starting hint for the group's offset, no more."""
@@ -157,15 +162,16 @@ class StageLoop(Generic[In]):
     async def take_over(self, wanted: Iterable[int]) -> None:
         """Make the owned partitions ready: fence, restore, find the position."""
         wanted = set(wanted)
-        if all(partition in self.parts and self.parts[partition].ready for partition in wanted):
-            return
-        mine = self._owned(self.input) | wanted
-        for partition in [held for held in self.parts if held not in mine]:
-            await self._release(partition)
-        for partition in mine:
-            if partition not in self.parts:
-                self.parts[partition] = Part(partition, Store(self._tables, self.changelog_topic, partition))
-        await self._settle([self.parts[partition] for partition in sorted(mine) if not self.parts[partition].ready])
+        async with self._taking_over:
+            if all(partition in self.parts and self.parts[partition].ready for partition in wanted):
+                return
+            mine = self._owned(self.input) | wanted
+            for partition in [held for held in self.parts if held not in mine]:
+                await self._release(partition)
+            for partition in mine:
+                if partition not in self.parts:
+                    self.parts[partition] = Part(partition, Store(self._tables, self.changelog_topic, partition))
+            await self._settle([self.parts[one] for one in sorted(mine) if not self.parts[one].ready])
 
     async def _settle(self, parts: Sequence[Part]) -> None:
         await _all(self._fence(part) for part in parts)

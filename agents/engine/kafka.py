@@ -1,0 +1,260 @@
+"""Apache Kafka behind the engine's transport, by aiokafka.
+
+What was learnt about aiokafka stands where it matters; tests/kafka has a case for each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import errors as kafka_errors
+from aiokafka.admin import AIOKafkaAdminClient
+
+from agents.engine.topics import MAX_REQUEST
+from agents.engine.transport import (
+    Changelog,
+    EngineError,
+    FencedError,
+    Incoming,
+    Outgoing,
+    RefusedError,
+    Transactions,
+    UnavailableError,
+)
+
+log = logging.getLogger(__name__)
+
+REQUEST_TIMEOUT_MS = 10_000
+STABLE_WITHIN_SECONDS = 20.0
+STOP_WITHIN_SECONDS = 5.0
+READ_WAIT_MS = 20  # 500 ms would be waited in full when only a marker is left to read
+READ_RECORDS = 20_000
+
+_FENCED = (
+    kafka_errors.ProducerFenced,
+    kafka_errors.InvalidProducerEpoch,
+    kafka_errors.TransactionCoordinatorFenced,
+    kafka_errors.InvalidProducerIdMapping,
+    kafka_errors.InvalidTxnState,
+)
+_REFUSED = (
+    kafka_errors.MessageSizeTooLargeError,
+    kafka_errors.RecordListTooLargeError,
+    kafka_errors.RecordTooLargeError,
+    kafka_errors.InvalidTimestampError,
+    kafka_errors.PolicyViolationError,
+)
+
+
+class KafkaTransport:
+    """Producers and readers of one worker. `connection` holds aiokafka's arguments: servers and security."""
+
+    def __init__(self, connection: Mapping[str, Any], *, group: str, transaction_timeout_seconds: float) -> None:
+        self._connection = dict(connection)
+        self._group = group
+        self._timeout_ms = int(transaction_timeout_seconds * 1000)
+        self._watermarks: AIOKafkaConsumer | None = None
+        self._admin: AIOKafkaAdminClient | None = None
+        self._readers: list[KafkaChangelog] = []
+
+    async def start(self) -> None:
+        with _translated():
+            self._watermarks = _reader(self._connection, "read_uncommitted")
+            self._admin = AIOKafkaAdminClient(**self._connection)
+            await self._watermarks.start()
+            await self._admin.start()
+
+    async def stop(self) -> None:
+        for reader in self._readers:
+            await _stopped(reader.consumer.stop)
+        if self._watermarks is not None:
+            await _stopped(self._watermarks.stop)
+        if self._admin is not None:
+            await _stopped(self._admin.close)
+
+    async def transactions(self, transactional_id: str) -> Transactions:
+        return KafkaTransactions(self._connection, transactional_id, self._timeout_ms)
+
+    async def changelog(self) -> Changelog:
+        if self._watermarks is None or self._admin is None:
+            raise RuntimeError("the transport was not started")
+        reader = KafkaChangelog(_reader(self._connection, "read_committed"), self._watermarks, self._admin, self._group)
+        with _translated():
+            await reader.consumer.start()
+        self._readers.append(reader)
+        return reader
+
+
+class KafkaTransactions:
+    """One transactional id. A fenced producer is never re-made in place: the zombie would fence the new owner."""
+
+    def __init__(self, connection: Mapping[str, Any], transactional_id: str, timeout_ms: int) -> None:
+        self._id = transactional_id
+        self._producer = AIOKafkaProducer(
+            **connection,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=timeout_ms,
+            acks="all",
+            linger_ms=0,
+            max_batch_size=512 * 1024,
+            max_request_size=MAX_REQUEST,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        )
+
+    async def fence(self, touch: Sequence[tuple[str, int]]) -> None:
+        with _translated():
+            await self._producer.start()  # waits until the last transaction of this id is decided
+            await self._producer.begin_transaction()
+            sent = [await self._producer.send(topic, b"", key=b"", partition=number) for topic, number in touch]
+            await asyncio.gather(*sent)
+            await self._producer.abort_transaction()
+
+    async def begin(self) -> None:
+        with _translated():
+            await self._producer.begin_transaction()
+
+    async def send(self, record: Outgoing) -> Awaitable[int]:
+        with _translated(record):
+            delivery = await self._producer.send(
+                record.topic,
+                record.value,
+                key=record.key,
+                partition=record.partition,
+                headers=list(record.headers),
+            )
+        return _delivered(delivery, record)
+
+    async def commit(self) -> None:
+        with _translated():
+            await self._producer.commit_transaction()
+
+    async def abort(self) -> None:
+        with _translated():
+            await self._producer.abort_transaction()
+
+    async def stop(self) -> None:
+        await _stopped(self._producer.stop)
+
+
+class KafkaChangelog:
+    """Reads one stage's changelog. `consumer` has no group: it is told what to read."""
+
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        watermarks: AIOKafkaConsumer,
+        admin: AIOKafkaAdminClient,
+        group: str,
+    ) -> None:
+        self.consumer = consumer
+        self._watermarks = watermarks
+        self._admin = admin
+        self._group = group
+        self._at: dict[TopicPartition, int] = {}
+
+    async def bounds(self, topic: str, partitions: Sequence[int]) -> Mapping[int, tuple[int, int]]:
+        asked = [TopicPartition(topic, partition) for partition in partitions]
+        if not asked:
+            return {}
+        deadline = asyncio.get_running_loop().time() + STABLE_WITHIN_SECONDS
+        while True:
+            with _translated():
+                begins = await self.consumer.beginning_offsets(asked)
+                high = await self._watermarks.end_offsets(asked)
+                stable = await self.consumer.end_offsets(asked)
+            behind = [at for at in asked if stable[at] < high[at]]
+            if not behind:
+                return {at.partition: (begins[at], stable[at]) for at in asked}
+            if asyncio.get_running_loop().time() > deadline:
+                at = behind[0]
+                raise EngineError(
+                    f"The stable offset of {at.topic}/{at.partition} stays at {stable[at]} while the topic ends at "
+                    f"{high[at]}: the broker holds a transaction open that nobody owns any more. Nothing was processed. "
+                    "docs/runbooks/stuck-transaction.md says how to end it."
+                )
+            await asyncio.sleep(0.1)
+
+    async def read(self, topic: str, starts: Mapping[int, int]) -> Mapping[int, tuple[Sequence[Incoming], int]]:
+        wanted = {TopicPartition(topic, partition): offset for partition, offset in starts.items()}
+        with _translated():
+            if wanted != self._at:
+                self.consumer.assign(list(wanted))
+                for at, offset in wanted.items():
+                    self.consumer.seek(at, offset)
+            fetched = await self.consumer.getmany(*wanted, timeout_ms=READ_WAIT_MS, max_records=READ_RECORDS)
+            # position(), not the last record: markers and compaction leave holes
+            self._at = {at: await self.consumer.position(at) for at in wanted}
+        return {
+            at.partition: ([incoming(record) for record in fetched.get(at, ())], position)
+            for at, position in self._at.items()
+        }
+
+    async def committed(self, topic: str, partition: int) -> int | None:
+        at = TopicPartition(topic, partition)
+        with _translated():
+            offsets = await self._admin.list_consumer_group_offsets(self._group, partitions=[at])
+        found = offsets.get(at)
+        return None if found is None or found.offset < 0 else int(found.offset)
+
+
+def incoming(record: Any) -> Incoming:
+    """An aiokafka ConsumerRecord, or Faust's message, as the engine's own; timestamps in milliseconds."""
+    return Incoming(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp=record.timestamp,
+        key=record.key,
+        value=record.value,
+        headers=tuple(record.headers or ()),
+    )
+
+
+def _reader(connection: Mapping[str, Any], isolation: str) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        **connection,
+        group_id=None,
+        enable_auto_commit=False,
+        isolation_level=isolation,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+        fetch_max_wait_ms=100,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+    )
+
+
+async def _delivered(delivery: Awaitable[Any], record: Outgoing) -> int:
+    with _translated(record):
+        return int((await delivery).offset)
+
+
+async def _stopped(stop: Callable[[], Awaitable[None]]) -> None:
+    """Stop a client within bounds. Nothing depends on it: what is open is decided by the next owner's fence."""
+    try:
+        await asyncio.wait_for(stop(), STOP_WITHIN_SECONDS)
+    except Exception as error:
+        log.debug("a client did not stop cleanly: %r", error)
+
+
+@contextlib.contextmanager
+def _translated(record: Outgoing | None = None) -> Iterator[None]:
+    """aiokafka's errors as the engine's: fenced, refused, or the broker not available."""
+    try:
+        yield
+    except _FENCED as error:
+        raise FencedError(
+            f"Another worker has taken this partition over ({type(error).__name__}): this one was paused or cut off "
+            "longer than the session timeout. Nothing was committed."
+        ) from error
+    except _REFUSED as error:
+        raise RefusedError(record, f"{type(error).__name__}: {error}".rstrip(": ")) from error
+    except (kafka_errors.KafkaError, OSError, asyncio.TimeoutError) as error:
+        raise UnavailableError(f"The broker did not do what was asked ({type(error).__name__}: {error}).") from error
+
+
+__all__ = ["KafkaChangelog", "KafkaTransactions", "KafkaTransport", "incoming"]
