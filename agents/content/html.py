@@ -135,8 +135,8 @@ _SMALL, _FIGCAPTION = 15, 16
 _KINDS: Mapping[str, int] = {
     name: kind
     for kind, names in {
-        _BLOCK: "address article aside blockquote body center details dialog dir div dl fieldset footer form h1 h2 h3 h4"
-        " h5 h6 header hgroup html legend main menu nav ol p search section summary ul",
+        _BLOCK: "address article aside blockquote body center details dialog dir div dl fieldset footer form h1 h2 h3"
+        " h4 h5 h6 header hgroup html legend main menu nav ol p search section summary ul",
         # not shown, or no text (a player's fallback, the choices of a form); <rt> is pronunciation, beside the text
         _SKIP: "applet area audio base basefont bgsound canvas col colgroup datalist embed frame frameset head iframe"
         " input link map math meta meter noembed noframes object optgroup option param progress rp rt rtc script select"

@@ -44,6 +44,7 @@ _UNSEEN = (
 # Joiners are spelling in Persian and the scripts of India, and glue in emoji; anywhere else they are debris.
 _JOINED = "\u0620-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17ff\u200d\ufe0f\u2600-\u27bf\U0001f000-\U0001faff"
 _DEBRIS = re.compile(f"[{_UNSEEN}]|(?<![{_JOINED}])[\u200c\u200d]")
+_SUSPECT = re.compile(f"[{_UNSEEN}\u200c\u200d]")  # ten times as fast where there is nothing to find
 
 _SENTENCE_END = re.compile(r"[。！？!?…][”’」』）)]*|\.(?=\s)")
 
@@ -90,7 +91,7 @@ def count(text: str) -> Count:
 
 def without_debris(text: str) -> str:
     """Take out what a reader cannot see (see `_UNSEEN`); tabs, line feeds and visible spaces stay as they are."""
-    return text if text.isprintable() else _DEBRIS.sub("", text)
+    return _DEBRIS.sub("", text) if _SUSPECT.search(text) else text
 
 
 def clean_line(text: str) -> str:
