@@ -17,6 +17,7 @@ from agents.engine.transport import EngineError
 
 TESTED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
 
+_ORIGINAL = "feedmill_original"
 _READ_COMMITTED = "read_committed"
 
 
@@ -43,11 +44,11 @@ def relied_on() -> dict[str, Callable[..., Any]]:
         "Consumer.wait_empty": consumer.Consumer.wait_empty,
         "Consumer._clean_unacked_messages": consumer.Consumer._clean_unacked_messages,
         "Consumer._drain_messages": consumer.Consumer._drain_messages,
-        "Consumer._commit_offsets": getattr(consumer.Consumer, "feedmill_original", consumer.Consumer._commit_offsets),
+        "Consumer._commit_offsets": vars(consumer.Consumer).get(_ORIGINAL, consumer.Consumer._commit_offsets),
         "Consumer.perform_seek": consumer.Consumer.perform_seek,
         "ConductorCompiler.build": ConductorCompiler.build,
-        "driver.create": getattr(
-            driver.AIOKafkaConsumerThread, "feedmill_original", driver.AIOKafkaConsumerThread._create_worker_consumer
+        "driver.create": vars(driver.AIOKafkaConsumerThread).get(
+            _ORIGINAL, driver.AIOKafkaConsumerThread._create_worker_consumer
         ),
         "driver.Consumer._new_topicpartition": driver.Consumer._new_topicpartition,
         "driver.thread._commit": driver.AIOKafkaConsumerThread._commit,
@@ -89,7 +90,7 @@ def change_faust() -> None:
     from faust.transport.drivers import aiokafka as driver
 
     thread = driver.AIOKafkaConsumerThread
-    if hasattr(thread, "feedmill_original"):
+    if _ORIGINAL in vars(thread):
         return
     create = thread._create_worker_consumer
 
@@ -101,10 +102,13 @@ def change_faust() -> None:
     async def commit_nothing(self: Any, offsets: Any, start_new_transaction: bool = True) -> bool:
         return True
 
-    thread.feedmill_original = create
-    thread._create_worker_consumer = create_committed
-    consumer.Consumer.feedmill_original = consumer.Consumer._commit_offsets
-    consumer.Consumer._commit_offsets = commit_nothing
+    _replace(thread, "_create_worker_consumer", create_committed)
+    _replace(consumer.Consumer, "_commit_offsets", commit_nothing)
+
+
+def _replace(owner: type, name: str, function: Callable[..., Any]) -> None:
+    setattr(owner, _ORIGINAL, getattr(owner, name))
+    setattr(owner, name, function)
 
 
 if __name__ == "__main__":

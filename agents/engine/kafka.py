@@ -174,7 +174,7 @@ class KafkaChangelog:
                 at = behind[0]
                 raise EngineError(
                     f"The stable offset of {at.topic}/{at.partition} stays at {stable[at]} while the topic ends at "
-                    f"{high[at]}: the broker holds a transaction open that nobody owns any more. Nothing was processed. "
+                    f"{high[at]}: the broker holds a transaction open that nobody owns. Nothing was processed. "
                     "docs/runbooks/stuck-transaction.md says how to end it."
                 )
             await asyncio.sleep(0.1)
@@ -253,7 +253,7 @@ def _translated(record: Outgoing | None = None) -> Iterator[None]:
         ) from error
     except _REFUSED as error:
         raise RefusedError(record, f"{type(error).__name__}: {error}".rstrip(": ")) from error
-    except (kafka_errors.KafkaError, OSError, asyncio.TimeoutError) as error:
+    except (TimeoutError, kafka_errors.KafkaError, OSError) as error:
         raise UnavailableError(f"The broker did not do what was asked ({type(error).__name__}: {error}).") from error
 
 

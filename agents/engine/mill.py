@@ -30,7 +30,7 @@ EXIT_ENDED = 70
 HINT_SECONDS = 1.0
 
 
-class Mill(Service):  # type: ignore[misc]  # mode has no type information
+class Mill(Service):
     """Owns the loops. `app` is the Faust application whose consumer they follow."""
 
     def __init__(
@@ -92,7 +92,7 @@ class Mill(Service):  # type: ignore[misc]  # mode has no type information
             except EngineError as error:
                 end_process(f"{stage.value}: {error}", EXIT_ENDED)
 
-    @Service.timer(HINT_SECONDS)  # type: ignore[untyped-decorator]
+    @Service.timer(HINT_SECONDS)
     async def hint(self) -> None:
         """Commit the positions as the group's offsets: where a new owner begins to fetch, no more.
 
