@@ -262,7 +262,11 @@ class _Reader(SaxHandler):
             self.writer.open(tag if address or kind != _LINK else "span", attributes, address)
         if kind:
             self._begin(kind, tag, attributes)
-        if attrs and (names := attributes.get("class")) and not _CAPTION_CLASSES.isdisjoint(names.lower().split()):
+        if (
+            self._pieces_at_image == self._flow.pieces
+            and (names := attributes.get("class"))
+            and not _CAPTION_CLASSES.isdisjoint(names.lower().split())
+        ):
             self._capture_behind_image(inline=kind not in _BOUNDARY)
 
     def end_element(self, tag: str) -> None:

@@ -1,7 +1,7 @@
 """HTML that is safe to show: an allow-list, written anew from the parsed tree and checked by nh3.
 
 Nothing of the publisher's markup is copied. The writer puts down allowed elements with allowed attributes, and
-only where a second parse would find them at the same place (`_Scope`), so that sanitising twice changes nothing.
+only where a second parse would find them at the same place (`_Scope`, `_PARENTS`): sanitising twice changes nothing.
 nh3 (ammonia) then goes over the result with the same list: two locks, and the second one is not ours.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 import nh3
 
@@ -27,7 +28,7 @@ def _names(listed: str) -> frozenset[str]:
 
 _INLINE = _names("a abbr b bdi cite code del dfn em i ins kbd mark q rp rt ruby s samp small strong sub sup time u var")
 _HEADINGS = _names("h1 h2 h3 h4 h5 h6")
-_TABLE_PARENTS: Mapping[str, frozenset[str]] = {
+_PARENTS: Mapping[str, frozenset[str]] = {
     "caption": frozenset({"table"}),
     "thead": frozenset({"table"}),
     "tbody": frozenset({"table"}),
@@ -48,7 +49,7 @@ _CELLS = frozenset({"td", "th", "caption"})
 _LISTS = frozenset({"ul", "ol", "dl"})
 _ITEMS = {"li": frozenset({"li"}), "dd": frozenset({"dd", "dt"}), "dt": frozenset({"dd", "dt"})}
 
-_WRITTEN = _INLINE | _BLOCKS | _TABLE_PARENTS.keys()
+_WRITTEN = _INLINE | _BLOCKS | _PARENTS.keys()
 _NUMBER = re.compile(r"[0-9]{1,5}")
 _DIRECTION = re.compile(r"(?:ltr|rtl|auto)", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8}){0,7}")
@@ -56,16 +57,39 @@ _FREE = re.compile(r"(?s).{0,2000}")
 
 # Attributes besides the addresses, each with what its value must look like.
 _EVERYWHERE = {"dir": _DIRECTION, "lang": _LANGUAGE}
-_ATTRIBUTES: Mapping[str, Mapping[str, re.Pattern[str]]] = {
-    "a": {"title": _FREE},
-    "abbr": {"title": _FREE},
-    "dfn": {"title": _FREE},
-    "ol": {"start": _NUMBER},
-    "td": {"colspan": _NUMBER, "rowspan": _NUMBER},
-    "th": {"colspan": _NUMBER, "rowspan": _NUMBER},
-    "time": {"datetime": re.compile(r"[0-9A-Za-z:.+ -]{1,40}")},
+_ATTRIBUTES = {
+    ("a", "title"): _FREE,
+    ("abbr", "title"): _FREE,
+    ("dfn", "title"): _FREE,
+    ("ol", "start"): _NUMBER,
+    ("td", "colspan"): _NUMBER,
+    ("td", "rowspan"): _NUMBER,
+    ("th", "colspan"): _NUMBER,
+    ("th", "rowspan"): _NUMBER,
+    ("time", "datetime"): re.compile(r"[0-9A-Za-z:.+ -]{1,40}"),
 }
+_IMAGE_ATTRIBUTES = {"alt": _FREE, "title": _FREE, "width": _NUMBER, "height": _NUMBER}
 _REL = "noopener noreferrer"
+
+
+class _Rule(NamedTuple):
+    """How an element is written. `guarded`: whether it may stand here depends on what is open."""
+
+    tag: str
+    begin: str
+    end: str
+    guarded: bool
+
+
+def _rule(tag: str) -> _Rule:
+    return _Rule(tag, f"<{tag}>", f"</{tag}>", tag not in _INLINE or tag in {"a", "rt", "rp"})
+
+
+_RULES: Mapping[str, _Rule] = {
+    **{tag: _rule(tag) for tag in _WRITTEN},
+    **{tag: _rule("div") for tag in _AS_DIV},
+    **{tag: _rule(renamed) for tag, renamed in _RENAMED.items()},
+}
 
 
 class _Scope:
@@ -85,7 +109,7 @@ class _Scope:
             return not self.link
         if tag not in _BLOCKS:
             return True
-        if self.paragraph or (tag in _HEADINGS and self.heading):
+        if self.paragraph or (self.heading and tag in _HEADINGS):
             return False
         if rivals := _ITEMS.get(tag):
             for open_item in reversed(self.items):
@@ -112,14 +136,16 @@ class _Scope:
 class SafeWriter:
     """Writes safe HTML from the events of a parse: `open` and `close` for every element, in order."""
 
-    __slots__ = ("_limit", "_mark", "_out", "_scope", "_scopes", "_size", "_stack", "full")
+    __slots__ = ("_limit", "_mark", "_open", "_out", "_pre", "_scope", "_scopes", "_size", "_stack", "full")
 
     def __init__(self, limit: int | None = None) -> None:
         """`limit`: bytes of UTF-8 after which nothing more is written; measuring costs time, so None is usual."""
         self._out: list[str] = []
-        self._stack: list[str] = []
+        self._stack: list[_Rule | None] = []  # one for each element of the tree; None where it is not written
+        self._open = [""]  # the tags written and not yet closed
         self._scope = _Scope()
         self._scopes: list[_Scope] = []
+        self._pre = False
         self._limit = limit
         self._size = 0
         self._mark: tuple[int, list[str]] = (0, [])
@@ -127,55 +153,49 @@ class SafeWriter:
 
     def open(self, tag: str, attributes: Mapping[str, str | None], address: str | None = None) -> None:
         """Begin an element. `address` is the link of an `<a>`, absolute and of a safe scheme."""
-        tag = _RENAMED.get(tag, tag)
-        if tag not in _WRITTEN:
-            tag = "div" if tag in _AS_DIV else ""
-        if not tag or self.full or not self._fits(tag):
-            self._stack.append("")
+        rule = _RULES.get(tag)
+        if rule is None or self.full or not self._fits(rule):
+            self._stack.append(None)
             return
-        self._stack.append(tag)
-        if tag in _CELLS:
-            self._scopes.append(self._scope)
-            self._scope = _Scope()
-        else:
-            self._scope.count(tag, 1)
-        if not attributes:
-            self._write(f"<{tag}>")
-            return
-        parts = [f"<{tag}"]
-        if address is not None and tag == "a":
-            parts.append(f' href="{_quoted(address)}" rel="{_REL}"')
-        for rules in (_ATTRIBUTES.get(tag), _EVERYWHERE):
-            for name, form in rules.items() if rules else ():
-                value = attributes.get(name)
-                if value and form.fullmatch(value):
-                    parts.append(f' {name}="{_quoted(value)}"')
-        parts.append(">")
-        self._write("".join(parts))
+        tag = rule.tag
+        self._stack.append(rule)
+        self._open.append(tag)
+        if rule.guarded:
+            if tag in _CELLS:
+                self._scopes.append(self._scope)
+                self._scope = _Scope()
+            else:
+                self._scope.count(tag, 1)
+        self._write(self._with_attributes(tag, attributes, address) if attributes else rule.begin)
+        self._pre = tag == "pre"
 
     def close(self) -> None:
         """End the element that was begun last."""
-        tag = self._stack.pop()
-        if not tag:
+        if (rule := self._stack.pop()) is None:
             return
-        if tag in _CELLS:
-            self._scope = self._scopes.pop()
-        else:
-            self._scope.count(tag, -1)
-        self._write(f"</{tag}>")
-        if self._limit is not None and not self.full and tag in _BLOCKS:
-            self._mark = (len(self._out), [tag for tag in self._stack if tag])
+        self._open.pop()
+        self._pre = False
+        if rule.guarded:
+            if rule.tag in _CELLS:
+                self._scope = self._scopes.pop()
+            else:
+                self._scope.count(rule.tag, -1)
+        self._write(rule.end)
+        if self._limit is not None and not self.full and rule.tag in _BLOCKS:
+            self._mark = (len(self._out), self._open[1:])
 
     def void(self, tag: str) -> None:
         """A `<br>` or `<hr>`."""
-        if not self._in_skeleton() and not (tag == "hr" and self._scope.paragraph):
+        if self._open[-1] not in _SKELETON and not (tag == "hr" and self._scope.paragraph):
             self._write(f"<{tag}>")
+            self._pre = False
 
     def image(self, address: str, attributes: Mapping[str, str | None]) -> None:
-        if self._in_skeleton():
+        if self._open[-1] in _SKELETON:
             return
+        self._pre = False
         parts = [f'<img src="{_quoted(address)}"']
-        for name, form in (("alt", _FREE), ("title", _FREE), ("width", _NUMBER), ("height", _NUMBER)):
+        for name, form in _IMAGE_ATTRIBUTES.items():
             value = attributes.get(name)
             if value and form.fullmatch(value):
                 parts.append(f' {name}="{_quoted(value)}"')
@@ -183,30 +203,40 @@ class SafeWriter:
         self._write("".join(parts))
 
     def text(self, data: str) -> None:
-        if self._in_skeleton() and not data.isspace():
+        if self._open[-1] in _SKELETON and not data.isspace():
             return
         if "&" in data or "<" in data or ">" in data:
             data = data.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        if self._out and self._out[-1].startswith("<pre"):
+        if self._pre:
             data = data.lstrip("\n")  # a parser drops the first line feed of a <pre>, each time it reads it
+            self._pre = not data
         self._write(data)
 
     def finish(self) -> str:
-        """The whole, checked by nh3. Elements still open are closed."""
+        """The whole, checked by nh3. What is still open is closed."""
         if self.full:
             length, open_tags = self._mark
             del self._out[length:]
             self._out.extend(f"</{tag}>" for tag in reversed(open_tags))
         return str(_cleaner().clean(without_debris("".join(self._out))))
 
-    def _fits(self, tag: str) -> bool:
-        parent = next((name for name in reversed(self._stack) if name), "")
-        if parents := _TABLE_PARENTS.get(tag):
+    def _fits(self, rule: _Rule) -> bool:
+        parent = self._open[-1]
+        if not rule.guarded:
+            return parent not in _SKELETON
+        if parents := _PARENTS.get(rule.tag):
             return parent in parents
-        return parent not in _SKELETON and self._scope.admits(tag)
+        return parent not in _SKELETON and self._scope.admits(rule.tag)
 
-    def _in_skeleton(self) -> bool:
-        return bool(self._stack) and self._stack[-1] in _SKELETON
+    def _with_attributes(self, tag: str, attributes: Mapping[str, str | None], address: str | None) -> str:
+        text = f"<{tag}"
+        if address is not None and tag == "a":
+            text += f' href="{_quoted(address)}" rel="{_REL}"'
+        for name, value in attributes.items():
+            form = _EVERYWHERE.get(name) or _ATTRIBUTES.get((tag, name))
+            if form and value and form.fullmatch(value):
+                text += f' {name}="{_quoted(value)}"'
+        return text + ">"
 
     def _write(self, piece: str) -> None:
         if self._limit is None:
@@ -223,10 +253,9 @@ def _quoted(value: str) -> str:
 
 @lru_cache(maxsize=1)
 def _cleaner() -> nh3.Cleaner:
-    attributes = {tag: set(rules) for tag, rules in _ATTRIBUTES.items()}
-    attributes["a"] |= {"href"}
-    attributes["img"] = {"src", "alt", "title", "width", "height"}
-    attributes["*"] = set(_EVERYWHERE)
+    attributes: dict[str, set[str]] = {"*": set(_EVERYWHERE), "a": {"href"}, "img": {"src", *_IMAGE_ATTRIBUTES}}
+    for tag, name in _ATTRIBUTES:
+        attributes.setdefault(tag, set()).add(name)
     return nh3.Cleaner(
         tags=set(_WRITTEN) | {"br", "hr", "img"},
         attributes=attributes,
