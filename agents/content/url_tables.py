@@ -150,7 +150,7 @@ PHOTON = re.compile(r"/([^/]+\.[^/]+/.+)")
 
 IMAGE_QUERY_PATHS = ("/_next/image", "/_vercel/image", "/.netlify/images")
 IMAGE_FETCH_HOSTS = frozenset({"res.cloudinary.com", "substackcdn.com", "cdn.substack.com"})
-IMAGE_FETCH = re.compile(r"/image/fetch/(?:.*?/)??(https?(?::|%3A).+)", re.IGNORECASE)
+IMAGE_SOURCE = re.compile(r"/(https?(?::|%3A).+)", re.IGNORECASE)
 IMAGE_RESIZE = re.compile(r"/cdn-cgi/image/[^/]+/(.+)")
 
 FRONT_PAGES = frozenset(

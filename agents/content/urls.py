@@ -266,9 +266,11 @@ def _resized(address: _Address) -> str | None:
     if match := tables.IMAGE_RESIZE.search(address.path):
         source = match[1] + tail
         return _target(source if re.match(r"https?:/", source) else f"{own}/{source}")
-    if address.host in tables.IMAGE_FETCH_HOSTS and (match := tables.IMAGE_FETCH.search(address.path)):
-        encoded = ":" not in match[1][:6]
-        return _target(_decoded(match[1]) if encoded else match[1] + tail)
+    if address.host in tables.IMAGE_FETCH_HOSTS:
+        options_and_source = address.path.partition("/image/fetch")[2]
+        if match := tables.IMAGE_SOURCE.search(options_and_source):
+            encoded = ":" not in match[1][:6]
+            return _target(_decoded(match[1]) if encoded else match[1] + tail)
     return None
 
 
@@ -329,8 +331,10 @@ def _google_news(path: str) -> str | None:
         message = urlsafe_b64decode(name + "=" * (-len(name) % 4))
     except (Base64Error, ValueError):
         return None
+    if len(message) < 5:
+        return None
     length, start = message[3], 4
-    if length & 0x80:
+    if length & 0x80:  # a varint of two bytes
         length, start = (length & 0x7F) | (message[4] << 7), 5
     address = message[start : start + length]
     if len(address) != length or not address.startswith((b"http://", b"https://")):

@@ -191,6 +191,7 @@ def test_wrappers_of_links(raw: str) -> None:
         pytest.param("https://wsrv.nl/?url=", id="no target"),
         pytest.param("https://www.google.com/search?q=https://news.example/", id="a search"),
         pytest.param("https://news.google.com/rss/articles/CBMiSkFVX3lxTE5hYmM?oc=5", id="google news, newer numbers"),
+        pytest.param("https://news.google.com/rss/articles/CBMi", id="google news, cut short"),
         pytest.param("https://news.example/share?url=https://other.example/", id="not a known proxy"),
         pytest.param("https://google.evil.example/url?q=https://other.example/", id="a host like google"),
     ],
@@ -374,6 +375,7 @@ def test_site_of(host: str, site: str | None) -> None:
 
 
 WRAPPERS = ["wsrv.nl/", "i0.wp.com/", "www.google.com/url", "/amp/s/", "/c/s/", "cdn.ampproject.org/", "news.example"]
+WRAPPERS += ["https://news.google.com/articles/CBMi", "H2h0dHBzOi8v"]
 PATHS = [
     "/cdn-cgi/image/w=1/",
     "/_next/image?url=",
