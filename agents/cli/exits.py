@@ -1,0 +1,25 @@
+"""How a command ends: the contract's exit codes, and the exception that carries one with its sentence."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The contract's exit codes; the last two are what a shell expects of a program ended by a signal."""
+
+    FINE = 0
+    FOUND = 1
+    WRONG_USE = 2
+    NO_BROKER = 3
+    INTERRUPTED = 130
+    PIPE_CLOSED = 141
+
+
+class CommandError(Exception):
+    """Ends the command: `message` is one or more whole sentences for a person, shown on stderr."""
+
+    def __init__(self, message: str, code: ExitCode = ExitCode.WRONG_USE) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code

@@ -1,0 +1,107 @@
+"""`feedmill`: the commands and where each one lives.
+
+A command is one module of this package with `register(app)`, which adds it (or a group of commands) to the
+typer application, and one line of COMMANDS. Only the module of the command that was asked for is imported, so
+that `feedmill --help` and `feedmill process` start at once and never load Faust or aiokafka.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import typer
+from msgspec import Struct
+
+from agents import __version__
+from agents.cli.exits import CommandError, ExitCode
+
+
+class Command(Struct, frozen=True):
+    """A command's name, its module in this package, and the line that `feedmill --help` shows."""
+
+    name: str
+    module: str
+    summary: str
+
+
+COMMANDS = (
+    Command("process", "process", "Run the whole pipeline over documents, without a broker: JSON Lines on stdout."),
+    Command("explain", "explain", "Show each entry's verdict and why, for people."),
+    Command("schema", "schema", "Print the JSON Schema of a record."),
+    Command("check", "check", "Say what is wrong with the settings and what they lead to, and what to do."),
+)
+
+
+def build(wanted: str | None = None) -> typer.Typer:
+    """The application with the command `wanted` whole and of the others only name and summary; None: all whole."""
+    app = typer.Typer(
+        name="feedmill",
+        help="Raw feed documents in, clean, deduplicated, enriched items out.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for command in COMMANDS:
+        if wanted in (None, command.name):
+            import_module(f"agents.cli.{command.module}").register(app)
+        else:
+            app.command(command.name, help=command.summary)(_not_loaded)
+    return app
+
+
+def main() -> None:
+    """The console script. Every failure that has a sentence ends with it on stderr and the contract's exit code."""
+    try:
+        build(_wanted(sys.argv[1:]))()
+    except CommandError as error:
+        _end(error.message, error.code)
+    except KeyboardInterrupt:
+        _end("Stopped.", ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (`head`) has what it wanted. Python would complain again when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.PIPE_CLOSED)
+    except Exception as error:
+        from agents.settings import SettingsError  # here, because pydantic takes longer to load than `--help` to run
+
+        if not isinstance(error, SettingsError):
+            raise
+        _end(str(error), ExitCode.WRONG_USE)
+
+
+def _wanted(arguments: list[str]) -> str:
+    """The command that the arguments name: the first that is no option; "" where there is none."""
+    return next((argument for argument in arguments if not argument.startswith("-")), "")
+
+
+def _end(message: str, code: ExitCode) -> None:
+    from agents.cli.terminal import safe
+
+    sys.stderr.write(f"feedmill: {safe(message)}\n")
+    sys.exit(code)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"feedmill {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Print the version and end."
+    ),
+) -> None:
+    pass
+
+
+def _not_loaded() -> None:
+    raise AssertionError("the command line named another command than the one that runs")
+
+
+if __name__ == "__main__":
+    main()

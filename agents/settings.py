@@ -1,0 +1,250 @@
+"""Every setting of the mill: its environment variable, default, unit and check.
+
+docs/guide/settings.md is written from this module (`python -m agents.settings`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from schemas import Position
+
+ENV_PREFIX = "FEEDMILL_"
+
+_TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)  # Kafka takes 249; the internal names are longer by 40
+_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:,/\[\]]+):(\d{1,5})", re.ASCII)
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class SecurityProtocol(StrEnum):
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+
+class SaslMechanism(StrEnum):
+    PLAIN = "PLAIN"
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; the message is whole sentences: which variable, what is wrong, what to do."""
+
+
+def _parts(value: object) -> object:
+    """A list written as one line of the environment: parts by commas or white space."""
+    return re.split(r"[,\s]+", value.strip(", \t\n")) if isinstance(value, str) and value.strip(", \t\n") else value
+
+
+class Settings(BaseSettings):
+    """Read from `FEEDMILL_*`. Lists are written with commas. Empty variables count as not set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    bootstrap_servers: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.1:9092",), description="Addresses of Kafka brokers, `host:port`; one that answers is enough."
+    )
+    topic_prefix: str = Field(
+        "feeds",
+        description="First part of every topic's name and of the group's: several mills can share a cluster.",
+    )
+    generation: int = Field(
+        1,
+        ge=1,
+        le=1_000_000,
+        description=(
+            "Number of the internal topics' generation. Raise it after `feeds.raw` was created anew or a cluster "
+            "was restored: the mill then starts with empty state, knowingly."
+        ),
+    )
+    partitions: int = Field(
+        16, ge=1, le=1000, description="Partitions of every topic of the mill, chosen when the topics are created."
+    )
+    replication: int = Field(
+        1, ge=1, le=10, description="Copies of every partition. From 3 on, two must have a record before it counts."
+    )
+    state_dir: Path = Field(
+        Path(".feedmill/state"),
+        description=(
+            "Folder of this worker's state, one worker a folder. It is a copy of the changelog topics and can be "
+            "deleted while the worker is stopped."
+        ),
+    )
+    rocksdb_cache_mb: int = Field(64, ge=1, le=65536, description="Block cache of all the worker's stores, in MB.")
+    session_timeout_seconds: float = Field(
+        10,
+        ge=1,
+        le=1800,
+        description="Seconds without a sign of life after which Kafka gives a worker's partitions to others.",
+    )
+    heartbeat_seconds: float = Field(
+        1, ge=0.1, le=60, description="Seconds between two signs of life; at most a third of the session timeout."
+    )
+    transaction_timeout_seconds: float = Field(
+        15,
+        ge=1,
+        le=900,
+        description="Seconds after which Kafka gives up a transaction that its worker left open; readers wait for it.",
+    )
+    group_instance_id: str | None = Field(
+        None,
+        description=(
+            "This worker's fixed name in the group (static membership): restarted within the session timeout under "
+            "the same name it gets its partitions back without a rebalance. Give each worker its own."
+        ),
+    )
+    broker_wait_seconds: float = Field(
+        60, ge=0, le=86400, description="Seconds that a command waits at start for a broker before it ends with code 3."
+    )
+    stop_deadline_seconds: float = Field(
+        20, ge=1, le=600, description="Seconds that a clean stop may take; after them the worker ends at once."
+    )
+    skip_records: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description=(
+            "Records of internal topics that cannot be read and shall be passed over, as `topic/partition/offset`. "
+            "What they held is lost, and `feedmill ledger` will say so."
+        ),
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address that `/metrics`, `/healthz` and `/readyz` listen on; `0.0.0.0` for all."
+    )
+    metrics_port: int = Field(9808, ge=0, le=65535, description="Port of the metrics; 0 takes a free one and logs it.")
+    site_allow_list: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Sites (registrable domains) with counters of their own in the metrics; all others are `other`.",
+    )
+    log_level: LogLevel = Field(LogLevel.INFO, description="Least weight of what is logged.")
+    log_format: LogFormat = Field(LogFormat.CONSOLE, description="Log lines for people, or one JSON object a line.")
+    security_protocol: SecurityProtocol = Field(
+        SecurityProtocol.PLAINTEXT, description="How to talk to the brokers: with or without TLS and a login."
+    )
+    sasl_mechanism: SaslMechanism = Field(SaslMechanism.PLAIN, description="How to log in, for the `SASL_` protocols.")
+    sasl_username: str | None = Field(None, description="Name to log in with, for the `SASL_` protocols.")
+    sasl_password: SecretStr | None = Field(None, description="Password to log in with. Never printed or logged.")
+    ssl_cafile: Path | None = Field(
+        None,
+        description="File of the authorities that the brokers' certificates are checked against; else the system's.",
+    )
+    ssl_certfile: Path | None = Field(
+        None, description="File of this client's own certificate, where brokers ask for one."
+    )
+    ssl_keyfile: Path | None = Field(None, description="File of that certificate's private key.")
+
+    _split = field_validator("bootstrap_servers", "skip_records", "site_allow_list", mode="before")(_parts)
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("security_protocol", "sasl_mechanism", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _addresses(cls, servers: tuple[str, ...]) -> tuple[str, ...]:
+        for server in servers:
+            match = _ADDRESS.fullmatch(server)
+            if match is None or not 0 < int(match[1]) < 65536:
+                raise ValueError(f"'{server}' is no address: write host:port, such as kafka-1.example:9092")
+        return servers
+
+    @field_validator("topic_prefix")
+    @classmethod
+    def _prefix(cls, prefix: str) -> str:
+        if not _TOPIC_NAME.fullmatch(prefix) or prefix.strip(".") == "":
+            raise ValueError("a prefix has 1 to 100 letters, digits, dots, hyphens or underscores")
+        return prefix
+
+    @field_validator("skip_records")
+    @classmethod
+    def _records(cls, records: tuple[str, ...]) -> tuple[str, ...]:
+        for record in records:
+            position = Position.parse(record)
+            if position is None or position.index is not None:
+                raise ValueError(f"'{record}' names no record: write topic/partition/offset")
+        return records
+
+    @field_validator("ssl_cafile", "ssl_certfile", "ssl_keyfile")
+    @classmethod
+    def _readable(cls, path: Path | None) -> Path | None:
+        if path is not None and not os.access(path, os.R_OK):
+            raise ValueError(f"the file {path} is not there or cannot be read")
+        return path
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.heartbeat_seconds * 3 > self.session_timeout_seconds:
+            raise ValueError(
+                f"FEEDMILL_HEARTBEAT_SECONDS is {self.heartbeat_seconds:g}, which is more than a third of "
+                f"FEEDMILL_SESSION_TIMEOUT_SECONDS ({self.session_timeout_seconds:g}): lower the one or raise the other"
+            )
+        if self.security_protocol.startswith("SASL_"):
+            for name in ("sasl_username", "sasl_password"):
+                if getattr(self, name) is None:
+                    raise ValueError(
+                        f"FEEDMILL_SECURITY_PROTOCOL is {self.security_protocol.value}, but {variable(name)} is not "
+                        "set: set it, or choose a protocol without a login"
+                    )
+        if (self.ssl_certfile is None) != (self.ssl_keyfile is None):
+            raise ValueError("FEEDMILL_SSL_CERTFILE and FEEDMILL_SSL_KEYFILE belong together: set both or neither")
+        return self
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return ENV_PREFIX + name.upper()
+
+
+def load_settings(**values: Any) -> Settings:
+    """The settings from the environment, `values` going before it. Raises SettingsError with one sentence a fault."""
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_sentence(fault) for fault in error.errors())) from None
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Variables that begin as settings do and are none: most often a slip of the pen."""
+    known = {variable(name) for name in Settings.model_fields}
+    return sorted(name for name in environment if name.startswith(ENV_PREFIX) and name not in known | NOT_SETTINGS)
+
+
+NOT_SETTINGS = frozenset({"FEEDMILL_CORPUS"})
+"""Variables that the tests and the build read, and no command."""
+
+
+def _sentence(fault: Any) -> str:
+    """One fault as a sentence. The value is shown only by the checks above: a secret is never among them."""
+    message = str(fault["msg"]).removeprefix("Value error, ").rstrip(".")
+    if not fault["loc"]:
+        return f"{message}."
+    name = str(fault["loc"][0])
+    message = message.replace("Input should be", "it should be")
+    return f"{variable(name)} cannot be used: {message}."
