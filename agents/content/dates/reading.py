@@ -22,6 +22,7 @@ _ISO_TIME = re.compile(r"\d{4}(-?)\d\d\1\d\d[T ]\d\d", re.ASCII)
 _EAST_ASIAN = re.compile(r"[\u2e80-\ud7af]")
 _MARKS = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _DASHES = str.maketrans("−‐‑‒–—", "------")
+_COMMENT = re.compile(r"\s?\([^()]*\)\Z")
 _TIME_FIRST = re.compile(r"(\d{1,2}:\d\d(?::\d\d)?(?:\s?[AaPp]\.?[Mm]\.?)?)\s?[,|-]?\s([^:]+)")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,7 +48,11 @@ def parse_date(raw: str, *, zone: timezone | None = None) -> ReadDate | None:
         text = _MARKS.sub("", normalize("NFKC", text)).translate(_DASHES)
     plain = " ".join(text.split())
     if _EAST_ASIAN.search(plain):
-        return read_cjk(plain, zone)
+        found = read_cjk(plain, zone)
+        western = _COMMENT.sub("", plain)  # JavaScript names the zone in the reader's language
+        if found or western == plain:
+            return found
+        plain = western
     if match := _TIME_FIRST.fullmatch(plain):
         plain = f"{match[2]} {match[1]}"
     return read_numeric(plain, zone) or read_named(plain, zone)
