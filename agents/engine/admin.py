@@ -1,0 +1,308 @@
+"""The broker's own affairs, asked and changed: which topics there are, how they are set, what a group has committed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from aiokafka import errors as kafka_errors
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Schema, String
+from msgspec import Struct
+from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+
+from agents.engine.topics import TopicSpec
+from agents.engine.transport import EngineError, UnavailableError
+
+REACH_SECONDS = 30.0
+"""How long a command tries to reach the broker before it gives up."""
+
+LEADERS_WITHIN_SECONDS = 30.0
+SEEN_WITHIN_SECONDS = 5.0
+
+_UNORDERED = frozenset({"cleanup.policy"})  # a list in which order means nothing
+
+
+class Found(Struct, frozen=True):
+    """A topic as the broker has it. `config` holds the values in force, also those that are its defaults."""
+
+    partitions: int
+    replication: int
+    config: dict[str, str]
+
+
+class Kind(StrEnum):
+    MISSING = "missing"
+    PROPERTY = "property"
+    PARTITIONS = "partitions"
+    REPLICATION = "replication"
+
+
+ADVICE = {
+    Kind.MISSING: "`feedmill topics apply` creates what is missing.",
+    Kind.PROPERTY: "`feedmill topics apply` sets properties.",
+    Kind.PARTITIONS: "A partition count cannot be changed in place: the copies of one feed would no longer meet. Set "
+    "FEEDMILL_PARTITIONS to the count that all topics have, or migrate to a new generation.",
+    Kind.REPLICATION: "Reassign with Kafka's own tools, or set FEEDMILL_REPLICATION to what the topics have.",
+}
+"""What to do about each kind of difference; said once however many topics differ."""
+
+APPLIED = frozenset({Kind.MISSING, Kind.PROPERTY})
+"""The kinds that `topics apply` ends."""
+
+
+class Difference(Struct, frozen=True):
+    """One way in which a topic is not as it should be. `key` and `value`: the property to set."""
+
+    topic: str
+    kind: Kind
+    sentence: str
+    key: str = ""
+    value: str = ""
+
+
+def differences(wanted: Iterable[TopicSpec], found: Mapping[str, Found], replication: int) -> list[Difference]:
+    """Compare topics as they should be with topics as they are; empty where all is well."""
+    result: list[Difference] = []
+    for spec in wanted:
+        topic = found.get(spec.name)
+        if topic is None:
+            result.append(Difference(spec.name, Kind.MISSING, f"{spec.name} is missing."))
+            continue
+        if topic.partitions != spec.partitions:
+            sentence = f"{spec.name} has {_count(topic.partitions, 'partition')}, should have {spec.partitions}."
+            result.append(Difference(spec.name, Kind.PARTITIONS, sentence))
+        if topic.replication < replication:
+            sentence = f"{spec.name} is kept by {_count(topic.replication, 'broker')}, should be by {replication}."
+            result.append(Difference(spec.name, Kind.REPLICATION, sentence))
+        for key, value in spec.config.items():
+            present = topic.config.get(key)
+            if present is None or not _same(key, present, value):
+                sentence = f"{spec.name}: {key} is {present or 'not set'}, should be {value}."
+                result.append(Difference(spec.name, Kind.PROPERTY, sentence, key, value))
+    return result
+
+
+class Admin:
+    """Asks and changes, over one connection. All methods raise EngineError with a sentence."""
+
+    def __init__(self, client: AIOKafkaAdminClient) -> None:
+        self._client = client
+
+    async def topics(self, prefix: str = "") -> dict[str, Found]:
+        """Every topic whose name begins with `prefix`."""
+        with _translated("list the topics"):
+            # All of them, then filtered: to ask for a topic by name creates it on brokers that auto-create.
+            described = await self._client.describe_topics()
+            sizes = {
+                topic["topic"]: (len(topic["partitions"]), min(len(p["replicas"]) for p in topic["partitions"]))
+                for topic in described
+                if topic["topic"].startswith(prefix) and topic["partitions"]
+            }
+            configs = await self._configs(sizes)
+        return {name: Found(*size, configs.get(name, {})) for name, size in sizes.items()}
+
+    async def create(self, specs: Sequence[TopicSpec], replication: int) -> None:
+        """Create topics and wait until each partition has a leader. One that exists already is left alone."""
+        if not specs:
+            return
+        new = [NewTopic(spec.name, spec.partitions, replication, topic_configs=spec.config) for spec in specs]
+        with _translated("create topics"):
+            answer = await self._client.create_topics(new)
+            for name, code, message in answer.topic_errors:
+                if code and kafka_errors.for_code(code) is not kafka_errors.TopicAlreadyExistsError:
+                    raise EngineError(f"The broker did not create {name}: {_why(code, message)}")
+            await self._led({spec.name: spec.partitions for spec in specs})
+
+    async def configure(self, changes: Mapping[str, Mapping[str, str]]) -> None:
+        """Set properties of topics; all others stay as they are."""
+        if not changes:
+            return
+        resources = [
+            (ConfigResourceType.TOPIC, name, [(key, _SET, value) for key, value in properties.items()])
+            for name, properties in changes.items()
+        ]
+        with _translated("set topic properties"):
+            answer = await self._client._send_to_controller(_IncrementalAlterConfigs(resources))
+            for code, message, _, name in answer.resources:
+                if code:
+                    raise EngineError(f"The broker did not change {name}: {_why(code, message)}")
+            await self._in_force(changes)
+
+    async def committed(self, group: str) -> dict[tuple[str, int], int]:
+        """Every offset that a group has committed; empty for a group that the broker does not know."""
+        with _translated("read the group's offsets"):
+            for attempt in range(20):
+                try:
+                    found = await self._client.list_consumer_group_offsets(group)
+                    break
+                except (kafka_errors.GroupLoadInProgressError, kafka_errors.GroupCoordinatorNotAvailableError):
+                    # A broker that has just made its offsets topic answers so for a second or two.
+                    if attempt == 19:
+                        raise
+                    await asyncio.sleep(0.25)
+        return {(at.topic, at.partition): kept.offset for at, kept in found.items() if kept.offset >= 0}
+
+    async def _configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        configs: dict[str, dict[str, str]] = {}
+        for answer in await self._client.describe_configs(resources) if resources else ():
+            for code, message, _, name, entries in answer.resources:
+                if code:
+                    raise EngineError(f"The broker does not tell how {name} is set: {_why(code, message)}")
+                configs[name] = {entry[0]: entry[1] for entry in entries if entry[1] is not None}
+        return configs
+
+    async def _in_force(self, changes: Mapping[str, Mapping[str, str]]) -> None:
+        """Brokers learn of a change from the controller a moment after it has answered."""
+        deadline = asyncio.get_running_loop().time() + SEEN_WITHIN_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            present = await self._configs(changes)
+            if all(
+                _same(key, present[name].get(key, ""), value)
+                for name, properties in changes.items()
+                for key, value in properties.items()
+            ):
+                return
+            await asyncio.sleep(0.05)
+
+    async def _led(self, wanted: Mapping[str, int]) -> None:
+        deadline = asyncio.get_running_loop().time() + LEADERS_WITHIN_SECONDS
+        while True:
+            led = {
+                topic["topic"]: sum(1 for partition in topic["partitions"] if partition["leader"] >= 0)
+                for topic in await self._client.describe_topics()
+            }
+            waiting = [name for name, partitions in wanted.items() if led.get(name, 0) < partitions]
+            if not waiting:
+                return
+            if asyncio.get_running_loop().time() > deadline:
+                raise UnavailableError(f"{', '.join(waiting)}: created, but no broker leads all partitions.")
+            await asyncio.sleep(0.05)
+
+
+@contextlib.asynccontextmanager
+async def administration(connection: Mapping[str, Any], *, within: float = REACH_SECONDS) -> AsyncIterator[Admin]:
+    """An Admin, once the broker answers.
+
+    `connection`: aiokafka's arguments. Raises UnavailableError after `within` seconds without an answer.
+    """
+    client = await _reached(connection, within)
+    try:
+        yield Admin(client)
+    finally:
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(client.close(), 5)
+
+
+async def _reached(connection: Mapping[str, Any], within: float) -> AIOKafkaAdminClient:
+    retrying = AsyncRetrying(
+        stop=stop_after_delay(within),
+        wait=wait_exponential_jitter(multiplier=0.2, max=3, jitter=0.2),
+        retry=retry_if_exception_type((kafka_errors.KafkaError, OSError, TimeoutError)),
+    )
+    quiet = logging.getLogger("aiokafka")
+    level = quiet.level
+    try:
+        async for attempt in retrying:
+            with attempt:
+                quiet.setLevel(logging.CRITICAL)  # it logs an error for each try; the end of it is one sentence
+                client = AIOKafkaAdminClient(**connection)
+                try:
+                    await client.start()
+                except BaseException:
+                    with contextlib.suppress(Exception):
+                        await client.close()
+                    raise
+                return client
+    except RetryError as error:
+        servers = connection.get("bootstrap_servers", "localhost")
+        shown = servers if isinstance(servers, str) else ", ".join(servers)
+        cause = error.last_attempt.exception()
+        raise UnavailableError(
+            f"No Kafka broker answers at {shown} (tried for {within:.0f} s; {cause}). Is it running, and does "
+            "FEEDMILL_BOOTSTRAP_SERVERS name it? `feedmill broker` starts one for development."
+        ) from cause
+    finally:
+        quiet.setLevel(level)
+    raise AssertionError("a retry ends by an answer or by RetryError")
+
+
+def _same(key: str, present: str, wanted: str) -> bool:
+    if key in _UNORDERED:
+        return {part.strip() for part in present.split(",")} == {part.strip() for part in wanted.split(",")}
+    return present == wanted
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _why(code: int, message: str | None) -> str:
+    error = kafka_errors.for_code(code)
+    return f"{message or error.description or error.__name__}".rstrip(".") + f" ({error.__name__})."
+
+
+@contextlib.contextmanager
+def _translated(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
+        raise UnavailableError(f"The broker did not {what} ({type(error).__name__}: {error}).") from error
+
+
+# aiokafka knows only AlterConfigs, which sets back to their defaults all properties that are not named.
+_SET = 0
+
+
+class _IncrementalAlterConfigsResponse(Response):  # type: ignore[misc]
+    API_KEY = 44
+    API_VERSION = 0
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "resources",
+            Array(
+                ("error_code", Int16),
+                ("error_message", String("utf-8")),
+                ("resource_type", Int8),
+                ("resource_name", String("utf-8")),
+            ),
+        ),
+    )
+
+
+class _IncrementalAlterConfigsRequest(RequestStruct):  # type: ignore[misc]
+    API_KEY = 44
+    API_VERSION = 0
+    RESPONSE_TYPE = _IncrementalAlterConfigsResponse
+    SCHEMA = Schema(
+        (
+            "resources",
+            Array(
+                ("resource_type", Int8),
+                ("resource_name", String("utf-8")),
+                (
+                    "configs",
+                    Array(("name", String("utf-8")), ("config_operation", Int8), ("value", String("utf-8"))),
+                ),
+            ),
+        ),
+        ("validate_only", Boolean),
+    )
+
+
+class _IncrementalAlterConfigs(Request[_IncrementalAlterConfigsRequest]):  # type: ignore[misc]
+    API_KEY: ClassVar[int] = 44
+
+    def __init__(self, resources: Sequence[Any]) -> None:
+        self._resources = resources
+
+    def build(self, request_struct_class: type[_IncrementalAlterConfigsRequest]) -> _IncrementalAlterConfigsRequest:
+        return request_struct_class(list(self._resources), False)
