@@ -135,12 +135,21 @@ def _is_ip(name: str) -> bool:
 
 def _absolute(raw: str, base: str | None) -> can_ada.URL | None:
     text = raw.strip()
-    if text[:4].lower() == "www.":
+    if text[:4].lower() == "www." or (base is not None and _starts_with_host_of(base, text)):
         text = "http://" + text  # feeds forget the scheme, and no site has a folder of this name
     found = _parsed(text, base)
     if not found and text.startswith("//"):
         found = _parsed("https:" + text, None)  # the scheme does not distinguish, so this guess does no harm
     return found if found and found.protocol in ("http:", "https:") else None
+
+
+def _starts_with_host_of(base: str, text: str) -> bool:
+    """Whether a link that looks relative begins with the site's own name: `news.example/a/5` in its own feed."""
+    first = text.partition("/")[0].lower()
+    if "." not in first or first.startswith("."):
+        return False
+    found = _parsed(base, None)
+    return found is not None and first == found.hostname.removeprefix("www.")
 
 
 def _parsed(raw: str, base: str | None) -> can_ada.URL | None:

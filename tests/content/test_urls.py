@@ -355,6 +355,24 @@ def test_relative_link_and_host() -> None:
 
 
 @pytest.mark.parametrize(
+    ("raw", "url"),
+    [
+        pytest.param("news.example/a/5", "http://news.example/a/5", id="the site's own name"),
+        pytest.param("www.news.example/a/5", "http://www.news.example/a/5", id="www"),
+        pytest.param(
+            "other.example/a/5", "https://www.news.example/zh/other.example/a/5", id="any other name is a folder"
+        ),
+        pytest.param("a.html", "https://www.news.example/zh/a.html", id="a file"),
+        pytest.param("?id=5", "https://www.news.example/zh/feed.xml?id=5", id="a query"),
+    ],
+)
+def test_link_without_scheme_in_a_feed(raw: str, url: str) -> None:
+    found = canonicalize(raw, "https://www.news.example/zh/feed.xml")
+    assert found is not None
+    assert found.url == url
+
+
+@pytest.mark.parametrize(
     ("host", "site"),
     [
         pytest.param("www.news.com.tw", "news.com.tw", id="suffix of two labels"),
