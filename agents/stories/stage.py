@@ -1,0 +1,76 @@
+"""Stories: drafts in, items out, each with the story that it belongs to.
+
+So far every item is a story of its own (`not-grouped`) and nobody's reprint. What is issued is remembered all the
+same: the grouping to come must find the stories that were given out before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from agents.deadletters import item_dead_letter
+from agents.stage import EntryRef, Headers, Output, State, Topic
+from agents.stories.memory import Membership, recall, remember
+from agents.stories.size import encode_item
+from schemas import DeadLetterCode, Draft, Grouping, GroupingRule, Item, StageName
+from schemas.cloudevents import event_headers
+
+_drafts = msgspec.msgpack.Decoder(Draft)
+_items = msgspec.json.Decoder(Item)
+
+
+class StoriesStage:
+    """Gives encoded drafts of one script family their story, and sends them out of the mill."""
+
+    name = StageName.STORIES
+
+    def handle(self, batch: Sequence[bytes], state: State, now: datetime) -> list[Output]:
+        return [self._settle(_drafts.decode(record), state, now) for record in batch]
+
+    def refused(self, output: Output, code: DeadLetterCode, message: str, now: datetime) -> Output:
+        if output.topic is Topic.ENRICHED and output.value is not None:
+            item = _items.decode(output.value)
+            return item_dead_letter(self.name, code, message, item, now, traceparent=_traceparent(output.headers))
+        raise ValueError(f"a record for {output.topic} cannot be dead-lettered: {message}")
+
+    def _settle(self, draft: Draft, state: State, now: datetime) -> Output:
+        if draft.item is None:
+            tracing: Headers = (("traceparent", draft.traceparent.encode()),) if draft.traceparent else ()
+            return Output(Topic.ENRICHED, draft.id.encode(), None, None, tracing)
+        item = _grouped(draft, draft.item, state)
+        value = encode_item(item)
+        if value is None:
+            message = (
+                "The item has more than 4 MiB even without its links, images, attachments, categories and authors."
+            )
+            return item_dead_letter(
+                self.name, DeadLetterCode.TOO_LARGE, message, item, now, traceparent=draft.traceparent
+            )
+        source = item.source
+        entry = EntryRef(source.partition, source.offset, -1 if source.index is None else source.index)
+        headers = event_headers(item.schema, source, source.received_at, draft.traceparent)
+        return Output(Topic.ENRICHED, item.id.encode(), value, entry, headers)
+
+
+def _grouped(draft: Draft, item: Item, state: State) -> Item:
+    """The item with its story: the one that it was given before, else its own."""
+    id = bytes.fromhex(draft.id)
+    before = recall(state, id, draft.arrival)
+    if before is None:
+        after = Membership(id, None, draft.arrival, draft.arrival)
+    else:
+        after = msgspec.structs.replace(before, last_arrival=max(before.last_arrival, draft.arrival))
+    remember(state, id, before, after)
+    return msgspec.structs.replace(
+        item,
+        story_id=after.story.hex(),
+        reprint_of=after.reprint_of.hex() if after.reprint_of else None,
+        grouping=Grouping(GroupingRule.NOT_GROUPED),
+    )
+
+
+def _traceparent(headers: Headers) -> str | None:
+    return next((value.decode() for name, value in headers if name == "traceparent"), None)
