@@ -124,6 +124,11 @@ class Ledger:
         if page := self._page(ref.partition, ref.offset):
             page.move(ref.offset, ref.index)
 
+    def forget_in_flight(self) -> None:
+        """Before they are looked for again: what was on its way may be lost by now."""
+        for page in self._pages.values():
+            page.moving.clear()
+
     def account(self, taken: Mapping[int, int | None]) -> Account:
         """Sum up. `taken`: the offset up to which parse has surely worked, by partition; None: nothing yet.
 
@@ -178,7 +183,7 @@ class _Page:
         self.counts = array("H", bytes(2 * (self.end - begin)))
         self._marks = bytearray(self.end - begin)
         self._seen: dict[int, int] = {}  # offset -> bits of the entries that have their outcome
-        self._moving: dict[int, int] = {}
+        self.moving: dict[int, int] = {}
 
     def appear(self, offset: int) -> None:
         at = offset - self.begin
@@ -212,7 +217,7 @@ class _Page:
 
     def move(self, offset: int, index: int) -> None:
         if index >= 0 and not self._marks[offset - self.begin] & _DONE:
-            self._moving[offset] = self._moving.get(offset, 0) | 1 << index
+            self.moving[offset] = self.moving.get(offset, 0) | 1 << index
 
     def begun(self, offset: int) -> bool:
         return bool(self._marks[offset - self.begin] & _DONE) or offset in self._seen
@@ -233,7 +238,7 @@ class _Page:
 
     def unaccounted(self, offset: int) -> tuple[int, list[int]]:
         """Of an unfinished document: how many entries are on their way, and which are nowhere."""
-        seen, moving = self._seen.get(offset, 0), self._moving.get(offset, 0)
+        seen, moving = self._seen.get(offset, 0), self.moving.get(offset, 0)
         count = self.counts[offset - self.begin]
         return (moving & ~seen).bit_count(), [index for index in range(count) if not (seen | moving) >> index & 1]
 
@@ -241,7 +246,7 @@ class _Page:
         at = offset - self.begin
         self._marks[at] |= _DONE | mark
         self._seen.pop(offset, None)
-        self._moving.pop(offset, None)
+        self.moving.pop(offset, None)
         self.open -= self._marks[at] & _PRESENT
 
 

@@ -1,0 +1,102 @@
+"""Reads spans of topics for the commands: what is committed, from an offset to an offset, in order by partition."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import errors as kafka_errors
+
+from agents.engine.kafka import incoming
+from agents.engine.transport import Incoming, UnavailableError
+
+At = tuple[str, int]
+"""A topic and a partition."""
+
+Span = tuple[int, int]
+"""First offset and end (exclusive)."""
+
+_WAIT_MS = 200
+_RECORDS = 5000
+
+
+class Reader:
+    """A consumer without a group, read_committed. It is told what to read; nothing is remembered on the broker."""
+
+    def __init__(self, connection: Mapping[str, Any]) -> None:
+        self._consumer = AIOKafkaConsumer(
+            **connection,
+            group_id=None,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+            fetch_max_wait_ms=100,
+        )
+
+    async def __aenter__(self) -> Self:
+        with _translated():
+            await self._consumer.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(Exception):
+            await self._consumer.stop()
+
+    async def bounds(self, wanted: Iterable[At]) -> dict[At, Span]:
+        """First offset and stable end of each partition: what stands before the oldest open transaction."""
+        asked = [TopicPartition(*at) for at in wanted]
+        if not asked:
+            return {}
+        with _translated():
+            begins = await self._consumer.beginning_offsets(asked)
+            ends = await self._consumer.end_offsets(asked)
+        return {(at.topic, at.partition): (begins[at], max(begins[at], ends[at])) for at in asked}
+
+    async def offsets_at(self, wanted: Iterable[At], time_ms: int) -> dict[At, int | None]:
+        """The first offset of each partition whose record is not older than a time; None where all are older."""
+        asked = {TopicPartition(*at): time_ms for at in wanted}
+        if not asked:
+            return {}
+        with _translated():
+            found = await self._consumer.offsets_for_times(asked)
+        return {(at.topic, at.partition): None if hit is None else hit.offset for at, hit in found.items()}
+
+    async def read(self, spans: Mapping[At, Span]) -> AsyncIterator[Sequence[Incoming]]:
+        """Every committed record of the spans, in batches of one partition each. Ends when all spans are read."""
+        open_ = {TopicPartition(*at): span for at, span in spans.items() if span[0] < span[1]}
+        if not open_:
+            return
+        with _translated():
+            self._consumer.assign(list(open_))
+            for at, (begin, _) in open_.items():
+                self._consumer.seek(at, begin)
+        while open_:
+            with _translated():
+                fetched = await self._consumer.getmany(*open_, timeout_ms=_WAIT_MS, max_records=_RECORDS)
+            for at, records in fetched.items():
+                if batch := [incoming(record) for record in records if record.offset < open_[at][1]]:
+                    yield batch
+            with _translated():
+                # position(), not the last record: markers and compaction leave holes at the end too
+                positions = {at: await self._consumer.position(at) for at in open_}
+            open_ = {at: span for at, span in open_.items() if positions[at] < span[1]}
+
+    async def first(self, at: At, span: Span) -> Incoming | None:
+        """The first committed record of a span."""
+        async for batch in self.read({at: span}):
+            return batch[0]
+        return None
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
+        raise UnavailableError(f"Reading from the broker failed ({type(error).__name__}: {error}).") from error
