@@ -239,4 +239,4 @@ def _output(letter: DeadLetter, traceparent: str | None) -> Output:
     source = letter.source
     headers: Headers = event_headers(letter.schema, source, source.received_at, traceparent)
     entry = EntryRef(source.partition, source.offset, -1 if source.index is None else source.index)
-    return Output(Topic.DEAD_LETTER, None, _json.encode(letter), entry, headers)
+    return Output(Topic.DEAD_LETTER, None, _json.encode(letter), entry, headers, label=letter.code)

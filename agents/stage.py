@@ -46,6 +46,10 @@ class Output(Struct, frozen=True, gc=False):
 
     `key` chooses the partition (Kafka's murmur2; `drafts` by script family). `entry` is the entry whose
     way this record continues or ends; None for a record that is no entry's outcome (a tombstone).
+
+    The rest is what is counted without decoding `value`; none of it is sent. `label` is a duplicate's rule, a dead
+    letter's code, an item's verdict. An item also carries its `site`, its `arrival`, and its `freshness`: seconds
+    from publication to first sighting, where both are exact.
     """
 
     topic: Topic
@@ -53,6 +57,10 @@ class Output(Struct, frozen=True, gc=False):
     value: bytes | None
     entry: EntryRef | None
     headers: Headers = ()
+    label: str = ""
+    site: str | None = None
+    arrival: datetime | None = None
+    freshness: float | None = None
 
 
 class State(Protocol):

@@ -1,6 +1,7 @@
 """Every record that feedmill reads or writes, as msgspec models. The source of truth for the closed lists."""
 
 from schemas.closed import (
+    GOES_ON,
     Changed,
     Confidence,
     DateOrigin,
@@ -35,6 +36,7 @@ from schemas.outcomes import DeadLetter, Duplicate
 from schemas.source import Moment, Position, Source
 
 __all__ = [
+    "GOES_ON",
     "Alias",
     "AliasKind",
     "Attachment",

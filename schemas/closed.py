@@ -34,6 +34,18 @@ class DedupeRule(StrEnum):
     RETRACTED = "retracted"
 
 
+GOES_ON = frozenset(
+    {
+        DedupeRule.FIRST_SIGHTING,
+        DedupeRule.REUSED_ADDRESS,
+        DedupeRule.CONTENT_CHANGED,
+        DedupeRule.RETURNED,
+        DedupeRule.REPLAYED,
+    }
+)
+"""The rules after which an entry goes on; all others end it as a Duplicate."""
+
+
 class GroupingRule(StrEnum):
     """Why the stories stage grouped an item as it did (`grouping.rule`)."""
 

@@ -161,7 +161,14 @@ def _duplicate(entry: Entry, id: bytes, revision: int, judgement: Judgement) -> 
         source=entry.source,
         replay_of=entry.replay_of,
     )
-    return Output(Topic.DUPLICATES, duplicate.id.encode(), _json.encode(duplicate), _ref(entry), _tracing(entry))
+    return Output(
+        Topic.DUPLICATES,
+        duplicate.id.encode(),
+        _json.encode(duplicate),
+        _ref(entry),
+        _tracing(entry),
+        label=judgement.rule,
+    )
 
 
 def _decision(judgement: Judgement) -> Decision:
