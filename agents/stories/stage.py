@@ -15,7 +15,7 @@ from agents.deadletters import item_dead_letter
 from agents.stage import EntryRef, Headers, Output, State, Topic
 from agents.stories.memory import Membership, recall, remember
 from agents.stories.size import encode_item
-from schemas import DeadLetterCode, Draft, Grouping, GroupingRule, Item, StageName
+from schemas import Confidence, DeadLetterCode, Draft, Grouping, GroupingRule, Item, StageName
 from schemas.cloudevents import event_headers
 
 _drafts = msgspec.msgpack.Decoder(Draft)
@@ -52,7 +52,17 @@ class StoriesStage:
         source = item.source
         entry = EntryRef(source.partition, source.offset, -1 if source.index is None else source.index)
         headers = event_headers(item.schema, source, source.received_at, draft.traceparent)
-        return Output(Topic.ENRICHED, item.id.encode(), value, entry, headers)
+        return Output(
+            Topic.ENRICHED,
+            item.id.encode(),
+            value,
+            entry,
+            headers,
+            label=item.verdict,
+            site=item.site,
+            arrival=draft.arrival,
+            freshness=_freshness(item),
+        )
 
 
 def _grouped(draft: Draft, item: Item, state: State) -> Item:
@@ -70,6 +80,20 @@ def _grouped(draft: Draft, item: Item, state: State) -> Item:
         reprint_of=after.reprint_of.hex() if after.reprint_of else None,
         grouping=Grouping(GroupingRule.NOT_GROUPED),
     )
+
+
+def _freshness(item: Item) -> float | None:
+    """Seconds from publication to first sighting, where both are exact and each was found by itself.
+
+    A revision is seen long after the publication that it still states, which says nothing about feeds.
+    """
+    published, seen = item.dates.published_at, item.dates.seen_at
+    if item.revision > 1 or item.published_at is None or published is None or seen is None:
+        return None
+    sure = published.confidence is Confidence.EXACT and seen.confidence is Confidence.EXACT
+    if not sure or published.origin is seen.origin:
+        return None
+    return (item.seen_at - item.published_at).total_seconds()
 
 
 def _traceparent(headers: Headers) -> str | None:
