@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from schemas import Position
@@ -35,26 +35,17 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-class SecurityProtocol(StrEnum):
-    PLAINTEXT = "PLAINTEXT"
-    SSL = "SSL"
-    SASL_PLAINTEXT = "SASL_PLAINTEXT"
-    SASL_SSL = "SASL_SSL"
-
-
-class SaslMechanism(StrEnum):
-    PLAIN = "PLAIN"
-    SCRAM_SHA_256 = "SCRAM-SHA-256"
-    SCRAM_SHA_512 = "SCRAM-SHA-512"
+SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
 class SettingsError(Exception):
     """Settings that cannot be used; the message is whole sentences: which variable, what is wrong, what to do."""
 
 
-def _parts(value: object) -> object:
-    """A list written as one line of the environment: parts by commas or white space."""
-    return re.split(r"[,\s]+", value.strip(", \t\n")) if isinstance(value, str) and value.strip(", \t\n") else value
+def _listed(value: str) -> list[str]:
+    """A list as one line of the environment: parts by commas or white space."""
+    return [part for part in re.split(r"[,\s]+", value) if part]
 
 
 class Settings(BaseSettings):
@@ -64,8 +55,9 @@ class Settings(BaseSettings):
         env_prefix=ENV_PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
     )
 
-    bootstrap_servers: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("127.0.0.1:9092",), description="Addresses of Kafka brokers, `host:port`; one that answers is enough."
+    broker: str = Field(
+        "127.0.0.1:9092",
+        description="Addresses of Kafka brokers, `host:port`, several with commas; one that answers is enough.",
     )
     topic_prefix: str = Field(
         "feeds",
@@ -87,7 +79,7 @@ class Settings(BaseSettings):
         1, ge=1, le=10, description="Copies of every partition. From 3 on, two must have a record before it counts."
     )
     state_dir: Path = Field(
-        Path(".feedmill/state"),
+        Path(".feedmill"),
         description=(
             "Folder of this worker's state, one worker a folder. It is a copy of the changelog topics and can be "
             "deleted while the worker is stopped."
@@ -139,10 +131,15 @@ class Settings(BaseSettings):
     )
     log_level: LogLevel = Field(LogLevel.INFO, description="Least weight of what is logged.")
     log_format: LogFormat = Field(LogFormat.CONSOLE, description="Log lines for people, or one JSON object a line.")
-    security_protocol: SecurityProtocol = Field(
-        SecurityProtocol.PLAINTEXT, description="How to talk to the brokers: with or without TLS and a login."
+    security_protocol: str = Field(
+        "PLAINTEXT",
+        description="How to talk to the brokers, with or without TLS and a login: "
+        + ", ".join(SECURITY_PROTOCOLS)
+        + ".",
     )
-    sasl_mechanism: SaslMechanism = Field(SaslMechanism.PLAIN, description="How to log in, for the `SASL_` protocols.")
+    sasl_mechanism: str | None = Field(
+        None, description="How to log in, for the `SASL_` protocols: " + ", ".join(SASL_MECHANISMS) + "."
+    )
     sasl_username: str | None = Field(None, description="Name to log in with, for the `SASL_` protocols.")
     sasl_password: SecretStr | None = Field(None, description="Password to log in with. Never printed or logged.")
     ssl_cafile: Path | None = Field(
@@ -154,26 +151,34 @@ class Settings(BaseSettings):
     )
     ssl_keyfile: Path | None = Field(None, description="File of that certificate's private key.")
 
-    _split = field_validator("bootstrap_servers", "skip_records", "site_allow_list", mode="before")(_parts)
+    _split = field_validator("skip_records", "site_allow_list", mode="before")(
+        lambda value: _listed(value) if isinstance(value, str) else value
+    )
 
     @field_validator("log_level", "log_format", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("security_protocol", "sasl_mechanism", mode="before")
+    @field_validator("security_protocol", "sasl_mechanism")
     @classmethod
-    def _upper(cls, value: object) -> object:
-        return value.upper() if isinstance(value, str) else value
+    def _known(cls, value: str | None, field: ValidationInfo) -> str | None:
+        known = SECURITY_PROTOCOLS if field.field_name == "security_protocol" else SASL_MECHANISMS
+        if value is not None and value.upper() not in known:
+            raise ValueError(f"it should be one of {', '.join(known)}")
+        return value and value.upper()
 
-    @field_validator("bootstrap_servers")
+    @field_validator("broker")
     @classmethod
-    def _addresses(cls, servers: tuple[str, ...]) -> tuple[str, ...]:
-        for server in servers:
-            match = _ADDRESS.fullmatch(server)
+    def _addresses(cls, value: str) -> str:
+        addresses = _listed(value)
+        for address in addresses:
+            match = _ADDRESS.fullmatch(address)
             if match is None or not 0 < int(match[1]) < 65536:
-                raise ValueError(f"'{server}' is no address: write host:port, such as kafka-1.example:9092")
-        return servers
+                raise ValueError(f"'{address}' is no address: write host:port, such as kafka-1.example:9092")
+        if not addresses:
+            raise ValueError("it names no address: write host:port, such as kafka-1.example:9092")
+        return ",".join(addresses)
 
     @field_validator("topic_prefix")
     @classmethod
@@ -206,10 +211,10 @@ class Settings(BaseSettings):
                 f"FEEDMILL_SESSION_TIMEOUT_SECONDS ({self.session_timeout_seconds:g}): lower the one or raise the other"
             )
         if self.security_protocol.startswith("SASL_"):
-            for name in ("sasl_username", "sasl_password"):
+            for name in ("sasl_mechanism", "sasl_username", "sasl_password"):
                 if getattr(self, name) is None:
                     raise ValueError(
-                        f"FEEDMILL_SECURITY_PROTOCOL is {self.security_protocol.value}, but {variable(name)} is not "
+                        f"FEEDMILL_SECURITY_PROTOCOL is {self.security_protocol}, but {variable(name)} is not "
                         "set: set it, or choose a protocol without a login"
                     )
         if (self.ssl_certfile is None) != (self.ssl_keyfile is None):
@@ -236,8 +241,8 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     return sorted(name for name in environment if name.startswith(ENV_PREFIX) and name not in known | NOT_SETTINGS)
 
 
-NOT_SETTINGS = frozenset({"FEEDMILL_CORPUS"})
-"""Variables that the tests and the build read, and no command."""
+NOT_SETTINGS = frozenset({"FEEDMILL_CORPUS", "FEEDMILL_MAVEN_SETTINGS"})
+"""Variables that the tests and the embedded broker read, and that are not part of the mill."""
 
 
 def _sentence(fault: Any) -> str:

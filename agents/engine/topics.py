@@ -5,7 +5,6 @@ The Kubernetes manifests and the documentation are generated from this table.
 
 from __future__ import annotations
 
-from aiokafka.partitioner import murmur2
 from msgspec import Struct
 
 from agents.stage import Topic
@@ -143,6 +142,8 @@ def topic_table(naming: Naming, *, partitions: int, replication: int) -> list[To
 
 def partition_of(topic: Topic, key: bytes | None, source: int, partitions: int) -> int:
     """Where a record goes: drafts by script family, keyless ones where their input came from, others by key."""
+    from aiokafka.partitioner import murmur2  # here: `feedmill process` reads this table and needs no Kafka client
+
     if topic is Topic.DRAFTS and key is not None:
         return FAMILY_PARTITION[ScriptFamily(key.decode())] % partitions
     if key is None:
