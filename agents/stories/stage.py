@@ -96,16 +96,5 @@ def _freshness(item: Item) -> float | None:
     return (item.seen_at - item.published_at).total_seconds()
 
 
-def _freshness(item: Item) -> float | None:
-    """Seconds from publication to first sighting, where both are exact; None else, and where clocks disagree."""
-    published, seen = item.dates.published_at, item.dates.seen_at
-    if item.published_at is None or published is None or seen is None:
-        return None
-    if published.confidence is not Confidence.EXACT or seen.confidence is not Confidence.EXACT:
-        return None
-    seconds = (item.seen_at - item.published_at).total_seconds()
-    return seconds if seconds >= 0 else None
-
-
 def _traceparent(headers: Headers) -> str | None:
     return next((value.decode() for name, value in headers if name == "traceparent"), None)
