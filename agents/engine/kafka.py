@@ -14,6 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka import errors as kafka_errors
 from aiokafka.admin import AIOKafkaAdminClient
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from agents.engine.topics import MAX_REQUEST
 from agents.engine.transport import (
@@ -48,6 +49,21 @@ _REFUSED = (
     kafka_errors.RecordTooLargeError,
     kafka_errors.InvalidTimestampError,
     kafka_errors.PolicyViolationError,
+)
+
+
+_WHILE_COORDINATORS_MOVE = AsyncRetrying(
+    # A new cluster makes its offsets topic when it is first asked for a group's coordinator.
+    retry=retry_if_exception_type(
+        (
+            kafka_errors.GroupCoordinatorNotAvailableError,
+            kafka_errors.NotCoordinatorForGroupError,
+            kafka_errors.GroupLoadInProgressError,
+        )
+    ),
+    wait=wait_fixed(0.2),
+    stop=stop_after_delay(15),
+    reraise=True,
 )
 
 
@@ -197,7 +213,9 @@ class KafkaChangelog:
     async def committed(self, topic: str, partition: int) -> int | None:
         at = TopicPartition(topic, partition)
         with _translated():
-            offsets = await self._admin.list_consumer_group_offsets(self._group, partitions=[at])
+            async for attempt in _WHILE_COORDINATORS_MOVE:
+                with attempt:
+                    offsets = await self._admin.list_consumer_group_offsets(self._group, partitions=[at])
         found = offsets.get(at)
         return None if found is None or found.offset < 0 else int(found.offset)
 

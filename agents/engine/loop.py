@@ -307,10 +307,11 @@ class StageLoop(Generic[In]):
                 sent = [await transactions.send(parcel.record) for parcel in parcels]
             for change in changes:
                 sent.append(await transactions.send(self._change(part.partition, change)))
-            last = await transactions.send(self._change(part.partition, (POSITION_KEY, encode_position(position))))
+            sent.append(
+                await transactions.send(self._change(part.partition, (POSITION_KEY, encode_position(position))))
+            )
             # Every delivery is awaited: aiokafka commits happily after a failed batch.
-            await _all(sent)
-            offset = await last
+            *_, offset = await _all(sent)
         except RefusedError:
             await transactions.abort()
             raise
@@ -375,8 +376,8 @@ def _proves(store: Store, records: Sequence[Incoming]) -> bool:
     return (first.offset, first.key, first.value) == (store.proof[0], POSITION_KEY, store.proof[1])
 
 
-async def _all(waiting: Iterable[Awaitable[Any]]) -> None:
-    """Await everything, then raise the first failure: none may go on in the background."""
+async def _all(waiting: Iterable[Awaitable[Any]]) -> list[Any]:
+    """Await everything, then give the results or raise the first failure: none may go on in the background."""
     results = await asyncio.gather(*waiting, return_exceptions=True)
     refused = None
     for result in results:
@@ -386,6 +387,7 @@ async def _all(waiting: Iterable[Awaitable[Any]]) -> None:
             raise result
     if refused is not None:
         raise refused
+    return results
 
 
 __all__ = ["STATE_PREFIX", "Observer", "Part", "StageLoop", "frame_intake"]
