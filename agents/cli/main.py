@@ -7,9 +7,9 @@ that `feedmill --help` and `feedmill process` start at once and never load Faust
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
+from typing import Annotated
 
 import typer
 from msgspec import Struct
@@ -27,8 +27,16 @@ class Command(Struct, frozen=True):
 
 
 COMMANDS = (
+    Command("demo", "demo", "Start a broker and workers, mill the samples, and show the ledger."),
+    Command("broker", "broker", "Run the embedded broker alone, for development and tests."),
+    Command("worker", "worker", "Run one worker: all stages, one member of the group."),
+    Command("topics", "topics", "Create what is missing among the topics, or say what differs."),
+    Command("ingest", "ingest", "Publish documents to the mill."),
     Command("process", "process", "Run the whole pipeline over documents, without a broker: JSON Lines on stdout."),
     Command("explain", "explain", "Show each entry's verdict and why, for people."),
+    Command("tail", "tail", "Follow the items as they come out, readable."),
+    Command("ledger", "ledger", "Audit the topics: is anything missing or doubled?"),
+    Command("dead-letters", "dead_letters", "List, show or replay what could not be processed."),
     Command("schema", "schema", "Print the JSON Schema of a record."),
     Command("check", "check", "Say what is wrong with the settings and what they lead to, and what to do."),
 )
@@ -61,10 +69,6 @@ def main() -> None:
         _end(error.message, error.code)
     except KeyboardInterrupt:
         _end("Stopped.", ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader (`head`) has what it wanted. Python would complain again when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.PIPE_CLOSED)
     except Exception as error:
         from agents.settings import SettingsError  # here, because pydantic takes longer to load than `--help` to run
 
@@ -92,9 +96,9 @@ def _show_version(asked: bool) -> None:
 
 
 def _root(
-    version: bool = typer.Option(
-        False, "--version", callback=_show_version, is_eager=True, help="Print the version and end."
-    ),
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and end.")
+    ] = False,
 ) -> None:
     pass
 

@@ -227,7 +227,7 @@ async def _reached(connection: Mapping[str, Any], within: float) -> AIOKafkaAdmi
         cause = error.last_attempt.exception()
         raise UnavailableError(
             f"No Kafka broker answers at {shown} (tried for {within:.0f} s; {cause}). Is it running, and does "
-            "FEEDMILL_BOOTSTRAP_SERVERS name it? `feedmill broker` starts one for development."
+            "FEEDMILL_BROKER name it? `feedmill broker` starts one for development."
         ) from cause
     finally:
         quiet.setLevel(level)

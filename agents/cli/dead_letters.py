@@ -1,0 +1,226 @@
+"""`feedmill dead-letters list | show | replay`: what could not be processed, and its way back."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import sys
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import msgspec
+import typer
+from msgspec import Struct
+
+from agents.cli.exits import CommandError, ExitCode
+from agents.cli.session import Session, run, session
+from agents.cli.terminal import safe, safe_json, safe_line
+from agents.engine.publisher import Publisher
+from agents.engine.reader import Reader
+from agents.settings import load_settings
+from agents.sources.keys import record_key
+from agents.sources.records import RawRecord
+from agents.stage import Topic
+from schemas import DeadLetter, DeadLetterCode, PayloadEncoding, Position, StageName
+
+_letters = msgspec.json.Decoder(DeadLetter)
+
+StageOption = Annotated[StageName | None, typer.Option(help="Only what this stage could not process.")]
+CodeOption = Annotated[list[DeadLetterCode] | None, typer.Option(help="Only this code; may be given several times.")]
+LimitOption = Annotated[int | None, typer.Option("-n", min=1, help="Only the newest, this many.")]
+
+
+class Stored(Struct, frozen=True):
+    """A dead letter and where it stands on its topic; `position` is what `show` and `replay` take."""
+
+    position: Position
+    letter: DeadLetter
+
+
+class UnplayableError(Exception):
+    """A dead letter that cannot be replayed; the message is a sentence."""
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="List, show or replay what could not be processed.", no_args_is_help=True)
+    group.command("list")(list_)
+    group.command("show")(show)
+    group.command("replay")(replay)
+    app.add_typer(group, name="dead-letters")
+
+
+def list_(stage: StageOption = None, code: CodeOption = None, number: LimitOption = None) -> None:
+    """One line a dead letter, oldest first: where it stands, stage, code, source, message."""
+    raise typer.Exit(run(_list(stage, code, number)))
+
+
+def show(
+    position: str = typer.Argument(..., help="Where it stands, as `list` prints it, or its source."),
+    payload: bool = typer.Option(False, "--payload", help="Write only the payload, byte for byte."),
+) -> None:
+    """Show one dead letter whole."""
+    raise typer.Exit(run(_show(position, payload)))
+
+
+def replay(
+    positions: Annotated[list[str] | None, typer.Argument(help="Where they stand, as `list` prints it.")] = None,
+    stage: StageOption = None,
+    code: CodeOption = None,
+    everything: bool = typer.Option(False, "--all", help="All of them, but for `no-entries`."),
+) -> None:
+    """Publish payloads to the raw topic again, as what they were (`replay-of`)."""
+    if not (positions or stage or code or everything):
+        raise CommandError("Say what to replay: positions, --stage, --code, or --all.")
+    raise typer.Exit(run(_replay(positions or [], stage, code)))
+
+
+def replayed(letter: DeadLetter) -> RawRecord:
+    """The raw record that tries a dead letter again: its payload under the headers of the original.
+
+    Raises UnplayableError where nothing of the document was kept.
+    """
+    if letter.code is DeadLetterCode.TOO_LARGE:
+        raise UnplayableError("a document over 8 MiB is not kept; publish it again in parts")
+    body = letter.payload.encode("utf-8", "surrogatepass")
+    if letter.payload_encoding is PayloadEncoding.BASE64:
+        try:
+            body = base64.b64decode(body, validate=True)
+        except binascii.Error as error:
+            raise UnplayableError(f"its payload is no base64 ({error})") from error
+    received_at = letter.source.received_at.isoformat().replace("+00:00", "Z")
+    return RawRecord(
+        body=body,
+        content_type=letter.content_type,
+        source_url=letter.source_url,
+        received_at=received_at,
+        ref=letter.source.ref,
+        replay_of=str(letter.replay_of or letter.source.position),
+    )
+
+
+async def _list(stage: StageName | None, codes: list[DeadLetterCode] | None, number: int | None) -> ExitCode:
+    async with session(load_settings()) as here:
+        kept: list[Stored] = []
+        async for stored in _stored(here):
+            if _matches(stored.letter, stage, codes):
+                # without its payload: thousands of whole documents would not fit
+                kept.append(Stored(stored.position, msgspec.structs.replace(stored.letter, payload="")))
+                if number is not None and len(kept) > 4 * number:
+                    kept = sorted(kept, key=_age)[-number:]
+        kept.sort(key=_age)
+        for stored in kept if number is None else kept[-number:]:
+            sys.stdout.write(_line(stored) + "\n")
+    return ExitCode.FINE
+
+
+async def _show(position: str, payload_only: bool) -> ExitCode:
+    async with session(load_settings()) as here:
+        stored = await _find(here, position)
+    if payload_only:
+        try:
+            sys.stdout.buffer.write(replayed(stored.letter).body)
+        except UnplayableError as error:
+            raise CommandError(f"There is no payload: {error}.", ExitCode.FOUND) from error
+        return ExitCode.FINE
+    letter = stored.letter
+    text = msgspec.json.format(msgspec.json.encode(msgspec.structs.replace(letter, payload=""))).decode()
+    sys.stdout.write(safe_json(f"{stored.position}\n{text}\n"))
+    if letter.payload_encoding is PayloadEncoding.UTF_8:
+        sys.stdout.write(f"payload, {len(letter.payload):,} characters:\n{safe(letter.payload)}\n")
+    else:
+        sys.stdout.write(f"payload, base64, {len(letter.payload):,} characters; --payload writes its bytes\n")
+    return ExitCode.FINE
+
+
+async def _replay(positions: list[str], stage: StageName | None, codes: list[DeadLetterCode] | None) -> ExitCode:
+    async with session(load_settings()) as here:
+        await here.topics(Topic.RAW)
+        sent = left = 0
+        async with Publisher(here.connection) as publisher:
+            async for stored in _chosen(here, positions, stage, codes):
+                try:
+                    record = replayed(stored.letter)
+                except UnplayableError as error:
+                    left += 1
+                    sys.stderr.write(safe_line(f"{stored.position} is not replayed: {error}.") + "\n")
+                    continue
+                await publisher.send(
+                    here.naming.topic(Topic.RAW),
+                    record.body,
+                    key=record_key(record),
+                    headers=tuple(record.headers()),
+                    what=f"The payload of {stored.position}",
+                )
+                sent += 1
+            await publisher.flush()
+    sys.stderr.write(f"{sent:,} replayed" + (f", {left:,} not" if left else "") + ".\n")
+    return ExitCode.FOUND if left else ExitCode.FINE
+
+
+async def _chosen(
+    here: Session, positions: list[str], stage: StageName | None, codes: list[DeadLetterCode] | None
+) -> AsyncIterator[Stored]:
+    if positions:
+        for position in positions:
+            yield await _find(here, position)
+        return
+    async for stored in _stored(here):
+        # a document without entries is no fault that could be gone by now; it is replayed where it is named
+        if _matches(stored.letter, stage, codes) and (codes or stored.letter.code is not DeadLetterCode.NO_ENTRIES):
+            yield stored
+
+
+async def _find(here: Session, text: str) -> Stored:
+    """A dead letter by its own position, or by that of its source."""
+    position = Position.parse(text)
+    if position is None:
+        raise CommandError(f"'{text}' is no position: write topic/partition/offset, as `dead-letters list` prints it.")
+    topics = await here.topics(Topic.DEAD_LETTER)
+    name = here.naming.topic(Topic.DEAD_LETTER)
+    if position.topic == name:
+        if position.partition < topics[name].partitions:
+            async with Reader(here.connection) as reader:
+                at = (name, position.partition)
+                begin, end = (await reader.bounds([at]))[at]
+                wanted = (max(begin, position.offset), min(end, position.offset + 1))
+                async for batch in reader.read({at: wanted}):
+                    for record in batch:
+                        return Stored(position, _letters.decode(record.value or b""))
+    else:
+        async for stored in _stored(here):
+            if stored.letter.source.position == position:
+                return stored
+    raise CommandError(f"There is no dead letter at {position}.", ExitCode.FOUND)
+
+
+async def _stored(here: Session) -> AsyncIterator[Stored]:
+    """Every dead letter that the topic holds, in order by partition. What is none is passed over with a word."""
+    topics = await here.topics(Topic.DEAD_LETTER)
+    name = here.naming.topic(Topic.DEAD_LETTER)
+    async with Reader(here.connection) as reader:
+        bounds = await reader.bounds([(name, partition) for partition in range(topics[name].partitions)])
+        async for batch in reader.read(bounds):
+            for record in batch:
+                position = Position(name, record.partition, record.offset)
+                try:
+                    yield Stored(position, _letters.decode(record.value or b""))
+                except (msgspec.DecodeError, RecursionError) as error:
+                    sys.stderr.write(safe_line(f"{position} is no dead letter: {error}") + "\n")
+
+
+def _matches(letter: DeadLetter, stage: StageName | None, codes: list[DeadLetterCode] | None) -> bool:
+    return (stage is None or letter.stage is stage) and (not codes or letter.code in codes)
+
+
+def _age(stored: Stored) -> tuple[float, Position]:
+    return stored.letter.failed_at.timestamp(), stored.position
+
+
+def _line(stored: Stored) -> str:
+    letter = stored.letter
+    failed = letter.failed_at.strftime("%Y-%m-%d %H:%M:%S")
+    ref = f" ({letter.source.ref})" if letter.source.ref else ""
+    return safe_line(
+        f"{failed}  {stored.position}  {letter.stage.value}  {letter.code.value}  {letter.source.position}{ref}: "
+        f"{letter.message}"
+    )
