@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
+
+import typer
 
 
 class ExitCode(IntEnum):
@@ -23,3 +29,15 @@ class CommandError(Exception):
         super().__init__(message)
         self.message = message
         self.code = code
+
+
+@contextmanager
+def pipe_may_close() -> Iterator[None]:
+    """Ends the command without a word where the reader of stdout (`head`) has what it wanted."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would complain once more when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(ExitCode.PIPE_CLOSED) from None

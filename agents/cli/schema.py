@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -14,9 +15,10 @@ def register(app: typer.Typer) -> None:
 
 
 def schema(
-    name: str | None = typer.Argument(
-        None, help="item, duplicate or dead-letter, or the schema's whole name; without it the names are listed."
-    ),
+    name: Annotated[
+        str | None,
+        typer.Argument(help="item, duplicate or dead-letter, or the schema's whole name; without it they are listed."),
+    ] = None,
 ) -> None:
     """Print the JSON Schema of a record."""
     from schemas.generate import PUBLIC, render
