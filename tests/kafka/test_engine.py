@@ -18,7 +18,7 @@ from agents.engine.kafka import KafkaTransport, incoming
 from agents.engine.loop import StageLoop
 from agents.engine.store import MemoryTables, RocksTables, Tables
 from agents.engine.topics import Naming, topic_table
-from agents.engine.transport import FencedError, Incoming
+from agents.engine.transport import EngineError, FencedError, Incoming
 from agents.stage import EntryRef, Output, State, Topic
 from schemas import DeadLetterCode, StageName
 from tests.engine.model.world import Silent
@@ -247,3 +247,19 @@ async def test_what_the_broker_refuses_becomes_a_dead_letter_and_the_rest_goes_o
     letters = await place.read(place.naming.topic(Topic.DEAD_LETTER))
     assert len(letters) == 2
     assert all(b"could not be sent" in (letter.value or b"") for letter in letters)
+
+
+async def test_a_lost_changelog_stops_the_worker(place: Place, owners: list[Owner]) -> None:
+    """The group's offset says more was done than the state knows: nothing is processed on such a state."""
+    records = await place.publish((b"a", 0), (b"a", 0))
+    consumer = AIOKafkaConsumer(**place.connection, group_id=place.naming.group, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(place.input, 0)])
+        await consumer.commit({TopicPartition(place.input, 0): records[0].offset + 1})
+    finally:
+        await consumer.stop()
+    owner = await owner_of(place, owners, MemoryTables())
+    with pytest.raises(EngineError, match="changelog was lost"):
+        await owner.loop.run(records)
+    assert await place.numbers() == []
