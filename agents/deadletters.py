@@ -41,14 +41,20 @@ def document_dead_letter(
     now: datetime,
     *,
     format: Format = Format.UNKNOWN,
+    index: int | None = None,
+    count: int | None = None,
 ) -> Output:
-    """The dead letter of a whole document. One that is too large has an empty payload (contract)."""
+    """The dead letter of a whole document. One that is too large has an empty payload (contract).
+
+    With `index` and `count` it is about one entry of a document that could not be read as one; the document's body
+    is then the fragment that stood there.
+    """
     source = Source(
         topic=document.topic,
         partition=document.partition,
         offset=document.offset,
-        index=None,
-        count=None,
+        index=index,
+        count=count,
         format=format,
         received_at=document.received_at,
         ref=document.ref,

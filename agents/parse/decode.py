@@ -1,0 +1,263 @@
+"""Bytes to text, as feeds really declare and really encode themselves.
+
+UTF-8 is tried first, whatever is declared: text in another encoding is hardly ever valid UTF-8 by chance, and a
+document converted on its way keeps its old declaration. A declared codec is read through its superset, because
+that is what publishers mean by it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from enum import StrEnum
+
+from charset_normalizer import from_bytes
+from msgspec import Struct
+
+from agents.parse.rejection import Rejection
+from schemas import DeadLetterCode
+
+HEAD = 2048  # bytes in which a declaration must stand
+SAMPLE = 65_536  # bytes that the detector sees
+FEW = 0.02  # share of broken characters with which a reading is still the right one
+
+
+class How(StrEnum):
+    """What decided the codec."""
+
+    BOM = "bom"
+    UTF_8 = "utf-8"
+    PATTERN = "pattern"
+    DECLARED = "declared"
+    DETECTED = "detected"
+    LAST_RESORT = "last-resort"
+
+
+class Decoded(Struct, frozen=True):
+    """The text without its byte order mark. `replaced`: some bytes were unreadable and became U+FFFD."""
+
+    text: str
+    codec: str
+    how: How
+    replaced: bool = False
+
+
+# What publishers write when they declare, and every codec that such bytes may need, in the order to try.
+_SUPERSETS: dict[str, tuple[str, ...]] = {
+    name: supersets
+    for names, supersets in (
+        ("gb2312 gbk gb18030 gb_2312_80 x_gbk euc_cn cp936 936 chinese csgb2312 iso_ir_58", ("gb18030",)),
+        ("big5 big5_tw big5hkscs big5_hkscs cn_big5 x_x_big5 csbig5 cp950", ("big5hkscs", "cp950")),
+        ("shift_jis sjis x_sjis shiftjis ms_kanji windows_31j cp932 s_jis csshiftjis", ("cp932", "shift_jis_2004")),
+        ("euc_jp x_euc_jp eucjp ujis", ("euc_jp", "euc_jis_2004")),
+        ("iso_2022_jp csiso2022jp", ("iso2022_jp_ext", "iso2022_jp_2004")),
+        ("euc_kr ks_c_5601_1987 ks_c_5601 ksc5601 korean windows_949 cp949 uhc cseuckr", ("cp949",)),
+        ("iso_8859_1 latin_1 latin1 l1 iso8859_1 ascii us_ascii windows_1252 cp1252", ("cp1252", "latin_1")),
+        ("iso_8859_9 latin5 iso8859_9 windows_1254", ("cp1254", "iso8859_9")),
+        ("iso_8859_11 tis_620 windows_874", ("cp874", "iso8859_11")),
+        ("iso_8859_8_i iso_8859_8 logical windows_1255", ("cp1255", "iso8859_8")),
+        ("koi8_r koi", ("koi8_r",)),
+        ("utf8 utf_8 unicode_1_1_utf_8 utf_8_sig x_unicode20utf8", ("utf_8",)),
+        ("macintosh x_mac_roman mac", ("mac_roman",)),
+        ("x_mac_cyrillic x_mac_ukrainian", ("mac_cyrillic",)),
+        ("utf_16 ucs_2 iso_10646_ucs_2 unicode", ("utf_16",)),
+    )
+    for name in names.split()
+}
+# Codecs of Python's that are no encodings of documents, or that hide markup from whoever looks at the bytes.
+_REFUSED = re.compile(r"utf_7|unicode_escape|raw_unicode_escape|idna|punycode|undefined|mbcs|oem|.*_codec")
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,39}")
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf_8"),
+    (codecs.BOM_UTF32_LE, "utf_32_le"),
+    (codecs.BOM_UTF32_BE, "utf_32_be"),
+    (codecs.BOM_UTF16_LE, "utf_16_le"),
+    (codecs.BOM_UTF16_BE, "utf_16_be"),
+)
+_XML_ENCODING = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']?\s*([A-Za-z0-9._:+-]{1,40})", re.IGNORECASE)
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([A-Za-z0-9._:+-]{1,40})", re.IGNORECASE)
+_MULTIBYTE = re.compile("[\u0080-\ufffc\ufffe-\U0010ffff]")
+_EAST_ASIAN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_MULTIBYTE_CODECS = ("gb", "big5", "cp932", "cp949", "cp950", "shift", "euc", "iso2022", "utf", "hz", "johab")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+_SINGLE_BYTE_GUESS = frozenset({"cp1252", "latin_1"})
+
+# The first bytes of what is no text at all.
+_SIGNATURES = (
+    (b"\x1f\x8b", "gzip"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"%PDF-", "a PDF"),
+    (b"\x89PNG", "a PNG image"),
+    (b"GIF8", "a GIF image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"RIFF", "a RIFF file"),
+    (b"ID3", "an MP3 file"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\x00", "xz"),
+)
+
+
+def decode(body: bytes, content_type: str | None = None) -> Decoded:
+    """Read the bytes of a document as text.
+
+    Raises Rejection: `unsupported-format` for known binary forms, `undecodable` for what reads as no text in any
+    codec. Never another error, whatever the bytes.
+    """
+    for signature, shown in _SIGNATURES:
+        if body.startswith(signature):
+            raise Rejection(DeadLetterCode.UNSUPPORTED_FORMAT, f"The document is {shown}, not text.")
+    decoded = _marked(body) or _wide(body) or _escaped(body, content_type) or _utf_8(body)
+    decoded = decoded or _declared(body, content_type) or _detected(body) or _last_resort(body)
+    if _binary(decoded.text):
+        raise Rejection(DeadLetterCode.UNDECODABLE, "The document is binary, or text in no known encoding.")
+    return decoded
+
+
+def _marked(body: bytes) -> Decoded | None:
+    for mark, codec in _BOMS:
+        if body.startswith(mark):
+            text, replaced = _tolerant(body[len(mark) :], codec)
+            return Decoded(text.removeprefix("\ufeff"), codec, How.BOM, replaced)
+    return None
+
+
+def _wide(body: bytes) -> Decoded | None:
+    """UTF-16 and UTF-32 without a mark: every form begins with an ASCII character."""
+    head = body[:4]
+    if len(head) < 4 or b"\x00" not in head:
+        return None
+    for codec, first in (("utf_32_le", 0), ("utf_32_be", 3), ("utf_16_le", 0), ("utf_16_be", 1)):
+        width = 4 if "32" in codec else 2
+        character = head[:width]
+        if character[first] and not any(character[:first] + character[first + 1 :]):
+            text, replaced = _tolerant(body, codec)
+            return Decoded(text, codec, How.PATTERN, replaced)
+    return None
+
+
+def _escaped(body: bytes, content_type: str | None) -> Decoded | None:
+    """Seven-bit encodings, which are valid UTF-8 and yet are not: ISO-2022-JP, -KR, and HZ where declared."""
+    if b"\x1b$" not in body and b"~{" not in body:
+        return None
+    declared = [name for name in _declarations(body, content_type) if name.startswith(("iso_2022", "iso2022", "hz"))]
+    if not declared and (b"\x1b$B" in body or b"\x1b$@" in body):
+        declared = ["iso_2022_jp"]
+    for name in declared:
+        for codec in _codecs(name):
+            if (text := _strict(body, codec)) is not None:
+                return Decoded(text, codec, How.DECLARED)
+    return None
+
+
+def _utf_8(body: bytes) -> Decoded | None:
+    text = _strict(body, "utf_8")
+    if text is not None:
+        return Decoded(text, "utf_8", How.UTF_8)
+    # A page cut in the middle of a character, or one paragraph pasted in another encoding, does not make the
+    # document another encoding's. GBK or Latin-1 read as UTF-8 has almost no character that is right.
+    text = body.decode("utf_8", "replace")
+    broken, right = text.count("\ufffd"), len(_MULTIBYTE.findall(text))
+    if broken <= right * 5 * FEW:
+        return Decoded(text, "utf_8", How.UTF_8, replaced=True)
+    return None
+
+
+def _declared(body: bytes, content_type: str | None) -> Decoded | None:
+    """The declared codec, if the bytes agree. A multi-byte codec that fits is believed before a single-byte one:
+    servers send `charset=iso-8859-1` with everything, and that codec fits all bytes."""
+    candidates = [codec for name in _declarations(body, content_type) for codec in _codecs(name)]
+    candidates.sort(key=_is_single_byte)
+    for codec in candidates:
+        if (text := _strict(body, codec)) is None:
+            continue
+        if codec in _SINGLE_BYTE_GUESS and _mostly_high(body) and (other := _detected(body)):
+            east_asian = len(_EAST_ASIAN.findall(other.text))
+            if east_asian * 2 > len(_MULTIBYTE.findall(other.text)):
+                return other
+        return Decoded(text, codec, How.DECLARED)
+    for codec in candidates:
+        text, replaced = _tolerant(body, codec)
+        if text.count("\ufffd") <= FEW * len(text):
+            return Decoded(text, codec, How.DECLARED, replaced)
+    return None
+
+
+def _detected(body: bytes) -> Decoded | None:
+    best = from_bytes(body[:SAMPLE]).best() if len(body) > 3 else None
+    if best is None or _is_refused(best.encoding):
+        return None
+    codec = _codecs(best.encoding)[0]
+    text, replaced = _tolerant(body, codec)
+    if text.count("\ufffd") > FEW * len(text):
+        return None
+    return Decoded(text.removeprefix("\ufeff"), codec, How.DETECTED, replaced)
+
+
+def _last_resort(body: bytes) -> Decoded:
+    return Decoded(body.decode("utf_8", "replace"), "utf_8", How.LAST_RESORT, replaced=True)
+
+
+def _declarations(body: bytes, content_type: str | None) -> list[str]:
+    """Labels from the XML declaration and the content type, in our spelling; the document knows better."""
+    labels = []
+    if match := _XML_ENCODING.search(body[:HEAD]):
+        labels.append(match[1].decode("ascii"))
+    if content_type and (found := _CHARSET.search(content_type)):
+        labels.append(found[1])
+    return [re.sub(r"[^a-z0-9]+", "_", label.lower()) for label in labels if _LABEL.fullmatch(label)]
+
+
+def _codecs(name: str) -> tuple[str, ...]:
+    name = re.sub(r"[^a-z0-9]+", "_", name.lower())
+    if name in _SUPERSETS:
+        return _SUPERSETS[name]
+    if _is_refused(name):
+        return ()
+    try:
+        found = codecs.lookup(name)
+    except (LookupError, UnicodeError, ValueError):
+        return ()
+    # codecs that are no text encodings (base64, zlib) say so
+    if not getattr(found, "_is_text_encoding", True):
+        return ()
+    spelled = re.sub(r"[^a-z0-9]+", "_", found.name)
+    return _SUPERSETS.get(spelled, (spelled,))
+
+
+def _is_refused(name: str) -> bool:
+    return _REFUSED.fullmatch(name) is not None
+
+
+def _is_single_byte(codec: str) -> bool:
+    return not codec.startswith(_MULTIBYTE_CODECS)
+
+
+def _strict(body: bytes, codec: str) -> str | None:
+    try:
+        return body.decode(codec)
+    except (UnicodeError, ValueError):
+        return None
+
+
+def _tolerant(body: bytes, codec: str) -> tuple[str, bool]:
+    text = _strict(body, codec)
+    if text is not None:
+        return text, False
+    return body.decode(codec, "replace"), True
+
+
+def _mostly_high(body: bytes) -> bool:
+    sample = body[:SAMPLE]
+    return len(sample) - len(sample.translate(None, _HIGH)) > 0.2 * len(sample)
+
+
+def _binary(text: str) -> bool:
+    """More than stray control characters; or hardly a readable character."""
+    sample = text[:SAMPLE]
+    unreadable = len(_CONTROL.findall(sample)) + sample.count("\ufffd")
+    return unreadable > 0.1 * len(sample)
+
+
+_HIGH = bytes(range(0x80, 0x100))

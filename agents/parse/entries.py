@@ -1,0 +1,341 @@
+"""From what a reader found to the entries that go on: addresses, what an entry is known by, dates, flags."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import UTC, timezone
+from hashlib import blake2b
+
+from msgspec import Struct
+from xxhash import xxh3_128_digest
+
+from agents.content.dates import parse_date, zone_of_site
+from agents.content.identity import content_key, guid_key, link_key, plain_title
+from agents.content.urls import CanonicalUrl, canonicalize, resolve, site_of
+from agents.parse.found import Document, Found, Unreadable
+from schemas import (
+    Alias,
+    AliasKind,
+    Attachment,
+    Confidence,
+    DateOrigin,
+    Entry,
+    Feed,
+    FeedImage,
+    Flag,
+    FoundDate,
+    Position,
+    RawDocument,
+    Source,
+)
+
+MAX_BASE = 512  # characters; each relative address of a document is made as long as its base
+MAX_RAW = 64  # characters of a date as it stood
+MAX_LANGUAGE = 64
+MAX_MEDIA = 1000  # attachments, and images, of an entry: the item's limit
+MAX_SHOWN = 200  # characters of an alias in evidence
+
+_TAG = re.compile(r"<[^<>]*>")
+_ABSOLUTE = re.compile(r"https?://", re.IGNORECASE)
+_UNIQUE = re.compile(r"(?:urn:|tag:|[a-z][a-z0-9+.-]*://|[0-9a-f]{8}-[0-9a-f]{4}-)", re.IGNORECASE)
+
+
+class Surroundings(Struct, frozen=True):
+    """What holds for all entries of a document."""
+
+    raw: RawDocument
+    document: Document
+    feed: Feed | None
+    address: CanonicalUrl | None
+    feed_site: str | None
+    base: str | None
+    seen: FoundDate
+
+
+class _Known(Struct, frozen=True):
+    """The identity of one entry, before it is known what others share."""
+
+    found: Found
+    url: CanonicalUrl | None
+    site: str | None
+    base: str | None
+    guid_keys: tuple[bytes, ...]
+    scope: str
+
+
+def build(document: Document, raw: RawDocument, replay_of: Position | None = None) -> list[Entry | Unreadable]:
+    """The entries of a document in their order. What could not be read stays as it is."""
+    around = _surroundings(document, raw)
+    feeds: dict[Feed, Surroundings] = {}
+    known: list[_Known | Unreadable] = []
+    surroundings: list[Surroundings] = []
+    for found in document.entries:
+        here = around
+        if isinstance(found, Found):
+            if found.feed is not None:
+                here = feeds.get(found.feed) or feeds.setdefault(found.feed, _of_feed(around, found.feed))
+            known.append(_identify(found, here))
+        else:
+            known.append(found)
+        surroundings.append(here)
+    shared = _shared([each for each in known if isinstance(each, _Known)])
+    usual = _usual_site([each for each in known if isinstance(each, _Known)])
+    count = len(known)
+    return [
+        _entry(each, here, shared, usual, _source(raw, document, index, count), _replayed(replay_of, index))
+        if isinstance(each, _Known)
+        else each
+        for index, (each, here) in enumerate(zip(known, surroundings, strict=True))
+    ]
+
+
+def partition_key(entry: Entry) -> bytes:
+    """What keeps the copies of an entry in one partition: its site, else its feed, else its content."""
+    if entry.site:
+        return entry.site.encode()
+    if entry.feed_key:
+        return entry.feed_key.hex().encode()
+    return entry.aliases[0].key.hex().encode()
+
+
+def is_empty(entry: Entry) -> bool:
+    """Neither title nor text nor link. A body of nothing but pictures has no text: nobody could name such an item."""
+    if entry.title or entry.url or entry.retraction:
+        return False
+    return not _stripped(entry.body) if entry.body_is_html else not entry.body.strip()
+
+
+def _surroundings(document: Document, raw: RawDocument) -> Surroundings:
+    received = raw.received_at.astimezone(UTC)
+    origin = DateOrigin.HEADER if raw.received_from_header else DateOrigin.BROKER
+    seen = FoundDate(received, received.isoformat().replace("+00:00", "Z"), origin, Confidence.EXACT)
+    around = Surroundings(raw, document, None, None, None, None, seen)
+    address = raw.source_url or document.address
+    if address and len(address) > MAX_BASE * 4:
+        address = None
+    return _of_feed(around, Feed(address, document.title) if address or document.title else None)
+
+
+def _of_feed(around: Surroundings, feed: Feed | None) -> Surroundings:
+    raw, document = around.raw, around.document
+    canonical = None
+    if feed and feed.url:
+        canonical = canonicalize(feed.url, _short(raw.source_url or document.home))
+        if canonical and not _ABSOLUTE.match(feed.url):
+            feed = Feed(canonical.url, feed.title)
+    site = site_of(canonical.host) if canonical else None
+    return Surroundings(raw, document, feed, canonical, site, _base(document, raw, canonical), around.seen)
+
+
+def _base(document: Document, raw: RawDocument, address: CanonicalUrl | None) -> str | None:
+    """What relative addresses are relative to where the document does not say: the feed's site, else the feed."""
+    fetched = _short(raw.source_url) or (_short(address.url) if address else None)
+    for candidate in (document.base, document.home):
+        if candidate and (absolute := resolve(candidate, fetched)) and (short := _short(absolute)):
+            return short if document.base else fetched or short
+    return fetched
+
+
+def _short(address: str | None) -> str | None:
+    return address if address and len(address) <= MAX_BASE else None
+
+
+def _identify(found: Found, around: Surroundings) -> _Known:
+    link_base = _short(found.link_base) or _short(found.base) or around.base
+    url = canonicalize(found.link, link_base) if found.link else None
+    base = _short(found.base) or (_short(url.url) if url else None) or around.base
+    owner = url
+    if owner is None and base:
+        owner = canonicalize(base)
+    site = site_of(owner.host) if owner else around.feed_site
+    scopes = [around.address.identity] if around.address else [owner.identity] if owner else []
+    if url and site:
+        scopes = [site]
+    elif found.retraction and site:
+        scopes = [site, *scopes]
+    if not scopes and found.guid and _UNIQUE.match(found.guid):
+        scopes = [""]
+    keys = tuple(guid_key(scope, found.guid) for scope in scopes) if found.guid else ()
+    return _Known(found, url, site, base, keys, scopes[0] if scopes else "")
+
+
+def _shared(known: list[_Known]) -> set[bytes]:
+    """Keys that are no identity: several entries of the document have them and say different things."""
+    if len(known) < 2:
+        return set()
+    first: dict[bytes, str] = {}
+    shared: set[bytes] = set()
+    for each in known:
+        if each.found.retraction:
+            continue
+        said = plain_title(each.found.title) or f"\n{each.found.body}"
+        keys = (link_key(each.url.identity), *each.guid_keys) if each.url else each.guid_keys
+        for key in keys:
+            if first.setdefault(key, said) != said:
+                shared.add(key)
+    return shared
+
+
+def _usual_site(known: list[_Known]) -> str | None:
+    """The site that most entries of the document are of: a tombstone names none."""
+    if not any(each.found.retraction for each in known):
+        return None
+    sites = Counter(each.site for each in known if each.url and not each.found.retraction)
+    return sites.most_common(1)[0][0] if sites else None
+
+
+def _entry(
+    known: _Known,
+    around: Surroundings,
+    shared: set[bytes],
+    usual_site: str | None,
+    source: Source,
+    replay_of: Position | None,
+) -> Entry:
+    found, url, raw = known.found, known.url, around.raw
+    site, base = known.site, known.base
+    guid_keys = known.guid_keys
+    if found.retraction and url is None and usual_site and usual_site != site and found.guid:
+        site, base = usual_site, f"https://{usual_site}/"
+        guid_keys = (guid_key(site, found.guid), *guid_keys[1:])
+    aliases, is_shared = _aliases(known, guid_keys, shared)
+    zone = zone_of_site(site) or zone_of_site(around.feed_site)
+    published = found.published_date
+    if published is None:
+        published = _read_date(found.published, zone)
+    elif published.confidence is Confidence.ASSUMED_ZONE and published.origin is DateOrigin.BODY:
+        published = _read_date([published.raw], zone, DateOrigin.BODY) or published
+    updated = found.updated_date or _read_date(found.updated, zone)
+    language = found.language or around.document.language
+    return Entry(
+        source=source,
+        arrival=raw.arrival,
+        aliases=aliases,
+        quick=_quick(found),
+        title=found.title,
+        body=found.body,
+        body_is_html=found.body_is_html,
+        replay_of=replay_of,
+        traceparent=raw.traceparent,
+        feed=around.feed,
+        feed_key=link_key(around.address.identity) if around.address else None,
+        feed_site=around.feed_site,
+        site=site,
+        url=url.url if url else None,
+        original_url=_original(found, url, base),
+        link_is_root=url is not None and url.is_root,
+        base_url=base,
+        guid=found.guid,
+        authors=found.authors,
+        categories=found.categories,
+        attachments=_attachments(found, base),
+        images=_images(found, base),
+        declared_language=language if language and len(language) <= MAX_LANGUAGE else None,
+        published=published,
+        updated=updated,
+        seen=found.seen_date or around.seen,
+        sent_at=found.sent_at or (raw.received_at if raw.received_from_header else None),
+        flags=_flags(found, url, around.document, is_shared),
+        retraction=found.retraction,
+    )
+
+
+def _aliases(known: _Known, guid_keys: tuple[bytes, ...], shared: set[bytes]) -> tuple[list[Alias], bool]:
+    """What the entry can be known by, strongest first, and whether its link is shared."""
+    found, url = known.found, known.url
+    aliases = []
+    if found.retraction and url is None and found.guid:
+        url = canonicalize(found.guid)
+    key = link_key(url.identity) if url else None
+    is_shared = key in shared
+    if key and url and not is_shared:
+        aliases.append(Alias(AliasKind.LINK, key, url.url))
+    if found.guid:
+        shown = found.guid[:MAX_SHOWN]
+        aliases.extend(Alias(AliasKind.GUID, key, shown) for key in guid_keys if key not in shared)
+    if found.known_by is not None:
+        aliases = [alias for alias in aliases if alias.kind in found.known_by]
+    if not aliases:
+        said = blake2b(_stripped(found.body).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        content = content_key(known.scope, found.title, said)
+        aliases.append(Alias(AliasKind.CONTENT, content, found.title[:MAX_SHOWN]))
+    return aliases, is_shared
+
+
+def _original(found: Found, url: CanonicalUrl | None, base: str | None) -> str | None:
+    """The link as received. A relative one that its body's base would send elsewhere is made absolute, so that a
+    dead letter of the entry leads to the same address."""
+    link = found.link
+    if link is None or url is None or _ABSOLUTE.match(link) or canonicalize(link, base) == url:
+        return link
+    return url.url
+
+
+def _quick(found: Found) -> bytes:
+    """Hash of everything that the publisher wrote of the entry."""
+    parts = [found.title, found.link or "", found.guid or "", found.body]
+    parts += found.extra
+    parts.append("\x1eauthors")
+    parts += found.authors
+    parts.append("\x1ecategories")
+    parts += found.categories
+    parts.append("\x1edates")
+    parts += found.published
+    parts += found.updated
+    if found.attachments or found.images:
+        parts.append("\x1emedia")
+        parts += [f"{each.url} {each.type} {each.bytes} {each.seconds}" for each in found.attachments]
+        parts += [f"{each.url} {each.caption}" for each in found.images]
+    return xxh3_128_digest("\x1f".join(parts).encode("utf-8", "surrogatepass"))
+
+
+def _read_date(spellings: list[str], zone: timezone | None, origin: DateOrigin = DateOrigin.FEED) -> FoundDate | None:
+    """The first of the spellings that is a date."""
+    for raw in spellings:
+        if read := parse_date(raw, zone=zone):
+            return FoundDate(read.at, raw.strip()[:MAX_RAW], origin, read.confidence)
+    return None
+
+
+def _attachments(found: Found, base: str | None) -> list[Attachment]:
+    if not found.attachments:
+        return found.attachments
+    resolved = ((resolve(each.url, base), each) for each in found.attachments[:MAX_MEDIA])
+    return [Attachment(url, each.type, each.bytes, each.seconds) for url, each in resolved if url]
+
+
+def _images(found: Found, base: str | None) -> list[FeedImage]:
+    if not found.images:
+        return found.images
+    resolved = ((resolve(each.url, base), each) for each in found.images[:MAX_MEDIA])
+    return [FeedImage(url, each.caption, each.width, each.height) for url, each in resolved if url]
+
+
+def _flags(found: Found, url: CanonicalUrl | None, document: Document, is_shared: bool) -> list[Flag]:
+    flags = [*document.flags, *found.flags]
+    if not found.link:
+        flags.append(Flag.NO_LINK)
+    elif url is None:
+        flags.append(Flag.BAD_URL)
+    if is_shared:
+        flags.append(Flag.SHARED_LINK)
+    if "\ufffd" in found.title or "\ufffd" in found.body:
+        flags.append(Flag.REPLACEMENT_CHARACTERS)
+    return flags
+
+
+def _stripped(html: str) -> str:
+    """Roughly what is visible: no tags, no white space. Only told apart from nothing, or hashed."""
+    text = _TAG.sub("", html) if "<" in html else html
+    return "".join(text.replace("&nbsp;", " ").split())
+
+
+def _source(raw: RawDocument, document: Document, index: int, count: int) -> Source:
+    return Source(raw.topic, raw.partition, raw.offset, index, count, document.format, raw.received_at, raw.ref)
+
+
+def _replayed(replay_of: Position | None, index: int) -> Position | None:
+    if replay_of is None or replay_of.index is not None:
+        return replay_of
+    return Position(replay_of.topic, replay_of.partition, replay_of.offset, index)

@@ -1,0 +1,229 @@
+"""JSON Feed 1.0 and 1.1, and single items with the same names. Wrong types are met, not trusted."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+import msgspec
+import orjson
+
+from agents.content.dates import parse_epoch_ms
+from agents.content.text import clean_line
+from agents.deadletters import EXTENSION
+from agents.parse import title as titles
+from agents.parse.found import Document, Found, Unreadable, bounded_int, bounded_seconds
+from agents.parse.rejection import MAX_ENTRIES, Rejection, too_deep, too_many_entries
+from schemas import AliasKind, Attachment, DateOrigin, DeadLetterCode, Feed, FeedImage, Flag, Format, FoundDate, Moment
+
+Object = dict[str, Any]
+
+MAX_INHERITED = 20  # authors of a feed that its entries are given
+
+_ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
+_ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
+_EPOCH = re.compile(r"\d{9,14}")
+
+# What makes an object an item; one without any of these is somebody's error message.
+_ITEM_NAMES = frozenset(
+    {"id", "url", "external_url", "title", "content_html", "content_text", "summary", "date_published", "attachments"}
+    | {"image", "banner_image", "date_modified", EXTENSION}
+)
+
+
+class Extension(msgspec.Struct):
+    """What a dead letter says of an entry beyond the names of JSON Feed (`agents/deadletters.py`)."""
+
+    known_by: list[AliasKind] | None = None
+    published: FoundDate | None = None
+    updated: FoundDate | None = None
+    seen: FoundDate | None = None
+    sent_at: Moment | None = None
+    images: list[FeedImage] = []
+    retraction: bool = False
+    feed_title: str | None = None
+    base_url: str | None = None
+
+
+def read(text: str) -> Document:
+    """Read a JSON document.
+
+    Raises Rejection: `malformed-json`, `malformed-feed`, `unsupported-format`, `too-deep`, `too-many-entries`.
+    """
+    value, flags = _loaded(text)
+    items: Any
+    if isinstance(value, list):
+        document = Document(format=Format.JSON_ITEM, entries=[], flags=flags)
+        items = value
+    elif not isinstance(value, dict):
+        raise Rejection(DeadLetterCode.UNSUPPORTED_FORMAT, "The JSON is neither an object nor an array.")
+    elif "items" in value or "jsonfeed.org" in str(value.get("version", ""))[:64]:
+        document, items = _feed(value), value.get("items")
+        document.flags = flags
+    elif _ITEM_NAMES.isdisjoint(value):
+        message = "The JSON object has none of the names of a JSON Feed or of its items."
+        raise Rejection(DeadLetterCode.UNSUPPORTED_FORMAT, message)
+    else:
+        document, items = Document(format=Format.JSON_ITEM, entries=[], flags=flags), [value]
+    if not isinstance(items, list):
+        raise Rejection(DeadLetterCode.MALFORMED_FEED, "`items` of the JSON Feed is no array.", Format.JSON_FEED)
+    if len(items) > MAX_ENTRIES:
+        raise too_many_entries(document.format)
+    inherited = _authors(value)[:MAX_INHERITED] if document.format is Format.JSON_FEED else []
+    document.entries = [_entry(item, document.format, inherited) for item in items]
+    return document
+
+
+def _loaded(text: str) -> tuple[Any, list[Flag]]:
+    try:
+        return orjson.loads(text), []
+    except (orjson.JSONDecodeError, RecursionError) as error:
+        if isinstance(error, RecursionError) or "recursion" in str(error).lower():
+            raise too_deep(Format.JSON_ITEM) from None
+    # Half an emoji, where somebody cut a text at a number of UTF-16 units; a line break inside a string.
+    flags = [Flag.REPAIRED]
+    mended = _ESCAPE.sub(_whole, text)
+    try:
+        return json.loads(mended, strict=False, parse_constant=_refuse_constant), flags
+    except RecursionError:
+        raise too_deep(Format.JSON_ITEM) from None
+    except json.JSONDecodeError as error:
+        message = f"The JSON cannot be read: {error.msg}, line {error.lineno}, column {error.colno}."
+    except ValueError as error:
+        message = f"The JSON cannot be read: {error}."
+    raise Rejection(DeadLetterCode.MALFORMED_JSON, message, Format.JSON_ITEM)
+
+
+def _whole(match: re.Match[str]) -> str:
+    return "\\ufffd" if match[1] else match[0]
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _feed(value: Object) -> Document:
+    return Document(
+        format=Format.JSON_FEED,
+        entries=[],
+        address=_text(value, "feed_url"),
+        home=_text(value, "home_page_url"),
+        title=titles.plain(_text(value, "title") or "") or None,
+        language=_text(value, "language"),
+    )
+
+
+def _entry(item: Any, format: Format, inherited: list[str]) -> Found | Unreadable:
+    if not isinstance(item, dict):
+        try:
+            fragment = orjson.dumps(item)
+        except (TypeError, ValueError, RecursionError):
+            fragment = b"null"
+        return Unreadable("The entry is no JSON object.", fragment)
+    html, plain, summary = (_string(item, name) for name in ("content_html", "content_text", "summary"))
+    body = html or plain or summary or ""
+    extension = _extension(item)
+    identifier = _text(item, "id")
+    link = _text(item, "url") or _text(item, "external_url")
+    if link is None and identifier and _ADDRESS.fullmatch(identifier) and EXTENSION not in item:
+        link = identifier  # the format asks for addresses as ids
+    attachments, pictures = _attachments(item)
+    images = [FeedImage(url) for name in ("image", "banner_image") if (url := _text(item, name))]
+    published, published_date = _date(item, "date_published")
+    updated, updated_date = _date(item, "date_modified")
+    source = _text(item, "source_url") if format is Format.JSON_ITEM else None
+    return Found(
+        title=titles.plain(_text(item, "title") or ""),
+        link=link,
+        guid=identifier,
+        body=body,
+        body_is_html=bool(html),
+        base=extension.base_url,
+        authors=_authors(item) or inherited,
+        categories=_tags(item),
+        attachments=attachments,
+        images=list({image.url: image for image in [*extension.images, *images, *pictures]}.values()),
+        language=_text(item, "language"),
+        published=published,
+        updated=updated,
+        published_date=extension.published or published_date,
+        updated_date=extension.updated or updated_date,
+        seen_date=extension.seen,
+        sent_at=extension.sent_at,
+        feed=Feed(source, clean_line(extension.feed_title or "") or None) if source or extension.feed_title else None,
+        retraction=extension.retraction,
+        known_by=extension.known_by,
+        extra=[text for text in (plain, summary) if text and text is not body],
+    )
+
+
+def _extension(item: Object) -> Extension:
+    """The extension object, where it is one; what is not well-formed is nobody's dead letter."""
+    try:
+        return msgspec.convert(item.get(EXTENSION) or {}, Extension)
+    except (msgspec.ValidationError, RecursionError):
+        return Extension()
+
+
+def _string(item: Object, name: str) -> str | None:
+    value = item.get(name)
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _text(item: Object, name: str) -> str | None:
+    """A short text; numbers are taken for what they spell (ids are numbers in half of all hand-made feeds)."""
+    value = item.get(name)
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 2**63:
+        return None
+    return str(value)
+
+
+def _date(item: Object, name: str) -> tuple[list[str], FoundDate | None]:
+    """The spelling of a date, or the date itself where it is a number of (milli)seconds."""
+    text = _text(item, name)
+    if text is None:
+        return [], None
+    if not isinstance(item[name], str) or _EPOCH.fullmatch(text):
+        number = text.partition(".")[0]
+        if not _EPOCH.fullmatch(number):
+            return [], None
+        if read := parse_epoch_ms(number if len(number) > 11 else f"{number}000"):
+            return [text], FoundDate(read.at, text, DateOrigin.FEED, read.confidence)
+    return [text], None
+
+
+def _authors(item: Object) -> list[str]:
+    """1.1 has a list of objects, 1.0 one object; in practice also plain names."""
+    value = item.get("authors") or item.get("author")
+    names = []
+    for author in value if isinstance(value, list) else [value]:
+        if isinstance(author, dict):
+            author = _text(author, "name") or _text(author, "url")
+        if isinstance(author, str):
+            names.append(titles.plain(author))
+    return [name for name in dict.fromkeys(names) if name]
+
+
+def _tags(item: Object) -> list[str]:
+    value = item.get("tags")
+    tags = value if isinstance(value, list) else [value]
+    return [tag for tag in dict.fromkeys(clean_line(tag) for tag in tags if isinstance(tag, str)) if tag]
+
+
+def _attachments(item: Object) -> tuple[list[Attachment], list[FeedImage]]:
+    value = item.get("attachments")
+    attachments, images = [], []
+    for attachment in value if isinstance(value, list) else []:
+        if not isinstance(attachment, dict) or not (url := _text(attachment, "url")):
+            continue
+        kind = _text(attachment, "mime_type")
+        size = bounded_int(attachment.get("size_in_bytes"))
+        attachments.append(Attachment(url, kind, size, bounded_seconds(attachment.get("duration_in_seconds"))))
+        if kind and kind.startswith("image/"):
+            images.append(FeedImage(url))
+    return attachments, images

@@ -1,0 +1,347 @@
+"""What the elements of RSS, RDF, Atom and their extensions mean."""
+
+from __future__ import annotations
+
+import re
+
+from agents.content.text import clean_line
+from agents.content.urls import resolve
+from agents.parse import title as titles
+from agents.parse.elements import Element, EntryElements
+from agents.parse.found import Document, Found, bounded_int, bounded_seconds
+from schemas import Attachment, FeedImage, Format
+
+MAX_INHERITED = 20  # authors of a feed that its entries are given
+
+Elements = dict[str, list[Element]]
+
+_TITLES = ("title", "atom:title", "dc:title", "media:title")
+_BODIES = (
+    "content:encoded",
+    "atom:content",
+    "xhtml:body",
+    "xhtml:div",
+    "fulltext",
+    "description",
+    "atom:summary",
+    "itunes:summary",
+    "media:description",
+    "itunes:subtitle",
+    "dc:description",
+)
+_PLAIN_BODIES = frozenset({"itunes:summary", "itunes:subtitle", "media:description", "dc:description"})
+_PUBLISHED = (
+    "pubDate",
+    "atom:published",
+    "atom:issued",
+    "dcterms:issued",
+    "dc:date",
+    "atom:created",
+    "dcterms:created",
+)
+_UPDATED = ("atom:updated", "atom:modified", "dcterms:modified")
+_GUIDS = ("guid", "atom:id", "dc:identifier")
+_CATEGORIES = ("category", "atom:category", "dc:subject")
+
+_HTML = re.compile(
+    r"</(?:p|a|b|i|div|span|em|strong|ul|ol|li|h\d|table|blockquote|figure)\s*>|<(?:br|img|p|hr)\b[^<>]*>", re.I
+)
+_ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
+_MAILBOX = re.compile(r"\s*[^\s@()<>]+@[^\s@()<>]+\s*\(([^()]+)\)\s*")
+_NAMED_MAILBOX = re.compile(r"\s*\"?([^\"<>@]+?)\"?\s*<[^<>]*@[^<>]*>\s*")
+_IMAGE_FILE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif)(?:[?#]|$)", re.IGNORECASE)
+
+
+def read_feed(format: Format, elements: list[Element], attributes: dict[str, str], language: str | None) -> Document:
+    """What the feed says of itself; its entries come later."""
+    by_name = _by_name(elements)
+    home = _first_text(by_name, "link") or _linked(by_name, "alternate") or attributes.get("rdf:about")
+    return Document(
+        format=format,
+        entries=[],
+        address=_linked(by_name, "self"),
+        home=home,
+        base=home if format is not Format.ATOM and home and _ADDRESS.match(home) else None,
+        title=_title(by_name) or None,
+        language=language or _first_text(by_name, "language") or _first_text(by_name, "dc:language"),
+    )
+
+
+def feed_authors(elements: list[Element]) -> list[str]:
+    """Atom: who wrote the entries that name nobody."""
+    authors = _authors({name: found for name, found in _by_name(elements).items() if name.startswith("atom:author")})
+    return authors[:MAX_INHERITED]
+
+
+def read_entry(entry: EntryElements) -> Found:
+    """One entry. Never raises: what has the wrong form is not there."""
+    if entry.name == "at:deleted-entry":
+        return _deleted(entry)
+    by_name = _by_name(entry.elements)
+    about = entry.attributes.get("rdf:about")
+    guid = next((text for name in _GUIDS if (text := _first_text(by_name, name))), None) or about
+    link, link_base = _link(by_name, entry)
+    body, rest = _body(by_name)
+    published = [text for name in _PUBLISHED for text in _texts(by_name, name)]
+    updated = [text for name in _UPDATED for text in _texts(by_name, name)]
+    attachments, images = _media(entry)
+    return Found(
+        title=_title(by_name),
+        link=link,
+        link_base=link_base,
+        guid=guid,
+        body=body.text if body else "",
+        body_is_html=body is None or _is_html(body),
+        base=(body.base if body else None) or entry.base,
+        authors=_authors(by_name),
+        categories=_categories(by_name),
+        attachments=attachments,
+        images=images,
+        language=(body.language if body else None) or entry.language or _first_text(by_name, "dc:language"),
+        published=published,
+        updated=updated,
+        extra=[element.text for element in rest],
+    )
+
+
+def _deleted(entry: EntryElements) -> Found:
+    """An Atom tombstone (RFC 6721): `ref` is the id of the entry that its publisher took back."""
+    reference = entry.attributes.get("ref", "").strip() or None
+    when = entry.attributes.get("when", "").strip()
+    by_name = _by_name(entry.elements)
+    link, link_base = _link(by_name, entry)
+    return Found(
+        guid=reference,
+        link=link,
+        link_base=link_base,
+        base=entry.base,
+        updated=[when] if when else [],
+        retraction=True,
+    )
+
+
+def _by_name(elements: list[Element]) -> Elements:
+    found: Elements = {}
+    for element in elements:
+        listed = found.get(element.name)
+        if listed is None:
+            found[element.name] = [element]
+        else:
+            listed.append(element)
+    return found
+
+
+def _texts(by_name: Elements, name: str) -> list[str]:
+    return [text for element in by_name.get(name, ()) if (text := element.text.strip())]
+
+
+def _first_text(by_name: Elements, name: str) -> str | None:
+    for element in by_name.get(name, ()):
+        if text := element.text.strip():
+            return text
+    return None
+
+
+def _title(by_name: Elements) -> str:
+    for name in _TITLES:
+        for element in by_name.get(name, ()):
+            if text := _plain_title(element):
+                return text
+    return ""
+
+
+def _plain_title(element: Element) -> str:
+    declared = element.attributes.get("type", "")
+    plain = element.name == "atom:title" and not element.markup and "html" not in declared
+    return titles.from_text(element.text) if plain else titles.from_html(element.text)
+
+
+def _link(by_name: Elements, entry: EntryElements) -> tuple[str | None, str | None]:
+    """The entry's page as written, and what it is relative to."""
+    # FeedBurner counts clicks on its own address and keeps the publisher's here
+    for name in ("feedburner:origlink", "link"):
+        for element in by_name.get(name, ()):
+            if href := (element.text.strip() or element.attributes.get("href", "").strip()):
+                return href, element.base
+    for element in _atom_links(by_name, "alternate"):
+        return element.attributes["href"].strip(), element.base
+    for element in by_name.get("guid", ()):
+        is_link = element.attributes.get("isPermaLink", element.attributes.get("ispermalink", "true")).strip().lower()
+        if is_link != "false" and _ADDRESS.fullmatch(text := element.text.strip()):
+            return text, None
+    # as a last resort an identifier that looks like a page's address
+    for text in (entry.attributes.get("rdf:about", "").strip(), *_texts(by_name, "atom:id")):
+        if _ADDRESS.fullmatch(text):
+            return text, None
+    return None, None
+
+
+def _atom_links(by_name: Elements, rel: str) -> list[Element]:
+    """Links of a kind, web pages first."""
+    found = [
+        element
+        for element in by_name.get("atom:link", ())
+        if _rel(element) == rel and element.attributes.get("href", "").strip()
+    ]
+    if len(found) > 1:
+        found.sort(key=lambda element: element.attributes.get("type", "text/html") not in _PAGES)
+    return found
+
+
+_PAGES = frozenset({"text/html", "application/xhtml+xml", ""})
+
+
+def _rel(element: Element) -> str:
+    rel = element.attributes.get("rel", "").strip().lower() or "alternate"
+    return rel.removeprefix("http://www.iana.org/assignments/relation/")
+
+
+def _linked(by_name: Elements, rel: str) -> str | None:
+    for element in _atom_links(by_name, rel):
+        href = element.attributes["href"].strip()
+        return (resolve(href, element.base) or href) if element.base else href
+    return None
+
+
+def _body(by_name: Elements) -> tuple[Element | None, list[Element]]:
+    """The fullest text of the entry, and the shorter ones."""
+    found = [
+        element for name in _BODIES for element in by_name.get(name, ()) if element.text.strip() and _readable(element)
+    ]
+    return (found[0], found[1:]) if found else (None, [])
+
+
+def _readable(element: Element) -> bool:
+    """Atom content can be anything: an address elsewhere, a picture in base64."""
+    kind = element.attributes.get("type", "").strip().lower()
+    if element.name != "atom:content" or not kind:
+        return True
+    if element.attributes.get("mode") == "base64":
+        return False
+    return kind in ("text", "html", "xhtml") or kind.startswith("text/") or "xml" in kind
+
+
+def _is_html(element: Element) -> bool:
+    """RSS text is HTML. Atom and the extensions say what theirs is, and are not always right."""
+    if element.markup:
+        return True
+    kind = element.attributes.get("type", "").strip().lower()
+    if element.name.startswith("atom:") or element.name in _PLAIN_BODIES:
+        return "html" in kind or ("<" in element.text and _HTML.search(element.text) is not None)
+    return True
+
+
+def _authors(by_name: Elements) -> list[str]:
+    """Names, each once. RSS's `author` is a mailbox by its rules, and a name in practice."""
+    names = _texts(by_name, "dc:creator") or _texts(by_name, "atom:author/atom:name")
+    if not names:
+        names = [_name_of_mailbox(text) for text in _texts(by_name, "author")] or _texts(by_name, "author/name")
+    if not names:
+        for name in ("atom:author/atom:email", "atom:author", "itunes:author"):
+            if names := _texts(by_name, name):
+                break
+    return _distinct(titles.from_html(name) for name in names)
+
+
+def _name_of_mailbox(text: str) -> str:
+    if len(text) > 320 or "@" not in text:
+        return text
+    match = _MAILBOX.fullmatch(text) or _NAMED_MAILBOX.fullmatch(text)
+    return match[1].strip() if match else text
+
+
+def _categories(by_name: Elements) -> list[str]:
+    names = []
+    for name in _CATEGORIES:
+        for element in by_name.get(name, ()):
+            attributes = element.attributes
+            text = element.text.strip() or attributes.get("label", "").strip() or attributes.get("term", "").strip()
+            if name == "atom:category" and attributes:
+                text = attributes.get("label", "").strip() or attributes.get("term", "").strip() or text
+            names.append(titles.from_html(text) if "<" in text or "&" in text else clean_line(text))
+    return _distinct(names)
+
+
+def _distinct(names: object) -> list[str]:
+    return [name for name in dict.fromkeys(names) if name]  # type: ignore[call-overload]
+
+
+def _media(entry: EntryElements) -> tuple[list[Attachment], list[FeedImage]]:
+    """Enclosures and images. A `media:title` or `media:description` captions the image before it."""
+    attachments: dict[str, Attachment] = {}
+    images: dict[str, FeedImage] = {}
+    seconds: float | None = None
+    image: FeedImage | None = None
+    for element in entry.elements:
+        name, attributes = element.name, element.attributes
+        if name in ("enclosure", "atom:link"):
+            if name == "enclosure" or _rel(element) == "enclosure":
+                _add_attachment(attachments, images, element, entry, ("url", "href"), "length")
+        elif name == "media:content":
+            medium, kind = attributes.get("medium", ""), attributes.get("type", "")
+            url = attributes.get("url", "").strip()
+            is_image = (
+                medium == "image" or kind.startswith("image/") or (not (medium or kind) and _IMAGE_FILE.search(url))
+            )
+            if is_image:
+                image = _add_image(images, element, entry, url)
+            else:
+                image = None
+                _add_attachment(attachments, images, element, entry, ("url",), "fileSize")
+        elif name == "media:thumbnail":
+            _add_image(images, element, entry, attributes.get("url", ""))
+        elif name == "itunes:image":
+            _add_image(images, element, entry, attributes.get("href", ""))
+        elif name in ("image", "image/url"):
+            _add_image(images, element, entry, element.text or attributes.get("href", ""))
+        elif name == "itunes:duration":
+            seconds = bounded_seconds(element.text)
+        elif name in ("media:description", "media:title") and image is not None and element.text.strip():
+            text = titles.from_html(element.text)
+            if image.caption is None or name == "media:description":
+                image = images[image.url] = FeedImage(image.url, text, image.width, image.height)
+    found = list(attachments.values())
+    if seconds is not None and found and found[0].seconds is None:
+        found[0] = Attachment(found[0].url, found[0].type, found[0].bytes, seconds)
+    return found, list(images.values())
+
+
+def _absolute(href: str, element: Element, entry: EntryElements) -> str | None:
+    base = element.base or entry.base
+    return resolve(href, base) if base else (href.strip() or None)
+
+
+def _add_attachment(
+    attachments: dict[str, Attachment],
+    images: dict[str, FeedImage],
+    element: Element,
+    entry: EntryElements,
+    addresses: tuple[str, ...],
+    size: str,
+) -> None:
+    attributes = element.attributes
+    href = next((value for name in addresses if (value := attributes.get(name, "").strip())), "")
+    if not (url := _absolute(href, element, entry)):
+        return
+    kind = attributes.get("type", "").strip() or None
+    if kind and kind.startswith("image/"):
+        _add_image(images, element, entry, href)
+    found = Attachment(url, kind, bounded_int(attributes.get(size)), bounded_seconds(attributes.get("duration")))
+    known = attachments.get(url)
+    if known is not None:
+        found = Attachment(
+            url,
+            known.type or found.type,
+            found.bytes if known.bytes is None else known.bytes,
+            found.seconds if known.seconds is None else known.seconds,
+        )
+    attachments[url] = found
+
+
+def _add_image(images: dict[str, FeedImage], element: Element, entry: EntryElements, href: str) -> FeedImage | None:
+    if not (url := _absolute(href, element, entry)):
+        return None
+    attributes = element.attributes
+    if url not in images:
+        images[url] = FeedImage(url, None, bounded_int(attributes.get("width")), bounded_int(attributes.get("height")))
+    return images[url]

@@ -1,0 +1,63 @@
+"""What is wrong with a feed's XML and can be put right in its text: characters and references unknown to XML."""
+
+from __future__ import annotations
+
+import html
+import re
+from html.entities import html5
+
+CDATA, CDATA_END = "<![CDATA[", "]]>"
+
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_REFERENCE = re.compile(r"&(?:([A-Za-z][A-Za-z0-9]{1,31});|#(\d{1,9});|#[xX]([0-9A-Fa-f]{1,8});)?")
+_XML_NAMES = frozenset({"amp", "lt", "gt", "quot", "apos"})
+_C1_REFERENCE = re.compile(r"&#(?:(1[2-5]\d)|[xX]0{0,4}([89][0-9A-Fa-f]));")
+
+
+def with_meant_characters(text: str) -> str:
+    """Numeric references to the C1 controls are Windows-1252 (`&#146;` is an apostrophe); browsers agree."""
+    if "&#1" in text or "&#x" in text or "&#X" in text:
+        return _C1_REFERENCE.sub(lambda match: html.unescape(match[0]), text)
+    return text
+
+
+def mended(text: str) -> str:
+    """The text without forbidden characters, and with every `&` the beginning of a reference that XML knows."""
+    text = _FORBIDDEN.sub("", text)
+    if "&" not in text:
+        return text
+    pieces = []
+    position = 0
+    while True:
+        start = text.find(CDATA, position)
+        end = text.find(CDATA_END, start) if start >= 0 else -1
+        if end < 0:
+            pieces.append(_REFERENCE.sub(_reference, text[position:]))
+            return "".join(pieces)
+        pieces.append(_REFERENCE.sub(_reference, text[position:start]))
+        pieces.append(text[start : end + len(CDATA_END)])
+        position = end + len(CDATA_END)
+
+
+def unescaped(text: str) -> str:
+    """References of mended text as characters."""
+    return html.unescape(text) if "&" in text else text
+
+
+def _reference(match: re.Match[str]) -> str:
+    name, decimal, hexadecimal = match.groups()
+    if name:
+        if name in _XML_NAMES:
+            return match[0]
+        characters = html5.get(f"{name};")
+        return html.escape(characters) if characters else f"&amp;{name};"
+    if decimal or hexadecimal:
+        number = int(decimal) if decimal else int(hexadecimal, 16)
+        if number in (9, 10, 13) or 32 <= number < 127 or (number > 0x9F and _is_character(number)):
+            return match[0]
+        return html.unescape(match[0]) if 0x80 <= number <= 0x9F else "\ufffd"
+    return "&amp;"
+
+
+def _is_character(number: int) -> bool:
+    return number <= 0xD7FF or 0xE000 <= number <= 0xFFFD or 0x10000 <= number <= 0x10FFFF

@@ -1,0 +1,69 @@
+"""Titles as plain text: what feeds do to a headline before it gets here."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from agents.content.text import without_debris
+
+MAX_LENGTH = 8192  # characters; a longer title is a body in the wrong place, and regular expressions run over it
+
+_SPACE = re.compile(r"[ \t\r\n\f\v]+")
+_LONG_REFERENCE = re.compile(r"&#[xX]?[0-9a-fA-F]{8,}")  # html.unescape raises ValueError on 4,301 digits
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+
+_INLINE = (
+    "a abbr acronym b bdi bdo big br cite code del dfn div em font h1 h2 h3 h4 i img ins kbd mark nobr p q s samp small"
+    " span strike strong sub sup tt u var wbr"
+)
+_NAMES = "|".join(_INLINE.split())
+_TAG = re.compile(rf"</?(?:{_NAMES})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_CLOSING = re.compile(rf"</({_NAMES})\s*>|<(?:br|img|wbr)\b[^<>]*>", re.IGNORECASE)
+
+
+def plain(text: str) -> str:
+    """A title that is text already: entities decoded, one line, white space and spelling as published."""
+    return _line(_decoded(text))
+
+
+def from_html(text: str) -> str:
+    """A title that may hold HTML. Tags of formatting go; other angle brackets are words (`the <canvas> tag`).
+
+    Titles escaped once too often, markup or entities, are read as what they were.
+    """
+    text = text[:MAX_LENGTH]
+    if "<" in text:
+        text = _TAG.sub("", text)
+    if "&" in text:
+        text = _without_pairs(_unescape(text))
+        text = _decoded(text)
+    if "\n" in text or "\t" in text or "  " in text:
+        text = _SPACE.sub(" ", text)
+    return _line(text)
+
+
+def from_text(text: str) -> str:
+    """A title that its feed declares to be plain text; feeds declare it and send HTML nevertheless."""
+    return _line(_decoded(_without_pairs(text[:MAX_LENGTH])))
+
+
+def _without_pairs(text: str) -> str:
+    """Without tags of formatting, but only where some element is closed: a lone `<b>` is what is talked about."""
+    return _TAG.sub("", text) if "<" in text and _CLOSING.search(text) else text
+
+
+def _decoded(text: str) -> str:
+    return _unescape(text) if "&" in text and _ENTITY.search(text) else text
+
+
+def _unescape(text: str) -> str:
+    return html.unescape(_LONG_REFERENCE.sub("\ufffd", text))
+
+
+def _line(text: str) -> str:
+    text = text[:MAX_LENGTH].replace("\t", " ")
+    lines = text.splitlines()
+    if len(lines) > 1:
+        text = " ".join(line.strip() for line in lines)
+    return without_debris(text).strip()
