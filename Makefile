@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
 LOCKS  := requirements-dev.lock requirements-java.lock
-SAMPLE := samples
+SAMPLE := agents/samples
 ARGS   ?=
 PYTHON ?=
 

@@ -9,8 +9,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
-from agents.engine.broker import EmbeddedBroker, free_port
+from agents.engine.broker import EmbeddedBroker
 from agents.engine.lag import FETCH_BYTES, NO_LAG, Lag, LagReader, Place
+from agents.engine.loopback import free_port
 from agents.engine.transport import UnavailableError
 
 
