@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agents.pipeline import Result
     from agents.run import Done
     from agents.runstate import RunState
+    from agents.sources.files import Documents
 
 PATHS_HELP = (
     "Files (one document each), folders (recursive, sorted by path), .jsonl or .jsonl.gz (one raw record a line), "
@@ -53,15 +54,11 @@ def process(
     from agents.pipeline import Pipeline
     from agents.run import JobsFailedError, run
     from agents.settings import load_settings
-    from agents.sources.files import Documents, SourceError
 
     moment = moment_option(now)
     settings = load_settings()
     naming = Naming(settings.topic_prefix, settings.generation)
-    try:
-        documents = Documents(paths)
-    except SourceError as error:
-        raise CommandError(str(error)) from None
+    documents = settled_paths(paths)
     counted = Tally()
     write = _Writer(pretty=pretty)
     with pipe_may_close(), _opened(state) as kept, _progress(documents) as progress:
@@ -82,6 +79,16 @@ def process(
             batches.close()
     if strict and counted.failures:
         raise typer.Exit(ExitCode.FOUND)
+
+
+def settled_paths(paths: list[str]) -> Documents:
+    """The documents of the paths, each of which is there."""
+    from agents.sources.files import Documents, SourceError
+
+    try:
+        return Documents(paths)
+    except SourceError as error:
+        raise CommandError(str(error)) from None
 
 
 def moment_option(text: str | None) -> datetime:
@@ -173,7 +180,7 @@ class _Silent:
 
 
 @contextmanager
-def _progress(documents: Reading) -> Iterator[_Progress]:
+def _progress(documents: Documents) -> Iterator[_Progress]:
     """A bar on stderr where that is a terminal and stdout is not: the results themselves show the progress there."""
     if not sys.stderr.isatty() or sys.stdout.isatty():
         yield _Silent()
@@ -198,10 +205,3 @@ def _progress(documents: Reading) -> Iterator[_Progress]:
 
         yield _Shown()
         bar.update(task, completed=documents.total or documents.done)
-
-
-class Reading(Protocol):
-    """How far the reading of some documents is, in bytes; `total` is None where nobody knows."""
-
-    total: int | None
-    done: int

@@ -1,0 +1,221 @@
+"""What became of an entry, as a person likes to read it: verdict, why, dates with their provenance, flags.
+
+Everything that came from outside goes through `safe_line`. Nothing is said by colour alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from agents.cli.terminal import safe_line
+from schemas import (
+    Changed,
+    DateProvenance,
+    DeadLetter,
+    Decision,
+    DedupeRule,
+    Duplicate,
+    ImageRole,
+    Item,
+    PayloadEncoding,
+    Source,
+    Verdict,
+)
+
+RULES = {
+    DedupeRule.FIRST_SIGHTING: "never seen before",
+    DedupeRule.REUSED_ADDRESS: "another article at an address that was used before",
+    DedupeRule.CONTENT_CHANGED: "the publisher changed it",
+    DedupeRule.RETURNED: "seen again after more than 90 days",
+    DedupeRule.REPLAYED: "sent again, and let through as the entry that it replays",
+    DedupeRule.SAME_ENTRY: "the same entry again",
+    DedupeRule.SAME_TEXT: "other markup or details, the same title and text",
+    DedupeRule.OLDER_COPY: "an older state of the item",
+    DedupeRule.OTHER_FEED: "differs, but this feed may not revise the item",
+    DedupeRule.TRUNCATED_COPY: "a shortened copy of the item",
+    DedupeRule.REBASED: "only the mill's own reading of the text changed",
+    DedupeRule.SUPERSEDED: "replays a revision that a later one has overtaken",
+    DedupeRule.RETRACTION: "takes the item back",
+    DedupeRule.RETRACTED: "the item was taken back before",
+}
+"""Each rule in a few words."""
+
+_VERDICT_STYLE = {Verdict.NEW: "bold green", Verdict.REVISION: "bold cyan", Verdict.REPRINT: "bold magenta"}
+_DUPLICATE_STYLE = "bold yellow"
+_DEAD_STYLE = "bold red"
+_LABEL_WIDTH = 9
+_LONGEST = 320  # characters of one line of what is said: five lines of a terminal
+
+Fact = tuple[str, Sequence[str]]
+"""A label and the lines of what it says, already safe."""
+
+
+class Known(Struct):
+    """What the reader has been shown of an item: where it came first, and its latest title."""
+
+    first: str
+    title: str
+
+
+class Gallery:
+    """Draws outcomes one after the other, and remembers what it drew so that later ones can be told by it."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Known] = {}
+
+    def heading(self, source: Source) -> RenderableType:
+        """The line over the outcomes of one document."""
+        name = safe_line(source.ref or f"document {source.offset}")
+        parts = [source.format.value]
+        if source.count is not None:
+            parts.append("1 entry" if source.count == 1 else f"{source.count:,} entries")
+        parts.append(_moment(source.received_at))
+        return Text.assemble(("▌ ", "blue"), (name, "bold"), ("  " + " · ".join(parts), "dim"))
+
+    def item(self, item: Item) -> RenderableType:
+        verdict = item.verdict.value.upper()
+        if item.verdict is Verdict.REVISION:
+            verdict += f" {item.revision}"
+        before = self._known.get(item.id)
+        facts = list(self._item_facts(item, before))
+        self._known[item.id] = Known(before.first if before else _place(item.source), item.title)
+        return _portrait(verdict, _VERDICT_STYLE[item.verdict], item.title, facts, item.source)
+
+    def duplicate(self, duplicate: Duplicate) -> RenderableType:
+        facts = [*_why(duplicate.decision), ("of", self._told(duplicate.id, duplicate.revision))]
+        if duplicate.url:
+            facts.append(("link", [_brief(duplicate.url)]))
+        return _portrait("DUPLICATE", _DUPLICATE_STYLE, duplicate.title, facts, duplicate.source)
+
+    def dead_letter(self, letter: DeadLetter) -> RenderableType:
+        facts: list[Fact] = [("why", [f"{letter.code.value}, in {letter.stage.value}", _brief(letter.message)])]
+        if letter.id:
+            facts.append(("item", self._told(letter.id, letter.revision)))
+        facts.append(("payload", [_payload(letter)]))
+        return _portrait("DEAD LETTER", _DEAD_STYLE, "", facts, letter.source)
+
+    def tombstone(self, id: str) -> RenderableType:
+        title = self._known[id].title if id in self._known else ""
+        return _portrait("TAKEN BACK", _DEAD_STYLE, title, [("item", self._told(id, None))], None)
+
+    def _item_facts(self, item: Item, before: Known | None) -> Iterator[Fact]:
+        yield from _why(item.decision)
+        if Changed.TITLE in item.decision.changed and before is not None and before.title != item.title:
+            yield "was", [safe_line(before.title)]
+        yield "link", [_brief(item.url or "none")]
+        yield from _dates(item)
+        if item.authors:
+            yield "by", [safe_line(", ".join(item.authors))]
+        if item.dateline:
+            yield "dateline", [safe_line(item.dateline)]
+        yield "content", [_content(item)]
+        if item.flags:
+            yield "flags", [", ".join(flag.value for flag in item.flags)]
+        if item.reprint_of:
+            yield "copy of", self._told(item.reprint_of, None)
+        yield "id", [item.id]
+
+    def _told(self, id: str, revision: int | None) -> list[str]:
+        lines = [id if revision is None else f"{id}, revision {revision}"]
+        if (known := self._known.get(id)) is not None:
+            lines.append(f"first seen in {safe_line(known.first)}")
+        return lines
+
+
+def _portrait(verdict: str, style: str, title: str, facts: Sequence[Fact], source: Source | None) -> RenderableType:
+    entry = ""
+    if source is not None and source.index is not None and source.count is not None and source.count > 1:
+        entry = f"{source.index + 1}/{source.count}  "
+    head = Table.grid(padding=(0, 2))
+    head.add_column(no_wrap=True)
+    head.add_column(overflow="fold")
+    head.add_row(Text(f"{entry}{verdict}", style), Text(safe_line(title), "bold"))
+    body = Table.grid(padding=(0, 1))
+    body.add_column(width=_LABEL_WIDTH, no_wrap=True)
+    body.add_column(overflow="fold")
+    for label, lines in facts:
+        body.add_row(Text(label, "dim"), Text("\n".join(lines)))
+    return Padding(Group(head, body), (0, 0, 1, 2), expand=False)
+
+
+def _why(decision: Decision) -> list[Fact]:
+    rule = decision.rule.value
+    evidence = [_brief(line) for line in decision.evidence]
+    if decision.rule is DedupeRule.FIRST_SIGHTING and len(evidence) == 1:
+        return [("why", [f"{rule}: {evidence[0]}"])]
+    facts: list[Fact] = [("why", [f"{rule}: {RULES[decision.rule]}", *(f"- {line}" for line in evidence)])]
+    if decision.changed:
+        facts.append(("changed", [", ".join(change.value for change in decision.changed)]))
+    return facts
+
+
+def _dates(item: Item) -> Iterator[Fact]:
+    named: tuple[tuple[str, datetime | None, DateProvenance | None], ...] = (
+        ("published", item.published_at, item.dates.published_at),
+        ("updated", item.updated_at, item.dates.updated_at),
+        ("seen", item.seen_at, item.dates.seen_at),
+    )
+    for name, at, found in named:
+        if at is not None:
+            how = f"  {found.origin.value}, {found.confidence.value}: {safe_line(found.raw)}" if found else ""
+            yield name, [f"{_moment(at)}{how}"]
+
+
+def _content(item: Item) -> str:
+    sure = "" if item.language == "und" else f" ({item.language_confidence:.2f})"
+    parts = [f"{safe_line(item.language)}{sure}", _some(item.word_count, "word")]
+    if item.images:
+        lead = ", one leads" if any(image.role is ImageRole.LEAD for image in item.images) else ""
+        parts.append(_some(len(item.images), "image") + lead)
+    if item.links:
+        parts.append(_some(len(item.links), "link"))
+    if item.attachments:
+        parts.append(_some(len(item.attachments), "attachment"))
+    if item.reading_seconds:
+        parts.append(f"{item.reading_seconds} s to read")
+    return " · ".join(parts)
+
+
+def _brief(text: str) -> str:
+    """One line of text; of a very long one (addresses of 5,000 characters exist) its two ends."""
+    if len(text) <= _LONGEST:
+        return safe_line(text)
+    half = _LONGEST // 2
+    return f"{safe_line(text[:half])} … {safe_line(text[-half:])} ({len(text):,} characters)"
+
+
+def _payload(letter: DeadLetter) -> str:
+    size = len(letter.payload.encode("utf-8", "replace"))
+    if letter.payload_encoding is PayloadEncoding.BASE64:
+        size = len(letter.payload.rstrip("=")) * 3 // 4
+    return f"{_some(size, 'byte')}, {letter.payload_encoding.value}" if size else "empty"
+
+
+def _place(source: Source) -> str:
+    entry = f", entry {source.index + 1}" if source.index is not None and (source.count or 0) > 1 else ""
+    return f"{source.ref or f'document {source.offset}'}{entry}"
+
+
+def _moment(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S" if at.second else "%Y-%m-%d %H:%M") + " UTC"
+
+
+def _some(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def read_source(value: bytes) -> Source:
+    """The source of any public record."""
+    return msgspec.json.decode(value, type=_Sourced).source
+
+
+class _Sourced(Struct):
+    source: Source
