@@ -38,7 +38,9 @@ COMMANDS = (
     Command("ledger", "ledger", "Audit the topics: is anything missing or doubled?"),
     Command("dead-letters", "dead_letters", "List, show or replay what could not be processed."),
     Command("schema", "schema", "Print the JSON Schema of a record."),
-    Command("check", "check", "Say what is wrong with the settings and what they lead to, and what to do."),
+    Command(
+        "check", "check", "Say what is wrong with settings, state folder, models, broker or topics, and what to do."
+    ),
 )
 
 
