@@ -1,0 +1,351 @@
+"""Is the worker alive, is it ready: judged from what its loops did, told by a small server in a thread of its own.
+
+A worker is dead when there is work and no progress, never because a broker is away: a restart would not bring the
+broker back, and a hundred workers restarting at once would not help it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from agents.engine.lag import Lag
+from agents.engine.transport import EngineError
+from agents.stage import Output
+from schemas import StageName
+
+log = logging.getLogger(__name__)
+
+STALL_SECONDS = 90.0
+"""Work at hand and none of it done for so long: dead. Longer than a transaction's time-out and a rebalance."""
+
+RESTORE_SECONDS = 900.0
+"""The same while partitions are restored; 50 million keys take some four minutes."""
+
+BEAT_SECONDS = 30.0
+"""An event loop that has not turned for so long is stuck, whatever work there is."""
+
+MAX_CONNECTIONS = 8
+CONNECTION_SECONDS = 10.0
+
+Place = tuple[StageName, int]
+
+
+class State(Struct, frozen=True):
+    """One verdict: `ok`, and why in a sentence."""
+
+    ok: bool
+    why: str
+
+
+class _Work(Struct):
+    """One owned partition. Times are the timer's, in seconds."""
+
+    since: float  # the last progress, or the assignment
+    restored: bool = False
+    in_hand: bool = False
+    lag: int = 0
+    lag_at: float = 0.0
+
+
+class Health:
+    """What is known of a worker; an `Observer` of its loops. Any thread may call any method.
+
+    `timer` counts seconds without jumps. The worker calls `assigned` (before it restores) and `revoked` at rebalances,
+    `at_work` while a stage has records in hand, `lags` after each reading, `beat` about once a second from the event
+    loop, and `draining` when it begins to stop. It must take every assigned partition over at once, idle ones too: a
+    partition is ready when its state was restored, not when its first record comes.
+    """
+
+    def __init__(
+        self,
+        *,
+        timer: Callable[[], float] = time.monotonic,
+        stall_seconds: float = STALL_SECONDS,
+        restore_seconds: float = RESTORE_SECONDS,
+        beat_seconds: float = BEAT_SECONDS,
+    ) -> None:
+        self._timer = timer
+        self._stall_seconds = stall_seconds
+        self._restore_seconds = restore_seconds
+        self._beat_seconds = beat_seconds
+        self._lock = threading.Lock()
+        self._work: dict[Place, _Work] | None = None
+        self._beat: float | None = None
+        self._draining = False
+
+    # -- told by the worker
+
+    def assigned(self, partitions: Mapping[StageName, Collection[int]]) -> None:
+        """The group has decided: all that is owned now. Each partition is yet to be restored."""
+        now = self._timer()
+        with self._lock:
+            self._work = {(stage, number): _Work(now) for stage, owned in partitions.items() for number in owned}
+
+    def revoked(self) -> None:
+        """A rebalance has begun; nothing is owned until `assigned`."""
+        with self._lock:
+            self._work = None
+
+    def draining(self) -> None:
+        """The worker is stopping in order: no more work is wanted."""
+        with self._lock:
+            self._draining = True
+
+    def beat(self) -> None:
+        """The event loop has turned."""
+        with self._lock:
+            self._beat = self._timer()
+
+    @contextlib.contextmanager
+    def at_work(self, stage: StageName, partitions: Collection[int]) -> Iterator[None]:
+        """Records of these partitions are in hand."""
+        now = self._timer()
+        with self._lock:
+            held = [work for number in set(partitions) if (work := self._owned(stage, number))]
+            for work in held:
+                work.since, work.in_hand = now, True
+        try:
+            yield
+        finally:
+            with self._lock:
+                for work in held:
+                    work.in_hand = False
+
+    def progressed(self, stage: StageName, partition: int) -> None:
+        """Something of a long piece of work is done."""
+        now = self._timer()
+        with self._lock:
+            if work := self._owned(stage, partition):
+                work.since = now
+
+    def lags(self, lags: Mapping[Place, Lag]) -> None:
+        """Lags just read from the broker. One that is old proves nothing: the broker may be away."""
+        now = self._timer()
+        with self._lock:
+            for place, lag in lags.items():
+                if work := self._owned(*place):
+                    if work.lag == 0 or not self._is_fresh(work, now):
+                        work.since = now  # the work came just now, or the broker came back
+                    work.lag, work.lag_at = lag.records, now
+
+    # -- told by the loops (Observer)
+
+    def handled(self, stage: StageName, partition: int, entries: int, outputs: Sequence[Output], size: int) -> None:
+        self.progressed(stage, partition)
+
+    def took(self, stage: StageName, seconds: float) -> None:
+        return None
+
+    def restored(self, stage: StageName, partition: int, records: int, seconds: float, rebuilt: str | None) -> None:
+        now = self._timer()
+        with self._lock:
+            for (name, number), work in (self._work or {}).items():
+                if name is stage:
+                    work.since = now  # the others were waiting for the one reader
+                    work.restored = work.restored or number == partition
+
+    def refused(self, stage: StageName, partition: int, why: str) -> None:
+        self.progressed(stage, partition)
+
+    # -- asked by the server
+
+    def ready(self) -> State:
+        """Whether work sent here would be done now."""
+        with self._lock:
+            if self._draining:
+                return State(False, "The worker is stopping.")
+            if self._work is None:
+                return State(False, "No partitions are assigned: the worker is starting, or a rebalance goes on.")
+            waiting = [place for place, work in self._work.items() if not work.restored]
+            owned = len(self._work)
+        if waiting:
+            return State(False, f"{len(waiting)} of {owned} partitions are still to be restored: {_named(waiting)}.")
+        if not owned:
+            return State(True, "No partition fell to this worker, others have them all; it stands by.")
+        return State(True, f"All {owned} assigned partitions are restored and worked on.")
+
+    def alive(self) -> State:
+        """Whether a restart would not help."""
+        now = self._timer()
+        with self._lock:
+            if self._beat is not None and now - self._beat > self._beat_seconds:
+                return State(False, f"The event loop has not turned for {now - self._beat:.0f} s.")
+            stuck = [
+                (now - work.since, place, work)
+                for place, work in (self._work or {}).items()
+                if self._has_work(work, now) and now - work.since > self._limit(work)
+            ]
+        if stuck:
+            seconds, (stage, number), work = max(stuck, key=lambda found: found[0])
+            what = (
+                "its state is not restored"
+                if not work.restored
+                else "records are in hand"
+                if work.in_hand
+                else f"{work.lag:,} records wait"
+            )
+            more = f" {len(stuck) - 1} more partitions are stuck." if len(stuck) > 1 else ""
+            return State(False, f"{stage}/{number} has made no progress for {seconds:.0f} s and {what}.{more}")
+        return State(True, "Every partition with work to do makes progress.")
+
+    def _has_work(self, work: _Work, now: float) -> bool:
+        return not work.restored or work.in_hand or (work.lag > 0 and self._is_fresh(work, now))
+
+    def _is_fresh(self, work: _Work, now: float) -> bool:
+        return now - work.lag_at <= self._stall_seconds / 2
+
+    def _limit(self, work: _Work) -> float:
+        return self._stall_seconds if work.restored else self._restore_seconds
+
+    def _owned(self, stage: StageName, partition: int) -> _Work | None:
+        return None if self._work is None else self._work.get((stage, partition))
+
+
+class Probe(Protocol):
+    """What the server asks."""
+
+    def ready(self) -> State: ...
+
+    def alive(self) -> State: ...
+
+
+class HealthServer:
+    """`/metrics`, `/healthz` and `/readyz` over HTTP, from threads that answer while the event loop is busy.
+
+    It reads nothing but the request line and headers, serves at most MAX_CONNECTIONS at once and none longer than
+    CONNECTION_SECONDS. Port 0 takes a free one; `port` says which. Raises EngineError where it cannot listen.
+    """
+
+    def __init__(self, host: str, port: int, registry: CollectorRegistry, probe: Probe) -> None:
+        try:
+            self._server = _Server((host, port), registry, probe)
+        except OSError as error:
+            raise EngineError(
+                f"The metrics cannot be served on {host} port {port} ({error.strerror or error}). "
+                "Set FEEDMILL_METRICS_HOST and FEEDMILL_METRICS_PORT to an address that is free; port 0 finds one."
+            ) from error
+        self.host = host
+        self.port = int(self._server.server_address[1])
+        self._thread = threading.Thread(target=self._server.serve_forever, name="feedmill-health", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop listening; what is being answered is not waited for."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join(5.0)
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 16
+
+    def __init__(self, address: tuple[str, int], registry: CollectorRegistry, probe: Probe) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.registry = registry
+        self.probe = probe
+        self.scraping = threading.Lock()
+        self._open: dict[Any, float] = {}
+        self._opening = threading.Lock()
+        super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        # HTTPServer's own asks DNS for this machine's name, which can take seconds and is used for nothing here.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        with self._opening:
+            if len(self._open) >= MAX_CONNECTIONS:
+                return False
+            self._open[request] = time.monotonic() + CONNECTION_SECONDS
+        return True
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._opening:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Called twice a second: cut off whoever sends a request byte by byte."""
+        now = time.monotonic()
+        with self._opening:
+            late = [request for request, deadline in self._open.items() if deadline < now]
+        for request in late:
+            with contextlib.suppress(OSError):
+                request.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        log.debug("a request to the health server broke off", exc_info=True)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = CONNECTION_SECONDS / 2
+    server_version = "feedmill"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if path == "/metrics":
+            self._metrics()
+        elif path == "/healthz":
+            self._state("alive", self.server.probe.alive())
+        elif path == "/readyz":
+            self._state("ready", self.server.probe.ready())
+        else:
+            self._answer(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"/metrics /healthz /readyz\n")
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def _metrics(self) -> None:
+        encode, content_type = choose_encoder(self.headers.get("accept", ""))
+        try:
+            with self.server.scraping:  # it holds the interpreter for some 10 ms: never two at once
+                body = encode(self.server.registry)
+        except Exception:
+            log.exception("The metrics could not be written")
+            body = b"The metrics could not be written; the worker's log says why.\n"
+            self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", body)
+        else:
+            self._answer(HTTPStatus.OK, content_type, body)
+
+    def _state(self, name: str, state: State) -> None:
+        status = HTTPStatus.OK if state.ok else HTTPStatus.SERVICE_UNAVAILABLE
+        self._answer(status, "application/json", msgspec.json.encode({name: state.ok, "why": state.why}) + b"\n")
+
+    def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return None  # a probe every few seconds is no news
+
+
+def _named(places: Sequence[Place]) -> str:
+    named = ", ".join(f"{stage}/{number}" for stage, number in sorted(places)[:5])
+    return f"{named} …" if len(places) > 5 else named
