@@ -1,0 +1,308 @@
+"""The metrics, and that docs/metrics.md says of them what is so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Struct
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from agents.deadletters import document_dead_letter
+from agents.dedupe.stage import NEW, REVISES, DedupeStage
+from agents.engine.lag import NO_LAG, Lag
+from agents.engine.loop import Observer
+from agents.engine.metrics import MAX_SITES, LagMetrics, MillMetrics, Spread, StateSize, outcomes
+from agents.stage import EntryRef, Output, Topic
+from schemas import GOES_ON, DeadLetterCode, DedupeRule, RawDocument, StageName, Verdict
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "metrics.md"
+NOW = datetime(2024, 2, 16, 21, 3, tzinfo=UTC)
+PARSE, DEDUPE, ENRICH, STORIES = StageName
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def metrics(clock: Clock) -> MillMetrics:
+    return MillMetrics(sites=["harbour.example", "灯塔.example"], clock=clock)
+
+
+def everything(partitions: int = 16, sites: int = 3) -> MillMetrics:
+    """A worker's metrics with all that it can show."""
+    metrics = MillMetrics(sites=[f"site{number}.example" for number in range(sites)])
+    metrics.watch_ready(lambda: True)
+    for stage in StageName:
+        metrics.watch_state(stage, lambda: StateSize(keys=10, bytes=1000))
+    metrics.assigned({stage: range(partitions) for stage in StageName})
+    metrics.lags({(stage, number): Lag(1, 1) for stage in StageName for number in range(partitions)})
+    return metrics
+
+
+def value(metrics: MillMetrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)
+
+
+def output(topic: Topic, label: str = "", *, entry: bool = True, **more: object) -> Output:
+    return Output(topic, b"key", b"value", EntryRef(0, 1, 0) if entry else None, (), label, **more)  # type: ignore[arg-type]
+
+
+# -- counting
+
+
+def test_it_is_an_observer_of_the_loops(metrics: MillMetrics) -> None:
+    observer: Observer = metrics
+    observer.took(PARSE, 0.2)
+    assert value(metrics, "feedmill_batch_seconds_bucket", stage="parse", le="0.25") == 1
+
+
+def test_a_batch_of_every_outcome(metrics: MillMetrics, clock: Clock) -> None:
+    clock.now += timedelta(minutes=5)
+    outputs = [
+        output(Topic.NEWS),
+        output(Topic.NEWS),
+        output(Topic.NEWS, entry=False),
+        output(Topic.DUPLICATES, DedupeRule.SAME_TEXT),
+        output(Topic.DUPLICATES, DedupeRule.RETRACTION),
+        output(Topic.DEAD_LETTER, DeadLetterCode.UNKNOWN_ITEM),
+    ]
+    metrics.handled(DEDUPE, 3, 5, outputs, 12_345)
+    assert value(metrics, "feedmill_inputs_total", stage="dedupe") == 5
+    assert value(metrics, "feedmill_input_bytes_total", stage="dedupe") == 12_345
+    assert value(metrics, "feedmill_batch_inputs_sum", stage="dedupe") == 5
+    found = {
+        outcome: value(metrics, "feedmill_results_total", stage="dedupe", outcome=outcome)
+        for outcome in outcomes(DEDUPE)
+    }
+    assert found == {"passed-on": 2, "duplicate": 2, "dead-letter": 1, "retraction": 1}
+    assert value(metrics, "feedmill_duplicates_total", rule="same-text") == 1
+    assert value(metrics, "feedmill_dead_letters_total", stage="dedupe", code="unknown-item") == 1
+    assert value(metrics, "feedmill_last_progress_timestamp_seconds", stage="dedupe") == clock.now.timestamp()
+    assert value(metrics, "feedmill_last_progress_timestamp_seconds", stage="parse") == NOW.timestamp()
+
+
+def test_items_have_verdict_site_latency_and_freshness(metrics: MillMetrics) -> None:
+    arrival = NOW - timedelta(seconds=2)
+    outputs = [
+        output(Topic.ENRICHED, Verdict.NEW, site="harbour.example", arrival=arrival, freshness=400.0),
+        output(Topic.ENRICHED, Verdict.REPRINT, site="unheard-of.example", arrival=arrival),
+        output(Topic.ENRICHED, Verdict.NEW, site=None, arrival=arrival),
+        output(Topic.ENRICHED, entry=False),  # a tombstone
+    ]
+    metrics.handled(STORIES, 0, 4, outputs, 100)
+    assert value(metrics, "feedmill_items_total", verdict="new") == 2
+    assert value(metrics, "feedmill_items_total", verdict="reprint") == 1
+    assert value(metrics, "feedmill_site_items_total", site="harbour.example") == 1
+    assert value(metrics, "feedmill_site_items_total", site="灯塔.example") == 0
+    assert value(metrics, "feedmill_site_items_total", site="other") == 2
+    assert value(metrics, "feedmill_results_total", stage="stories", outcome="item") == 3
+    assert value(metrics, "feedmill_results_total", stage="stories", outcome="retraction") == 1
+    assert value(metrics, "feedmill_latency_seconds_count") == 3
+    assert value(metrics, "feedmill_latency_seconds_bucket", le="1.0") == 0
+    assert value(metrics, "feedmill_latency_seconds_bucket", le="2.5") == 3
+    assert value(metrics, "feedmill_freshness_seconds_sum") == 400
+
+
+def test_an_output_without_its_label_ends_no_worker(metrics: MillMetrics) -> None:
+    metrics.handled(DEDUPE, 0, 1, [output(Topic.DUPLICATES)], 1)
+    assert value(metrics, "feedmill_results_total", stage="dedupe", outcome="duplicate") == 1
+
+
+def test_stages_label_what_they_end() -> None:
+    document = RawDocument(topic="feeds.raw", partition=0, offset=1, body=b"", arrival=NOW, received_at=NOW)
+    code = DeadLetterCode.EMPTY_DOCUMENT
+    assert document_dead_letter(PARSE, code, "It is empty.", document, NOW).label == "empty-document"
+    assert frozenset({*NEW, *REVISES, DedupeRule.REPLAYED}) == GOES_ON
+    assert DedupeStage.name is DEDUPE
+
+
+def test_take_over_and_refusals(metrics: MillMetrics) -> None:
+    metrics.restored(DEDUPE, 0, 1000, 0.4, None)
+    metrics.restored(DEDUPE, 1, 500, 0.4, "its own record cannot be read")
+    metrics.refused(STORIES, 0, "too large")
+    assert value(metrics, "feedmill_restored_records_total", stage="dedupe") == 1500
+    assert value(metrics, "feedmill_restore_seconds_bucket", stage="dedupe", le="0.5") == 2
+    assert value(metrics, "feedmill_rebuilds_total", stage="dedupe") == 1
+    assert value(metrics, "feedmill_refusals_total", stage="stories") == 1
+
+
+# -- lag, state, readiness
+
+
+def test_lag_grows_old_by_itself(metrics: MillMetrics, clock: Clock) -> None:
+    metrics.assigned({PARSE: [0, 1]})
+    metrics.lags({(PARSE, 0): Lag(7, int(NOW.timestamp() * 1000) - 500), (PARSE, 1): NO_LAG})
+    assert value(metrics, "feedmill_lag_records", stage="parse", partition="0") == 7
+    assert value(metrics, "feedmill_oldest_unprocessed_seconds", stage="parse", partition="0") == 0.5
+    assert value(metrics, "feedmill_oldest_unprocessed_seconds", stage="parse", partition="1") == 0
+    clock.now += timedelta(hours=1)
+    assert value(metrics, "feedmill_oldest_unprocessed_seconds", stage="parse", partition="0") == 3600.5
+    assert value(metrics, "feedmill_oldest_unprocessed_seconds", stage="parse", partition="1") == 0
+    assert value(metrics, "feedmill_lag_timestamp_seconds") == NOW.timestamp()
+
+
+def test_before_the_first_reading_there_is_no_lag_to_show(metrics: MillMetrics) -> None:
+    """0 would be a lie."""
+    metrics.assigned({PARSE: [0]})
+    assert value(metrics, "feedmill_lag_records", stage="parse", partition="0") is None
+
+
+def test_a_partition_that_is_anothers_now_is_not_shown(metrics: MillMetrics) -> None:
+    metrics.assigned({PARSE: [0, 1]})
+    metrics.lags({(PARSE, 0): Lag(7, 1), (PARSE, 1): Lag(8, 1)})
+    metrics.assigned({PARSE: [1], DEDUPE: [0]})
+    assert value(metrics, "feedmill_lag_records", stage="parse", partition="0") is None
+    assert value(metrics, "feedmill_lag_records", stage="parse", partition="1") == 8
+    assert value(metrics, "feedmill_partitions", stage="parse") == 1
+    assert value(metrics, "feedmill_partitions", stage="stories") == 0
+    assert value(metrics, "feedmill_rebalances_total") == 2
+
+
+def test_lag_stands_alone_for_the_exporter() -> None:
+    registry = CollectorRegistry()
+    LagMetrics(registry, clock=lambda: 10.0).update({(DEDUPE, 4): Lag(3, 4000)})
+    assert registry.get_sample_value("feedmill_lag_records", {"stage": "dedupe", "partition": "4"}) == 3
+    assert registry.get_sample_value("feedmill_oldest_unprocessed_seconds", {"stage": "dedupe", "partition": "4"}) == 6
+
+
+def test_a_store_that_cannot_be_asked_costs_no_other_figure(metrics: MillMetrics) -> None:
+    def closed() -> StateSize:
+        raise RuntimeError("database is closed")
+
+    metrics.watch_state(DEDUPE, closed)
+    metrics.watch_state(STORIES, lambda: StateSize(keys=5, bytes=77))
+    keys = value(metrics, "feedmill_state_keys", stage="dedupe")
+    assert keys is not None
+    assert keys != keys  # NaN
+    assert value(metrics, "feedmill_state_keys", stage="stories") == 5
+    assert value(metrics, "feedmill_state_bytes", stage="stories") == 77
+
+
+def test_readiness_is_a_gauge_too(metrics: MillMetrics) -> None:
+    ready = [True]
+    metrics.watch_ready(lambda: ready[0])
+    assert value(metrics, "feedmill_ready") == 1
+    ready[0] = False
+    assert value(metrics, "feedmill_ready") == 0
+
+
+def test_two_mills_in_one_process_do_not_meet() -> None:
+    first, second = MillMetrics(), MillMetrics()
+    first.refused(PARSE, 0, "")
+    assert value(second, "feedmill_refusals_total", stage="parse") == 0
+
+
+# -- bounds
+
+
+def test_children_of_closed_lists_stand_at_zero(metrics: MillMetrics) -> None:
+    for stage in StageName:
+        for code in DeadLetterCode:
+            assert value(metrics, "feedmill_dead_letters_total", stage=stage, code=code) == 0
+    assert {rule for rule in DedupeRule if value(metrics, "feedmill_duplicates_total", rule=rule) == 0} == {
+        *DedupeRule
+    } - GOES_ON
+    assert all(value(metrics, "feedmill_items_total", verdict=verdict) == 0 for verdict in Verdict)
+
+
+def test_at_most_2000_series_at_1000_sites_and_strangers_add_none() -> None:
+    metrics = everything(partitions=16, sites=MAX_SITES)
+
+    def series() -> int:
+        return sum(1 for line in generate_latest(metrics.registry).decode().splitlines() if not line.startswith("#"))
+
+    before = series()
+    strangers = [
+        output(Topic.ENRICHED, Verdict.NEW, site=f"stranger{number}.example", arrival=NOW) for number in range(5000)
+    ]
+    metrics.handled(STORIES, 0, len(strangers), strangers, 1)
+    assert before == series() <= 2000
+    assert value(metrics, "feedmill_site_items_total", site="other") == 5000
+
+
+def test_more_sites_than_allowed_are_an_error() -> None:
+    with pytest.raises(ValueError, match="1,001 sites"):
+        MillMetrics(sites=[f"site{number}.example" for number in range(MAX_SITES + 1)])
+
+
+@given(st.lists(st.floats(-1e9, 1e9)))
+def test_a_spread_counts_every_value_once(values: list[float]) -> None:
+    spread = Spread("spread_seconds", "A spread.", [1.0, 60.0])
+    spread.observe(values)
+    registry = CollectorRegistry()
+    registry.register(spread)
+    assert registry.get_sample_value("spread_seconds_count") == len(values)
+    for bound in (1.0, 60.0):
+        below = registry.get_sample_value("spread_seconds_bucket", {"le": str(bound)})
+        assert below == sum(value <= bound for value in values)
+    total = registry.get_sample_value("spread_seconds_sum")
+    assert total == pytest.approx(sum(value for value in values if value > 0))
+
+
+# -- the page
+
+
+class Documented(Struct, frozen=True):
+    type: str
+    labels: frozenset[str]
+
+
+def documented() -> dict[str, Documented]:
+    rows = re.findall(r"^\| `(feedmill_\w+)` \| (\w+) \| ([^|]*)\| [^|]+\| [^|]+\|$", PAGE.read_text(), re.MULTILINE)
+    return {name: Documented(type, frozenset(re.findall(r"`(\w+)`", labels))) for name, type, labels in rows}
+
+
+def shown(families: Iterable[Metric]) -> dict[str, Documented]:
+    found = {}
+    for family in families:
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        found[name] = Documented(family.type, frozenset(labels))
+    return found
+
+
+def test_the_page_names_every_metric_as_it_is() -> None:
+    text = generate_latest(everything().registry).decode()
+    assert shown(text_string_to_metric_families(text)) == documented()
+
+
+def test_the_page_names_every_outcome_and_no_other() -> None:
+    row = re.search(r"^\| `outcome` \|(.*)\|$", PAGE.read_text(), re.MULTILINE)
+    assert row
+    assert set(re.findall(r"`([\w-]+)`", row[1])) == {outcome for stage in StageName for outcome in outcomes(stage)}
+
+
+def test_every_name_on_the_page_exists() -> None:
+    text = PAGE.read_text()
+    names = set(re.findall(r"\b(feedmill_[a-z_]+)", text))
+    assert names - set(documented()) == set()
+
+
+def test_names_follow_the_customs_of_prometheus() -> None:
+    for name, metric in documented().items():
+        assert name.endswith("_total") == (metric.type == "counter"), name
+        assert not re.search(r"_(ms|millis|kb|mb|minutes)\b", name), name
+
+
+def test_process_metrics_have_their_customary_names() -> None:
+    metrics = MillMetrics()
+    metrics.watch_process()
+    assert (value(metrics, "process_resident_memory_bytes") or 0) > 1e6
