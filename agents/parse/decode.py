@@ -18,6 +18,7 @@ from agents.parse.rejection import Rejection
 from schemas import DeadLetterCode
 
 HEAD = 2048  # bytes in which a declaration must stand
+LOOK = 8192  # characters that must be readable
 SAMPLE = 65_536  # bytes that the detector sees
 FEW = 0.02  # share of broken characters with which a reading is still the right one
 
@@ -139,7 +140,7 @@ def _wide(body: bytes) -> Decoded | None:
 
 def _escaped(body: bytes, content_type: str | None) -> Decoded | None:
     """Seven-bit encodings, which are valid UTF-8 and yet are not: ISO-2022-JP, -KR, and HZ where declared."""
-    if b"\x1b$" not in body and b"~{" not in body:
+    if b"\x1b" not in body[:SAMPLE] and b"hz" not in body[:HEAD].lower():
         return None
     declared = [name for name in _declarations(body, content_type) if name.startswith(("iso_2022", "iso2022", "hz"))]
     if not declared and (b"\x1b$B" in body or b"\x1b$@" in body):
@@ -255,7 +256,7 @@ def _mostly_high(body: bytes) -> bool:
 
 def _binary(text: str) -> bool:
     """More than stray control characters; or hardly a readable character."""
-    sample = text[:SAMPLE]
+    sample = text[:LOOK]
     unreadable = len(_CONTROL.findall(sample)) + sample.count("\ufffd")
     return unreadable > 0.1 * len(sample)
 

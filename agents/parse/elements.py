@@ -53,7 +53,7 @@ _VOID = frozenset(
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 
 
-class Element(Struct):
+class Element(Struct, gc=False):
     """One element of a feed or an entry. `markup`: its text was put together from child elements, so it is HTML."""
 
     name: str
@@ -64,7 +64,7 @@ class Element(Struct):
     markup: bool = False
 
 
-class EntryElements(Struct):
+class EntryElements(Struct, gc=False):
     """One entry: which element it is, its attributes, and what stands in it, in order."""
 
     name: str
@@ -74,7 +74,7 @@ class EntryElements(Struct):
     elements: list[Element] = []
 
 
-class _Open(Struct):
+class _Open(Struct, gc=False):
     """An element that is not closed yet. `restore` is what it changed: scope, names, base, language."""
 
     name: str

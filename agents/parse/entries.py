@@ -48,7 +48,9 @@ class Surroundings(Struct, frozen=True):
     document: Document
     feed: Feed | None
     address: CanonicalUrl | None
+    feed_key: bytes | None
     feed_site: str | None
+    zone: timezone | None
     base: str | None
     seen: FoundDate
 
@@ -60,6 +62,7 @@ class _Known(Struct, frozen=True):
     url: CanonicalUrl | None
     site: str | None
     base: str | None
+    link_key: bytes | None
     guid_keys: tuple[bytes, ...]
     scope: str
 
@@ -110,7 +113,7 @@ def _surroundings(document: Document, raw: RawDocument) -> Surroundings:
     received = raw.received_at.astimezone(UTC)
     origin = DateOrigin.HEADER if raw.received_from_header else DateOrigin.BROKER
     seen = FoundDate(received, received.isoformat().replace("+00:00", "Z"), origin, Confidence.EXACT)
-    around = Surroundings(raw, document, None, None, None, None, seen)
+    around = Surroundings(raw, document, None, None, None, None, None, None, seen)
     address = raw.source_url or document.address
     if address and len(address) > MAX_BASE * 4:
         address = None
@@ -125,7 +128,17 @@ def _of_feed(around: Surroundings, feed: Feed | None) -> Surroundings:
         if canonical and not _ABSOLUTE.match(feed.url):
             feed = Feed(canonical.url, feed.title)
     site = site_of(canonical.host) if canonical else None
-    return Surroundings(raw, document, feed, canonical, site, _base(document, raw, canonical), around.seen)
+    return Surroundings(
+        raw=raw,
+        document=document,
+        feed=feed,
+        address=canonical,
+        feed_key=link_key(canonical.identity) if canonical else None,
+        feed_site=site,
+        zone=zone_of_site(site),
+        base=_base(document, raw, canonical),
+        seen=around.seen,
+    )
 
 
 def _base(document: Document, raw: RawDocument, address: CanonicalUrl | None) -> str | None:
@@ -157,7 +170,7 @@ def _identify(found: Found, around: Surroundings) -> _Known:
     if not scopes and found.guid and _UNIQUE.match(found.guid):
         scopes = [""]
     keys = tuple(guid_key(scope, found.guid) for scope in scopes) if found.guid else ()
-    return _Known(found, url, site, base, keys, scopes[0] if scopes else "")
+    return _Known(found, url, site, base, link_key(url.identity) if url else None, keys, scopes[0] if scopes else "")
 
 
 def _shared(known: list[_Known]) -> set[bytes]:
@@ -170,7 +183,7 @@ def _shared(known: list[_Known]) -> set[bytes]:
         if each.found.retraction:
             continue
         said = plain_title(each.found.title) or f"\n{each.found.body}"
-        keys = (link_key(each.url.identity), *each.guid_keys) if each.url else each.guid_keys
+        keys = (each.link_key, *each.guid_keys) if each.link_key else each.guid_keys
         for key in keys:
             if first.setdefault(key, said) != said:
                 shared.add(key)
@@ -200,7 +213,7 @@ def _entry(
         site, base = usual_site, f"https://{usual_site}/"
         guid_keys = (guid_key(site, found.guid), *guid_keys[1:])
     aliases, is_shared = _aliases(known, guid_keys, shared)
-    zone = zone_of_site(site) or zone_of_site(around.feed_site)
+    zone = around.zone if site == around.feed_site else zone_of_site(site) or around.zone
     published = found.published_date
     if published is None:
         published = _read_date(found.published, zone)
@@ -219,7 +232,7 @@ def _entry(
         replay_of=replay_of,
         traceparent=raw.traceparent,
         feed=around.feed,
-        feed_key=link_key(around.address.identity) if around.address else None,
+        feed_key=around.feed_key,
         feed_site=around.feed_site,
         site=site,
         url=url.url if url else None,
@@ -244,10 +257,10 @@ def _entry(
 def _aliases(known: _Known, guid_keys: tuple[bytes, ...], shared: set[bytes]) -> tuple[list[Alias], bool]:
     """What the entry can be known by, strongest first, and whether its link is shared."""
     found, url = known.found, known.url
+    key = known.link_key
     aliases = []
-    if found.retraction and url is None and found.guid:
-        url = canonicalize(found.guid)
-    key = link_key(url.identity) if url else None
+    if found.retraction and url is None and found.guid and (url := canonicalize(found.guid)):
+        key = link_key(url.identity)
     is_shared = key in shared
     if key and url and not is_shared:
         aliases.append(Alias(AliasKind.LINK, key, url.url))

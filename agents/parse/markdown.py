@@ -17,7 +17,7 @@ from schemas import DateOrigin, Format, FoundDate
 
 MAX_TITLE_LINES = 4  # titles were stripped, not joined: a few hold a line break
 
-_COMMENT_LINE = re.compile(r"^[ \t]*<!--[ \t]*(NaN|-?\d{1,17})[ \t]*-->[ \t]*$", re.MULTILINE)
+_COMMENT = re.compile(r"<!--[ \t]*(NaN|-?\d{1,17})[ \t]*-->[ \t]*(?=\n|\Z)")
 _BRACKET = re.compile(r"\s*\[")
 _DASHES = re.compile(r"[ \t]*-{3,}[ \t]*(?:\n|$)")
 _WRAPPER = r"<(?:div|section|article|main|span)\b[^<>]{0,200}>\s{0,20}"
@@ -50,9 +50,16 @@ def read(text: str) -> Document:
 
 def _block_starts(text: str) -> list[re.Match[str]]:
     """The comment lines that begin a block. Behind the first one, a title line must follow: bodies hold comments."""
-    found = list(_COMMENT_LINE.finditer(text))
+    found: list[re.Match[str]] = []
     lead = len(text) - len(text.lstrip())
-    return [match for match in found if match.start() <= lead or _is_titled(text, match.end())]
+    at = -1
+    while (at := text.find("<!--", at + 1)) >= 0:
+        if not (match := _COMMENT.match(text, at)):
+            continue
+        starts_line = not text[text.rfind("\n", 0, at) + 1 : at].strip()
+        if starts_line and (at <= lead or _is_titled(text, match.end())):
+            found.append(match)
+    return found
 
 
 def _is_titled(text: str, position: int) -> bool:

@@ -9,12 +9,17 @@ from __future__ import annotations
 import re
 
 from agents.parse.elements import ENTRIES, MARKUP, Collector
-from agents.parse.rejection import MAX_DEPTH
+from agents.parse.rejection import MAX_DEPTH, Rejection
 from agents.parse.repair import CDATA, CDATA_END, unescaped
+from schemas import DeadLetterCode
 
-_START = re.compile(r"<([A-Za-z_][^\s<>/\"'=&;]{0,99})((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*)>")
-_LOOSE_START = re.compile(r"<([A-Za-z_][^\s<>/\"'=&;]{0,99})([^<>]*)>")
-_END = re.compile(r"</\s*([A-Za-z_][^\s<>/]{0,99})[^<>]*>?")
+MAX_TOKENS = 300_000  # tags and stray brackets; elements with text count as one
+MAX_TAG = 65_536  # characters
+
+# Possessive: a tag of 8 MiB took 1.5 GB of places to come back to.
+_START = re.compile(r"<([A-Za-z_][^\s<>/\"'=&;]{0,99})((?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+)>")
+_LOOSE_START = re.compile(r"<([A-Za-z_][^\s<>/\"'=&;]{0,99})([^<>]*+)>")
+_END = re.compile(r"</\s*([A-Za-z_][^\s<>/]{0,99})[^<>]*+>?")
 _ATTRIBUTE = re.compile(r"([A-Za-z_][\w:.-]{0,99})\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'<>]+))")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 
@@ -34,7 +39,10 @@ _CHILDREN = frozenset(
 
 
 def read_loosely(text: str, collector: Collector) -> None:
-    """Read mended text from its root on into `collector`. Raises what the collector raises, nothing else."""
+    """Read mended text from its root on into `collector`.
+
+    Raises Rejection: what the collector raises, and `malformed-feed` for what is nothing but brackets.
+    """
     _SoupReader(text, collector).read()
 
 
@@ -47,11 +55,15 @@ class _SoupReader:
         self.last_comment_end = text.rfind("-->")
 
     def read(self) -> None:
-        text, position = self.text, 0
+        text, position, tokens = self.text, 0, 0
         while (at := text.find("<", position)) >= 0:
             if at > position:
                 self.collector.text(unescaped(text[position:at]))
             position = self._token(at)
+            tokens += 1
+            if tokens > MAX_TOKENS:
+                message = "The feed is broken, and has too many tags to be repaired."
+                raise Rejection(DeadLetterCode.MALFORMED_FEED, message, self.collector.format)
         if self.open and self.open[-1][1] not in MARKUP:
             self.collector.drop_text()  # cut off in the middle of an address or a date
         self._close_to(0)
@@ -89,7 +101,7 @@ class _SoupReader:
             self._close_to(len(self.open) - 1)
         if len(self.open) >= MAX_DEPTH // 2:
             return match.end()  # nobody nests so deep but by forgetting to close
-        attributes = {found[1]: unescaped(_value(found)) for found in _ATTRIBUTE.finditer(inside)}
+        attributes = {found[1]: unescaped(_value(found)) for found in _ATTRIBUTE.finditer(inside[:MAX_TAG])}
         collector.start(tag, attributes)
         self.open.append((tag.lower(), collector.name_of(tag)))
         if inside.rstrip().endswith("/"):
