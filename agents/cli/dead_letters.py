@@ -219,8 +219,6 @@ def _age(stored: Stored) -> tuple[float, Position]:
 def _line(stored: Stored) -> str:
     letter = stored.letter
     failed = letter.failed_at.strftime("%Y-%m-%d %H:%M:%S")
-    ref = f" ({letter.source.ref})" if letter.source.ref else ""
-    return safe_line(
-        f"{failed}  {stored.position}  {letter.stage.value}  {letter.code.value}  {letter.source.position}{ref}: "
-        f"{letter.message}"
-    )
+    ref = f" ({safe_line(letter.source.ref)})" if letter.source.ref else ""
+    what = f"{letter.stage.value}  {letter.code.value}  {safe(str(letter.source.position))}{ref}"
+    return f"{failed}  {stored.position}  {what}: {safe_line(letter.message)}"

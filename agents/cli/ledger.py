@@ -11,7 +11,7 @@ import typer
 
 from agents.cli.exits import ExitCode
 from agents.cli.session import Session, run, session
-from agents.cli.terminal import console, safe_line
+from agents.cli.terminal import console, safe
 from agents.engine.audit import Audit
 from agents.engine.ledger import Account, Faults
 from agents.engine.reader import Reader
@@ -36,6 +36,7 @@ def ledger(
 
 async def _ledger(settings: Settings, settle: float, as_json: bool) -> ExitCode:
     async with session(settings) as here:
+        await here.topics(*Topic)
         audit, account = await audited(here, settle)
     if as_json:
         content: dict[str, Any] = msgspec.to_builtins(account)
@@ -48,7 +49,7 @@ async def _ledger(settings: Settings, settle: float, as_json: bool) -> ExitCode:
         sys.stdout.write(msgspec.json.encode(content).decode() + "\n")
     else:
         for line in lines(account, here.naming, audit.window_begins_ms, audit.unreadable):
-            sys.stdout.write(safe_line(line) + "\n" if line else "\n")
+            sys.stdout.write(safe(line) + "\n")
     return ExitCode.FINE if account.whole else ExitCode.FOUND
 
 
@@ -96,7 +97,7 @@ def lines(account: Account, naming: Naming, since_ms: int | None, unreadable: in
     found += _faults("Doubled", account.doubled)
     found += _faults("Contradicting", account.contradicting)
     if account.whole:
-        found.append("Nothing is missing, nothing is doubled.")
+        found.append("Nothing is missing, nothing is doubled." if account.settled else "So far nothing is missing.")
     return found
 
 
