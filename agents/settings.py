@@ -238,11 +238,17 @@ def load_settings(**values: Any) -> Settings:
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """Variables that begin as settings do and are none: most often a slip of the pen."""
     known = {variable(name) for name in Settings.model_fields}
-    return sorted(name for name in environment if name.startswith(ENV_PREFIX) and name not in known | NOT_SETTINGS)
+    return sorted(name for name in environment if name.startswith(ENV_PREFIX) and name not in known | NOT_SETTINGS.keys())
 
 
-NOT_SETTINGS = frozenset({"FEEDMILL_CORPUS", "FEEDMILL_MAVEN_SETTINGS"})
-"""Variables that the tests and the embedded broker read, and that are not part of the mill."""
+NOT_SETTINGS = {
+    "FEEDMILL_JAVA": "Java for the embedded broker: the file, or the folder that JAVA_HOME would name.",
+    "FEEDMILL_CACHE": "Folder that the embedded broker's files are kept in between runs.",
+    "FEEDMILL_MAVEN_SETTINGS": "Maven's settings file for fetching the embedded broker.",
+    "FEEDMILL_CORPUS": "Folder of real documents for the tests that read them.",
+    "FEEDMILL_MODEL_SEEDS": "How many seeds the model test of the engine runs.",
+}
+"""Variables that the embedded broker and the tests read, and that are not part of the mill."""
 
 
 def _sentence(fault: Any) -> str:

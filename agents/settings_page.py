@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from agents.settings import Settings, variable
+from agents.settings import NOT_SETTINGS, Settings, variable
 
 PAGE = Path(__file__).parent.parent / "docs" / "guide" / "settings.md"
 
@@ -25,10 +25,19 @@ This page is written from the code by `python -m agents.settings_page`.
 |---|---|---|
 """
 
+TAIL = """
+Of the embedded broker and the tests, which look at them where they need them:
+
+| variable | meaning |
+|---|---|
+"""
+
 
 def render() -> str:
     """The page's text, as it is committed."""
-    return HEAD + "".join(_row(name, field) for name, field in Settings.model_fields.items())
+    settings = "".join(_row(name, field) for name, field in Settings.model_fields.items())
+    others = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in NOT_SETTINGS.items())
+    return HEAD + settings + TAIL + others
 
 
 def main() -> None:
