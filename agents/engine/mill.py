@@ -10,16 +10,20 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from faust.types import TP
 from mode import Service
 
+from agents.engine.health import Health
 from agents.engine.kafka import KafkaTransport
+from agents.engine.lag import LagReader
 from agents.engine.loop import StageLoop
+from agents.engine.metrics import MillMetrics
 from agents.engine.taking import taken
 from agents.engine.transport import EngineError
+from agents.stage import Output
 from schemas import StageName
 
 log = logging.getLogger(__name__)
@@ -28,6 +32,34 @@ EXIT_ENDED = 70
 """Exit code after which a restart is the cure: nothing was committed, the next owner decides what was open."""
 
 HINT_SECONDS = 1.0
+LAG_SECONDS = 5.0
+
+
+class Watchers:
+    """Tells metrics and health what the loops do."""
+
+    def __init__(self, metrics: MillMetrics, health: Health) -> None:
+        self.metrics = metrics
+        self.health = health
+
+    def handled(self, stage: StageName, partition: int, entries: int, outputs: Sequence[Output], size: int) -> None:
+        self.metrics.handled(stage, partition, entries, outputs, size)
+        self.health.handled(stage, partition, entries, outputs, size)
+
+    def took(self, stage: StageName, seconds: float) -> None:
+        self.metrics.took(stage, seconds)
+        self.health.took(stage, seconds)
+
+    def restored(self, stage: StageName, partition: int, records: int, seconds: float, rebuilt: str | None) -> None:
+        if rebuilt is not None:
+            log.warning("The state of %s/%d was rebuilt from its changelog: %s.", stage.value, partition, rebuilt)
+        self.metrics.restored(stage, partition, records, seconds, rebuilt)
+        self.health.restored(stage, partition, records, seconds, rebuilt)
+
+    def refused(self, stage: StageName, partition: int, why: str) -> None:
+        log.warning("The broker refused a record of %s/%d, which becomes a dead letter: %s", stage, partition, why)
+        self.metrics.refused(stage, partition, why)
+        self.health.refused(stage, partition, why)
 
 
 class Mill(Service):
@@ -37,60 +69,75 @@ class Mill(Service):
         self,
         app: Any,
         transport: KafkaTransport,
+        lag_reader: LagReader,
         loops: Mapping[StageName, StageLoop[Any]],
-        *,
-        on_stopping: Callable[[], None],
+        watchers: Watchers,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.app = app
         self.loops = loops
         self._transport = transport
-        self._on_stopping = on_stopping
+        self._lag_reader = lag_reader
+        self._watchers = watchers
+        self._running = False
 
     async def on_start(self) -> None:
         await self._transport.start()
+        await self._lag_reader.start()
         for loop in self.loops.values():
             await loop.start()
+        self._running = True
 
     async def on_stop(self) -> None:
         """Also runs when on_start failed; revoke signals are not sent at shutdown, so stores are closed here."""
+        self._running = False
         for loop in self.loops.values():
             await loop.stop()
+        await self._lag_reader.stop()
         await self._transport.stop()
 
     def owned(self, topic: str) -> set[int]:
         """Partitions of a topic that the group has given this worker."""
         return {tp.partition for tp in self.app.consumer.assignment() if tp.topic == topic}
 
+    def draining(self) -> None:
+        """A stop in order has begun."""
+        self._watchers.health.draining()
+
     async def unsettle(self) -> None:
+        """A rebalance has begun. What was in hand is done; partitions may move."""
+        self._watchers.health.revoked()
         for loop in self.loops.values():
             await loop.unsettle()
 
+    async def settle(self) -> None:
+        """Take newly assigned partitions over, before Faust fetches from them: fenced, restored, ready."""
+        owned = {stage: self.owned(loop.input) for stage, loop in self.loops.items()}
+        self._watchers.metrics.assigned(owned)
+        self._watchers.health.assigned(owned)
+        for stage, loop in self.loops.items():
+            try:
+                await loop.take_over(owned[stage])
+            except EngineError as error:
+                end_process(f"{stage.value}: {error}", EXIT_ENDED)
+
     async def work(self, stage: StageName, stream: Any) -> None:
         """The body of a stage's agent. Whatever fails here ends the process with nothing committed."""
-        loop = self.loops[stage]
+        loop, health = self.loops[stage], self._watchers.health
         async for records, events in taken(self.app, stream):
             try:
-                await loop.run(records)
+                with health.at_work(stage, {record.partition for record in records}):
+                    await loop.run(records)
+                for event in events:
+                    await stream.ack(event)
             except EngineError as error:
                 end_process(f"{stage.value}: {error}", EXIT_ENDED)
             except Exception:
-                at = ", ".join(sorted({f"{record.topic}/{record.partition}/{record.offset}" for record in records})[:5])
-                log.exception(
-                    "A bug in stage %s ended this worker, nothing was committed. In hand: %s", stage.value, at
-                )
-                end_process(f"{stage.value}: a bug; the records in hand are tried again at the next start", EXIT_ENDED)
-            for event in events:
-                await stream.ack(event)
-
-    async def settle(self) -> None:
-        """Take newly assigned partitions over, before Faust fetches from them: fenced, restored, ready."""
-        for stage, loop in self.loops.items():
-            try:
-                await loop.take_over(self.owned(loop.input))
-            except EngineError as error:
-                end_process(f"{stage.value}: {error}", EXIT_ENDED)
+                first = records[0]
+                at = f"{first.topic}/{first.partition}/{first.offset}"
+                log.exception("A bug in stage %s, with %d records from %s on in hand.", stage.value, len(records), at)
+                end_process(f"{stage.value}: a bug. Nothing was committed, the records are tried again.", EXIT_ENDED)
 
     @Service.timer(HINT_SECONDS)
     async def hint(self) -> None:
@@ -98,6 +145,7 @@ class Mill(Service):
 
         An exception that leaves a timer would end the app by Faust's slow way, so none does.
         """
+        self._watchers.health.beat()
         try:
             mine = self.app.consumer.assignment()
             offsets = {
@@ -111,8 +159,28 @@ class Mill(Service):
         except Exception as error:
             log.warning("The starting hint was not committed (%s): a restart will skip a few more records.", error)
 
-    def stopping(self) -> None:
-        self._on_stopping()
+    @Service.timer(LAG_SECONDS)
+    async def measure_lag(self) -> None:
+        """Read the lag of what this worker owns from the broker. Never ends the worker."""
+        if not self._running:
+            return
+        places = {
+            (loop.input, partition): (stage, partition, part.next)
+            for stage, loop in self.loops.items()
+            for partition, part in loop.parts.items()
+            if part.ready
+        }
+        try:
+            lags = await self._lag_reader.read({place: position for place, (_, _, position) in places.items()})
+        except EngineError as error:
+            log.warning("The lag could not be read: %s", error)
+            return
+        except Exception:
+            log.exception("The lag could not be read")
+            return
+        named = {places[place][:2]: lag for place, lag in lags.items()}
+        self._watchers.metrics.lags(named)
+        self._watchers.health.lags(named)
 
 
 def end_process(why: str, code: int) -> None:

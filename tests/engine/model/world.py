@@ -94,7 +94,10 @@ class World:
             self._act()
         for worker in self.workers:
             worker.kill()
-        await asyncio.sleep(0)
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     # -- what happens
 

@@ -1,0 +1,216 @@
+"""The Faust application: stages, topics and lifecycle in one page.
+
+    feeds.raw -> parse -> dedupe -> enrich -> stories -> feeds.enriched
+
+Faust brings records here and spreads partitions over workers. What becomes of a record is decided by the stages
+(`agents/<stage>/stage.py`, plain classes); that nothing is lost or doubled is the engine's work (`agents/engine`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import faust
+import uvloop
+from faust.app.base import BootStrategy
+from mode import CrashingSupervisor
+
+from agents import __version__
+from agents.dedupe.stage import DedupeStage
+from agents.engine.admin import ADVICE, Kind, administration, differences
+from agents.engine.connection import connection, faust_arguments
+from agents.engine.guard import change_faust, check_libraries
+from agents.engine.health import Health, HealthServer
+from agents.engine.intake import document_intake
+from agents.engine.kafka import KafkaTransport
+from agents.engine.lag import LagReader
+from agents.engine.loop import StageLoop, frame_intake
+from agents.engine.metrics import MillMetrics
+from agents.engine.mill import Mill, Watchers, stop_within
+from agents.engine.store import RocksTables
+from agents.engine.topics import INPUT, MAX_REQUEST, Naming, topic_table
+from agents.engine.transport import UnavailableError
+from agents.enrich.stage import EnrichStage
+from agents.parse.stage import ParseStage
+from agents.settings import Settings
+from agents.stories.stage import StoriesStage
+from schemas import StageName
+
+log = logging.getLogger(__name__)
+
+EXIT_CHECK_FAILED = 1
+EXIT_NO_BROKER = 3
+
+
+class FeedmillApp(faust.App):
+    mill: Mill
+
+
+class _Boot(BootStrategy):
+    """Starts the mill after Faust's producer and before its consumer and agents; stops in reverse order."""
+
+    def kafka_producer(self) -> Any:
+        return [*super().kafka_producer(), cast(FeedmillApp, self.app).mill]
+
+
+FeedmillApp.BootStrategy = _Boot
+
+
+def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> FeedmillApp:
+    """The application of one worker. Nothing is started and nothing is reached yet."""
+    check_libraries()
+    change_faust()
+    naming = Naming(settings.topic_prefix, settings.generation)
+    app = FeedmillApp(
+        naming.group,
+        **faust_arguments(settings),
+        datadir=str(settings.state_dir / "faust"),
+        topic_partitions=settings.partitions,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        stream_wait_empty=True,
+        stream_buffer_maxsize=64,  # messages; a frame holds up to 256 kB
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=4 * 1024 * 1024,
+        consumer_group_instance_id=settings.group_instance_id,
+        broker_session_timeout=settings.session_timeout_seconds,
+        broker_heartbeat_interval=settings.heartbeat_seconds,
+        broker_max_poll_interval=86400.0,  # Faust does not poll without partitions; spares would leave for ever
+        producer_max_request_size=MAX_REQUEST,
+        web_enabled=False,
+        loghandlers=[],
+    )
+    stages = _stages()
+    watchers = Watchers(metrics, health)
+    transport = KafkaTransport(
+        connection(settings), group=naming.group, transaction_timeout_seconds=settings.transaction_timeout_seconds
+    )
+    tables = RocksTables(settings.state_dir / "state", cache_bytes=settings.rocksdb_cache_mb * 1024 * 1024)
+    app.mill = Mill(
+        app,
+        transport,
+        LagReader(connection(settings)),
+        {
+            name: StageLoop(
+                stage,
+                document_intake if name is StageName.PARSE else frame_intake,
+                naming=naming,
+                partitions=settings.partitions,
+                transport=transport,
+                tables=tables,
+                owned=lambda topic: app.mill.owned(topic),
+                clock=lambda: datetime.now(UTC),
+                timer=time.monotonic,
+                observer=watchers,
+                skip=frozenset(settings.skip_records),
+            )
+            for name, stage in stages.items()
+        },
+        watchers,
+    )
+    for name in stages:
+        _agent(app, name, naming)
+
+    signals: Any = app  # Faust's signals are typed for functions that return nothing
+
+    @signals.on_partitions_revoked.connect
+    async def revoked(_app: Any, *_: Any, **__: Any) -> None:
+        """Sent after in-flight batches are done and before the new assignment."""
+        await app.mill.unsettle()
+
+    @signals.on_partitions_assigned.connect
+    async def assigned(_app: Any, *_: Any, **__: Any) -> None:
+        await app.mill.settle()
+
+    return app
+
+
+def run_worker(settings: Settings) -> int:
+    """Run one worker until SIGTERM. Returns 0 after an orderly stop; engine failures end the process with 70."""
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    try:
+        wrong = asyncio.run(_topics_wrong(settings))
+    except UnavailableError as error:
+        log.error("%s", error)
+        return EXIT_NO_BROKER
+    if wrong:
+        log.error("%s", " ".join(wrong))
+        return EXIT_CHECK_FAILED
+    metrics = MillMetrics(sites=settings.site_allow_list)
+    metrics.watch_process()
+    health = Health()
+    metrics.watch_ready(lambda: health.ready().ok)
+    app = build_app(settings, metrics, health)
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    server = HealthServer(settings.metrics_host, settings.metrics_port, metrics.registry, health)
+    server.start()
+    log.info("Metrics, health and readiness: http://%s:%d/metrics /healthz /readyz", server.host, server.port)
+    worker = _Worker(app, loop=asyncio.new_event_loop(), redirect_stdouts=False, quiet=True, loglevel=None)
+    worker.stop_deadline = settings.stop_deadline_seconds
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as stopped:
+        return int(stopped.code or 0)
+    finally:
+        server.stop()
+
+
+async def _topics_wrong(settings: Settings) -> list[str]:
+    """Wait for the broker, with back-off; then what stands in the way of working on its topics, as sentences."""
+    naming = Naming(settings.topic_prefix, settings.generation)
+    wanted = topic_table(naming, partitions=settings.partitions, replication=settings.replication)
+    async with administration(connection(settings), within=settings.broker_wait_seconds) as admin:
+        found = await admin.topics(f"{naming.prefix}.")
+    standing = [
+        difference
+        for difference in differences(wanted, found, settings.replication)
+        if difference.kind in (Kind.MISSING, Kind.PARTITIONS)
+    ]
+    advice = dict.fromkeys(ADVICE[difference.kind] for difference in standing)
+    return [*(difference.sentence for difference in standing), *advice]
+
+
+class _Worker(faust.Worker):
+    """Faust's worker, with a bound on how long a stop may take and with our logging left alone."""
+
+    stop_deadline: float = 30.0
+
+    def _on_sigterm(self) -> None:
+        cast(FeedmillApp, self.app).mill.draining()
+        stop_within(self.stop_deadline)
+        super()._on_sigterm()
+
+    def _on_sigint(self) -> None:
+        self._on_sigterm()
+
+    def _setup_logging(self) -> None:
+        return None
+
+
+def _stages() -> Mapping[StageName, Any]:
+    return {
+        StageName.PARSE: ParseStage(),
+        StageName.DEDUPE: DedupeStage(),
+        StageName.ENRICH: EnrichStage(pipeline=__version__),
+        StageName.STORIES: StoriesStage(),
+    }
+
+
+def _agent(app: FeedmillApp, name: StageName, naming: Naming) -> None:
+    """One agent a stage, one actor each: order within a partition is part of the promise."""
+    topic = app.topic(
+        naming.topic(INPUT[name]), key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+    )
+
+    async def work(stream: Any) -> None:
+        await app.mill.work(name, stream)
+
+    app.agent(topic, name=name.value, concurrency=1, supervisor_strategy=CrashingSupervisor)(work)
+
+
+__all__ = ["EXIT_NO_BROKER", "FeedmillApp", "build_app", "run_worker"]
