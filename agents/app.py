@@ -116,17 +116,16 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
     for name in stages:
         _agent(app, name, naming)
 
-    signals: Any = app  # Faust's signals are typed for functions that return nothing
-
-    @signals.on_partitions_revoked.connect
-    async def revoked(_app: Any, *_: Any, **__: Any) -> None:
+    async def revoked(*_: Any, **__: Any) -> None:
         """Sent after in-flight batches are done and before the new assignment."""
         await app.mill.unsettle()
 
-    @signals.on_partitions_assigned.connect
-    async def assigned(_app: Any, *_: Any, **__: Any) -> None:
+    async def assigned(*_: Any, **__: Any) -> None:
         await app.mill.settle()
 
+    signals: Any = app  # Faust types its signals for functions that are not asynchronous
+    signals.on_partitions_revoked.connect(revoked, weak=False)
+    signals.on_partitions_assigned.connect(assigned, weak=False)
     return app
 
 

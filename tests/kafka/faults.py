@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -114,37 +115,14 @@ def documents(count: int, seed: int, *, sites: int = 40) -> Iterator[tuple[bytes
         yield record
 
 
-_WORDS = [
-    "harbour",
-    "council",
-    "ferry",
-    "bridge",
-    "market",
-    "orchard",
-    "library",
-    "museum",
-    "railway",
-    "weather",
-    "lantern",
-    "village",
-    "mayor",
-    "engineer",
-    "festival",
-    "archive",
-    "budget",
-    "survey",
-    "harvest",
-    "tunnel",
-    "signal",
-    "garden",
-    "theatre",
-    "hospital",
-    "school",
-    "airport",
-    "factory",
-    "meadow",
-    "river",
-]
+_WORDS = re.findall(
+    r"\w+",
+    """
+    harbour council ferry bridge market orchard library museum railway weather lantern village mayor engineer
+    festival archive budget survey harvest tunnel signal garden theatre hospital school airport factory meadow
+    river
+    """,
+)
 
 
 class Outcomes:
