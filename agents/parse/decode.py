@@ -132,7 +132,7 @@ def _wide(body: bytes) -> Decoded | None:
     for codec, first in (("utf_32_le", 0), ("utf_32_be", 3), ("utf_16_le", 0), ("utf_16_be", 1)):
         width = 4 if "32" in codec else 2
         character = head[:width]
-        if character[first] and not any(character[:first] + character[first + 1 :]):
+        if character[first] in _PRINTABLE and not any(character[:first] + character[first + 1 :]):
             text, replaced = _tolerant(body, codec)
             return Decoded(text, codec, How.PATTERN, replaced)
     return None
@@ -261,4 +261,5 @@ def _binary(text: str) -> bool:
     return unreadable > 0.1 * len(sample)
 
 
+_PRINTABLE = frozenset(b"\t\n\r" + bytes(range(0x20, 0x7F)))
 _HIGH = bytes(range(0x80, 0x100))

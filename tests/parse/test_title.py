@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.parse import title
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        pytest.param("渡轮 &amp; 码头", "渡轮 & 码头", id="escaped once too often"),
+        pytest.param("A &amp;amp; B", "A & B", id="escaped twice too often"),
+        pytest.param("It&#8217;s &quot;late&quot;", "It’s \"late\"", id="references"),
+        pytest.param("<b>Ferry</b> is <i>late</i>", "Ferry is late", id="formatting goes"),
+        pytest.param("&lt;em&gt;Ferry&lt;/em&gt; late", "Ferry late", id="escaped formatting goes"),
+        pytest.param("How to use the &lt;canvas&gt; tag", "How to use the <canvas> tag", id="a tag that is a word"),
+        pytest.param("Why &lt;b&gt; is not &lt;strong&gt;", "Why <b> is not <strong>", id="tags that are discussed"),
+        pytest.param("if a < b and c > d", "if a < b and c > d", id="less and greater"),
+        pytest.param("  two\n   lines\t of it ", "two lines of it", id="one line"),
+        pytest.param("AT&T and R&D", "AT&T and R&D", id="ampersands that are none"),
+        pytest.param("价格上涨&nbsp;5%", "价格上涨\u00a05%", id="a space that does not break"),
+        pytest.param("a\u202eb\x1b[31mc\u200b", "ab[31mc", id="what nobody sees"),
+        pytest.param("&#" + "9" * 5000 + ";", "\ufffd;", id="a reference of 5,000 digits"),
+        pytest.param("", "", id="none"),
+    ],
+)  # fmt: skip
+def test_from_html(raw: str, expected: str) -> None:
+    assert title.from_html(raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        pytest.param("The <b> element", "The <b> element", id="text is text"),
+        pytest.param("The <b>ferry</b>", "The ferry", id="declared text, sent html"),
+        pytest.param("A &amp; B", "A & B", id="declared text, sent references"),
+    ],
+)
+def test_from_text(raw: str, expected: str) -> None:
+    assert title.from_text(raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        pytest.param("标题　副标题", "标题　副标题", id="a wide space stays"),
+        pytest.param("two  blanks", "two  blanks", id="blanks stay"),
+        pytest.param("[视频] a <b> c", "[视频] a <b> c", id="nothing is taken for a tag"),
+        pytest.param("line\r\nbreak", "line break", id="line break"),
+    ],
+)
+def test_plain(raw: str, expected: str) -> None:
+    assert title.plain(raw) == expected
+
+
+@given(st.text(max_size=200))
+def test_titles_are_one_clean_line(raw: str) -> None:
+    for read in (title.plain, title.from_html, title.from_text):
+        found = read(raw)
+        assert found == found.strip()
+        assert not set(found) & set("\n\r\t\x00\x1b\u202e")
+        found.encode()
