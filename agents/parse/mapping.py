@@ -55,7 +55,7 @@ _IMAGE_FILE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif)(?:[?#]|$)", re.IGNORECA
 def read_feed(format: Format, elements: list[Element], attributes: dict[str, str], language: str | None) -> Document:
     """What the feed says of itself; its entries come later."""
     by_name = _by_name(elements)
-    home = _first_text(by_name, "link") or _linked(by_name, "alternate") or attributes.get("rdf:about")
+    home = _first_text(by_name, "link") or _linked(by_name, "alternate") or _about(attributes)
     return Document(
         format=format,
         entries=[],
@@ -78,7 +78,7 @@ def read_entry(entry: EntryElements) -> Found:
     if entry.name == "at:deleted-entry":
         return _deleted(entry)
     by_name = _by_name(entry.elements)
-    about = entry.attributes.get("rdf:about")
+    about = _about(entry.attributes)
     guid = next((text for name in _GUIDS if (text := _first_text(by_name, name))), None) or about
     link, link_base = _link(by_name, entry)
     body, rest = _body(by_name)
@@ -118,6 +118,14 @@ def _deleted(entry: EntryElements) -> Found:
         updated=[when] if when else [],
         retraction=True,
     )
+
+
+def _about(attributes: dict[str, str]) -> str | None:
+    """RDF's name of a thing, whatever the prefix of RDF is here."""
+    for name, value in attributes.items():
+        if name.rpartition(":")[2] == "about":
+            return value.strip() or None
+    return None
 
 
 def _by_name(elements: list[Element]) -> Elements:
@@ -170,7 +178,7 @@ def _link(by_name: Elements, entry: EntryElements) -> tuple[str | None, str | No
         if is_link != "false" and _ADDRESS.fullmatch(text := element.text.strip()):
             return text, None
     # as a last resort an identifier that looks like a page's address
-    for text in (entry.attributes.get("rdf:about", "").strip(), *_texts(by_name, "atom:id")):
+    for text in (_about(entry.attributes) or "", *_texts(by_name, "atom:id")):
         if _ADDRESS.fullmatch(text):
             return text, None
     return None, None

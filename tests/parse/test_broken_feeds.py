@@ -1,0 +1,127 @@
+"""Feeds that are no XML. Each case is a fault that publishers really make."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.parse.repair import mended, unescaped
+from schemas import Flag
+from tests.parse.reading import entries
+
+HEAD = "<rss version='2.0'><channel><title>Harbour</title><link>https://news.example.org/</link>"
+TAIL = "</channel></rss>"
+
+
+def item(number: int, title: str | None = None, body: str = "Late.") -> str:
+    title = title or f"Ferry {number}"
+    return f"<item><title>{title}</title><link>https://news.example.org/{number}</link><description>{body}</description></item>"
+
+
+ALL = [("Ferry 1", "https://news.example.org/1", "Late."), ("Ferry 2", "https://news.example.org/2", "Late.")]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(f"{HEAD.replace('Harbour', 'Harbour & Pier')}{item(1)}{item(2)}{TAIL}", id="bare ampersand"),
+        pytest.param(f"<?xml version='1.0'?>\n\n{HEAD}{item(1)}{item(2)}", id="never closed"),
+        pytest.param(f"{HEAD}{item(1)}{item(2)}</channel>", id="root never closed"),
+        pytest.param(f"{HEAD}{item(1).removesuffix('</item>')}{item(2)}{TAIL}", id="item never closed"),
+        pytest.param(f"{HEAD}{item(1)}</item>{item(2)}</p>{TAIL}", id="closed twice"),
+        pytest.param(f"{HEAD}{item(1).replace('</title>', '')}{item(2)}{TAIL}", id="title never closed"),
+        pytest.param(f"{HEAD}{item(1).replace('</link>', '')}{item(2)}{TAIL}", id="link never closed"),
+        pytest.param(f"{HEAD}{item(1).replace('</description>', '')}{item(2)}{TAIL}", id="description never closed"),
+        pytest.param(f"{HEAD}{item(1)}{item(2)}{TAIL}\x00\x08", id="control characters behind"),
+        pytest.param(f"{HEAD}\x0b{item(1)}\x1b{item(2)}{TAIL}", id="control characters"),
+        pytest.param(f"{HEAD}<ttl>&nbsp;</ttl>{item(1)}{item(2)}{TAIL}", id="html entity"),
+        pytest.param(f"{HEAD}<ttl>&#xD800;&#0;</ttl>{item(1)}{item(2)}{TAIL}", id="references to no character"),
+        pytest.param(f"{HEAD}<x a=b c>{item(1)}{item(2)}{TAIL}", id="attributes without quotes"),
+        pytest.param(f"{HEAD}<u:x>y</u:x>{item(1)}{item(2)}{TAIL}&", id="undeclared prefix, junk behind"),
+        pytest.param(f"{HEAD}{item(1)}<!-- a -- b -->{item(2)}{TAIL}", id="comment that is none"),
+        pytest.param(f"{HEAD}{item(1)}<?php echo 1 ?>{item(2)}{TAIL}<", id="processing instruction"),
+        pytest.param(f"{HEAD}{item(1)}<?xml version='1.0'?>{item(2)}{TAIL}", id="declaration in the middle"),
+        pytest.param(f"{HEAD}{item(1)}{item(2)}<ite", id="cut off in a tag"),
+        pytest.param(
+            f"{HEAD}{item(1)}{item(2)}{TAIL}".replace("item>", "ITEM>").replace("<ITEM", "<Item"), id="case differs"
+        ),
+        pytest.param(
+            "<rss:rss><rss:channel>"
+            + f"{item(1)}{item(2)}".replace("</", "</rss:").replace("<item", "<rss:item").replace("<title", "<rss:title")
+            .replace("<link", "<rss:link").replace("<desc", "<rss:desc") + "</rss:channel>",
+            id="undeclared rss prefix",
+        ),
+    ],
+)  # fmt: skip
+def test_broken_and_read(document: str) -> None:
+    found = entries(document)
+    assert [(each.title, each.url, each.body.strip()) for each in found] == ALL
+    assert all(Flag.REPAIRED in each.flags for each in found)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param("<p>one<br>two<p>three", "<p>one<br>two<p>three", id="html, unescaped and unclosed"),
+        pytest.param("a < b", "a < b", id="a bracket that is none"),
+        pytest.param("<![CDATA[<p>x</p>]]>", "<p>x</p>", id="cdata"),
+        pytest.param("&lt;p&gt;x &amp;amp; y&lt;/p&gt;", "<p>x &amp; y</p>", id="escaped html"),
+        pytest.param(
+            "<img src=a.png>tom & jerry", "<img src=a.png>tom &amp; jerry", id="element with a bare ampersand"
+        ),
+        pytest.param("<title>page</title><p>x</p>", "<title>page</title><p>x</p>", id="a whole page"),
+    ],
+)
+def test_bodies_of_broken_feeds(body: str, expected: str) -> None:
+    found = entries(f"{HEAD}<x>{item(1, body=body)}{item(2)}{TAIL}")
+    assert [each.title for each in found] == ["Ferry 1", "Ferry 2"]
+    assert found[0].body == expected
+    assert found[1].body == "Late."
+
+
+def test_junk_around_the_root_repairs_nothing() -> None:
+    found = entries(f"PHP Warning: x < y\n{HEAD}{item(1)}{item(2)}{TAIL}<script>1 < 2</script>")
+    assert [(each.title, each.url, each.body) for each in found] == ALL
+    assert not any(each.flags for each in found)
+
+
+def test_a_document_cut_off_in_an_address_has_no_address() -> None:
+    found = entries(f"{HEAD}{item(1)}<item><title>Ferry 2</title><link>https://news.example.org/tw")
+    assert [(each.title, each.url) for each in found] == [("Ferry 1", "https://news.example.org/1"), ("Ferry 2", None)]
+
+
+def test_an_apostrophe_of_windows() -> None:
+    (found,) = entries(f"{HEAD}{item(1, title='It&#146;s late')}{TAIL}")
+    assert found.title == "It’s late"
+    assert Flag.REPAIRED not in found.flags
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("a & b", "a &amp; b", id="bare"),
+        pytest.param("a&b=c&d;", "a&amp;b=c&amp;d;", id="query"),
+        pytest.param("&eacute;&hellip;", "é…", id="html names"),
+        pytest.param("&amp;&lt;&gt;&quot;&apos;", "&amp;&lt;&gt;&quot;&apos;", id="xml names"),
+        pytest.param("&LT;&AMP;", "&lt;&amp;", id="html's upper-case names"),
+        pytest.param("&#8217;&#x2019;", "&#8217;&#x2019;", id="numeric"),
+        pytest.param("&#0;&#xFFFE;&#99999999;", "\ufffd" * 3, id="no characters"),
+        pytest.param("<![CDATA[a & b]]>&", "<![CDATA[a & b]]>&amp;", id="cdata is left alone"),
+        pytest.param("<![CDATA[a & b", "<![CDATA[a &amp; b", id="cdata that never ends"),
+    ],
+)
+def test_mended(text: str, expected: str) -> None:
+    assert mended(text) == expected
+    assert mended(expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("&amp;lt;", "&lt;", id="once only"),
+        pytest.param("&#38;lt;", "&lt;", id="an ampersand by number"),
+        pytest.param("&#99999999;&#xD800;", "\ufffd\ufffd", id="no characters"),
+        pytest.param("&#20013;", "中", id="chinese"),
+    ],
+)
+def test_unescaped(text: str, expected: str) -> None:
+    assert unescaped(text) == expected
