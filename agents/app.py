@@ -29,6 +29,7 @@ from agents.engine.health import Health, HealthServer
 from agents.engine.intake import document_intake
 from agents.engine.kafka import KafkaTransport
 from agents.engine.lag import LagReader
+from agents.engine.logs import configure_logs
 from agents.engine.loop import StageLoop, frame_intake
 from agents.engine.metrics import MillMetrics
 from agents.engine.mill import Mill, Watchers, stop_within
@@ -37,7 +38,7 @@ from agents.engine.topics import INPUT, MAX_REQUEST, Naming, topic_table
 from agents.engine.transport import UnavailableError
 from agents.enrich.stage import EnrichStage
 from agents.parse.stage import ParseStage
-from agents.settings import Settings
+from agents.settings import LogLevel, Settings
 from agents.stories.stage import StoriesStage
 from schemas import StageName
 
@@ -48,6 +49,7 @@ EXIT_NO_BROKER = 3
 
 
 class FeedmillApp(faust.App):
+    logger = logging.getLogger("faust.app")
     mill: Mill
 
 
@@ -131,6 +133,7 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
 
 def run_worker(settings: Settings) -> int:
     """Run one worker until SIGTERM. Returns 0 after an orderly stop; engine failures end the process with 70."""
+    _configure_logs(settings)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     try:
         wrong = asyncio.run(_topics_wrong(settings))
@@ -151,12 +154,24 @@ def run_worker(settings: Settings) -> int:
     log.info("Metrics, health and readiness: http://%s:%d/metrics /healthz /readyz", server.host, server.port)
     worker = _Worker(app, loop=asyncio.new_event_loop(), redirect_stdouts=False, quiet=True, loglevel=None)
     worker.stop_deadline = settings.stop_deadline_seconds
+    worker.spinner = None  # it writes escape sequences, also to what is no terminal
     try:
         worker.execute_from_commandline()
     except SystemExit as stopped:
         return int(stopped.code or 0)
     finally:
         server.stop()
+
+
+def _configure_logs(settings: Settings) -> None:
+    """Our own lines at the level that is set; the libraries' narration of every start and stop only for debugging."""
+    password = settings.sasl_password.get_secret_value() if settings.sasl_password else ""
+    configure_logs(settings.log_level, settings.log_format, secrets=[password] if password else [])
+    if settings.log_level is not LogLevel.DEBUG:
+        for library in ("aiokafka", "faust", "mode"):
+            logging.getLogger(library).setLevel(logging.WARNING)
+    # Said at each start, when the first assignment comes without a rebalance before it.
+    FeedmillApp.logger.addFilter(lambda record: not str(record.msg).startswith("Missing sensor state"))
 
 
 async def _topics_wrong(settings: Settings) -> list[str]:

@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -65,6 +66,8 @@ class Watchers:
 class Mill(Service):
     """Owns the loops. `app` is the Faust application whose consumer they follow."""
 
+    logger = logging.getLogger("mode.mill")  # what the service framework says of starting and stopping
+
     def __init__(
         self,
         app: Any,
@@ -116,11 +119,14 @@ class Mill(Service):
         owned = {stage: self.owned(loop.input) for stage, loop in self.loops.items()}
         self._watchers.metrics.assigned(owned)
         self._watchers.health.assigned(owned)
+        started = time.monotonic()
         for stage, loop in self.loops.items():
             try:
                 await loop.take_over(owned[stage])
             except EngineError as error:
                 end_process(f"{stage.value}: {error}", EXIT_ENDED)
+        shares = ", ".join(f"{stage.value} {len(partitions)}" for stage, partitions in owned.items())
+        log.info("Ready, restored in %.1f s. Partitions: %s.", time.monotonic() - started, shares)
 
     async def work(self, stage: StageName, stream: Any) -> None:
         """The body of a stage's agent. Whatever fails here ends the process with nothing committed."""
