@@ -53,6 +53,7 @@ def run(
 
     Then only is its state written down: what was interrupted comes again in the next run, whole.
     """
+    state.forget_pending()
     if jobs > 1:
         yield from _Crew(records, pipeline, state, now, naming, jobs).run()
         return

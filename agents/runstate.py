@@ -59,6 +59,10 @@ class RunState:
             if key in self._pending and self._pending[key] == value:
                 del self._pending[key]
 
+    def forget_pending(self) -> None:
+        """Take back what was handled and not written down: an interrupted run's."""
+        self._pending.clear()
+
     def close(self) -> None:
         self._table.close()
 
