@@ -12,6 +12,12 @@ def register(app: typer.Typer) -> None:
 def worker() -> None:
     """Run one worker until SIGTERM. Settings come from FEEDMILL_* in the environment."""
     from agents.app import run_worker
+    from agents.engine.logs import configure_logs
     from agents.settings import load_settings
 
-    raise typer.Exit(run_worker(load_settings()))
+    settings = load_settings()
+    password = settings.sasl_password
+    configure_logs(
+        settings.log_level, settings.log_format, secrets=[password.get_secret_value()] if password is not None else []
+    )
+    raise typer.Exit(run_worker(settings))

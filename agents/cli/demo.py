@@ -1,0 +1,313 @@
+"""`feedmill demo`: an embedded broker, real workers, the sample documents, and the ledger at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import msgspec
+import typer
+from msgspec import Struct
+from rich.console import Console, RenderableType
+
+from agents.cli.exits import CommandError, ExitCode
+from agents.cli.ingest import publish
+from agents.cli.ledger import lines as ledger_lines
+from agents.cli.portrait import Gallery
+from agents.cli.session import Session, run, session
+from agents.cli.terminal import console, safe, safe_line
+from agents.demo.display import Display, Progress
+from agents.demo.gauges import Gauges
+from agents.demo.workers import WorkerFailedError, Workers
+from agents.engine.audit import Audit
+from agents.engine.broker import EmbeddedBroker
+from agents.engine.java import EmbeddedKafkaError
+from agents.engine.ledger import Account
+from agents.engine.publisher import Publisher
+from agents.engine.reader import Reader
+from agents.engine.topics import Naming, topic_table
+from agents.settings import Settings, load_settings, variable
+from agents.sources.files import SAMPLES, Documents, SourceError
+from agents.stage import Topic
+from schemas import Changed, DeadLetter, DeadLetterCode, DedupeRule, Duplicate, Item, Verdict
+
+T = TypeVar("T")
+
+LOOK_SECONDS = 0.5
+STALL_SECONDS = 60.0
+"""Without one more outcome for so long the demo gives up and lets the ledger speak."""
+
+_SHOWN_FROM = 2000  # records of each topic that the examples are chosen from
+_WIDEST = 100  # columns
+
+_OWN = (
+    *("broker", "topic_prefix", "generation", "partitions", "replication", "state_dir", "metrics_host", "metrics_port"),
+    *("group_instance_id", "skip_records", "security_protocol", "sasl_mechanism", "sasl_username", "sasl_password"),
+    *("ssl_cafile", "ssl_certfile", "ssl_keyfile", "stop_deadline_seconds", "log_format"),
+)
+"""Settings that the demo makes itself: those of the surrounding shell name another broker."""
+
+# Best examples first: those that show why a duplicate takes more than comparing bytes.
+_TELLING = (DedupeRule.SAME_TEXT, DedupeRule.OLDER_COPY, DedupeRule.TRUNCATED_COPY, DedupeRule.SAME_ENTRY)
+
+
+class Finished(Struct, frozen=True):
+    """What the demo came to. `since_ms`: see Audit."""
+
+    account: Account
+    since_ms: int | None
+    seconds: float
+    bytes: int
+
+
+def register(app: typer.Typer) -> None:
+    app.command("demo")(demo)
+
+
+def demo(
+    input: Annotated[
+        list[str] | None, typer.Option(metavar="PATH", help="Documents to mill in place of the samples.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave it running until Ctrl-C.")] = False,
+    workers: Annotated[int, typer.Option(min=1, max=32, help="Worker processes.")] = 2,
+    partitions: Annotated[int, typer.Option(min=1, max=128, help="Partitions of every topic.")] = 4,
+) -> None:
+    """Start a broker and workers, mill the samples, and show the ledger. Ends with 1 where that is not whole."""
+    try:
+        documents = Documents(input or [SAMPLES])
+    except SourceError as error:
+        raise CommandError(str(error)) from error
+    for name in _OWN:
+        os.environ.pop(variable(name), None)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    shown = console()
+    shown.width = min(shown.width, _WIDEST)
+    folder = Path(tempfile.mkdtemp(prefix="feedmill-demo-"))
+    broker = EmbeddedBroker(tell=lambda line: shown.print(safe_line(line), soft_wrap=True))
+    mill: Workers | None = None
+    try:
+        address = _started(broker, shown)
+        settings = load_settings(broker=address, partitions=partitions)
+        display = Display(shown)
+        mill = Workers(folder, workers, _environment(settings), tell=lambda line: display.tell(safe_line(line)))
+        finished = run(_mill(settings, documents, mill, display))
+        _report(shown, settings, mill, finished, keep)
+        if keep:
+            _hold(broker, mill)
+    except EmbeddedKafkaError as error:
+        raise CommandError(
+            f"{error}\nThe same documents without Kafka or Java: `make try`, or `feedmill explain samples`.",
+            ExitCode.NO_BROKER,
+        ) from error
+    except WorkerFailedError as error:
+        raise CommandError(str(error), ExitCode.FOUND) from error
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    finally:
+        # From here on it ends, and quickly; a second Ctrl-C would leave something behind.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        if mill is not None:
+            mill.stop()
+        broker.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    raise typer.Exit(ExitCode.FINE if finished.account.whole and finished.account.settled else ExitCode.FOUND)
+
+
+def _started(broker: EmbeddedBroker, shown: Console) -> str:
+    started = time.monotonic()
+    address = broker.start()
+    shown.print(f"Apache Kafka runs at {address} ({time.monotonic() - started:.1f} s)")
+    return address
+
+
+def _environment(settings: Settings) -> Mapping[str, str]:
+    """The surrounding environment, with the demo's broker in it."""
+    return {
+        **os.environ,
+        variable("broker"): settings.broker,
+        variable("partitions"): str(settings.partitions),
+        variable("stop_deadline_seconds"): "8",
+    }
+
+
+async def _mill(settings: Settings, documents: Documents, mill: Workers, display: Display) -> Finished:
+    """Topics, workers, documents; until every entry has its outcome."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    if task is not None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, task.cancel)
+    async with session(settings) as here:
+        specs = topic_table(here.naming, partitions=settings.partitions, replication=settings.replication)
+        await here.admin.create(specs, settings.replication)
+        mill.start()
+        with display:
+            return await _Run(here, documents, mill, display).to_the_end()
+
+
+class _Run:
+    """Publishing and watching, side by side."""
+
+    def __init__(self, here: Session, documents: Documents, mill: Workers, display: Display) -> None:
+        self._here = here
+        self._documents = documents
+        self._mill = mill
+        self._display = display
+        self._gauges = Gauges()
+        self._began = time.monotonic()
+        self._seen = 0
+        self._total: int | None = None
+
+    async def to_the_end(self) -> Finished:
+        publishing = asyncio.create_task(self._publish())
+        try:
+            while not publishing.done():
+                await self._look()
+                await asyncio.wait({publishing}, timeout=LOOK_SECONDS)
+            published = await publishing
+        finally:
+            publishing.cancel()
+        self._total = self._seen
+        return await self._settle(published)
+
+    async def _publish(self) -> int:
+        def seen() -> None:
+            self._seen += 1
+
+        async with Publisher(self._here.connection) as publisher:
+            done = await publish(
+                publisher,
+                self._here.naming,
+                self._documents,
+                progress=seen,
+                tell=lambda sentence: self._display.tell(safe_line(sentence)),
+            )
+            return done.size
+
+    async def _settle(self, size: int) -> Finished:
+        """Watch until the ledger is whole and settled, or nothing moves any more."""
+        async with Reader(self._here.connection) as reader:
+            audit = await Audit.open(self._here.admin, reader, self._here.naming)
+            account = await audit.run(0)
+            moved, outcomes = time.monotonic(), account.outcomes
+            while not (account.settled and account.whole) and time.monotonic() - moved < STALL_SECONDS:
+                await self._look()
+                await asyncio.sleep(LOOK_SECONDS)
+                account = await audit.step()
+                if account.outcomes != outcomes:
+                    moved, outcomes = time.monotonic(), account.outcomes
+            seconds = time.monotonic() - self._began
+            await self._look(settled=account.settled)
+            return Finished(account, audit.window_begins_ms, seconds, size)
+
+    async def _look(self, *, settled: bool = False) -> None:
+        self._mill.watch()
+        sums = await asyncio.to_thread(self._gauges.read, self._mill.all)
+        if settled:
+            sums.lag.clear()  # the workers read their lag every few seconds only; the ledger knows better
+        seconds = time.monotonic() - self._began
+        self._display.show(Progress(seconds, len(self._mill.all), self._seen, self._total, sums))
+
+
+def _hold(broker: EmbeddedBroker, mill: Workers) -> None:
+    """Until Ctrl-C, with workers restarted as they need it."""
+    try:
+        while broker.running:
+            mill.watch()
+            time.sleep(LOOK_SECONDS)
+    except KeyboardInterrupt:
+        return
+    raise CommandError(f"Kafka ended by itself; its log is {broker.log_file}.", ExitCode.NO_BROKER)
+
+
+def _report(shown: Console, settings: Settings, mill: Workers, finished: Finished, keep: bool) -> None:
+    """Examples, the ledger, and how to go on."""
+    naming = Naming(settings.topic_prefix, settings.generation)
+    shown.print()
+    run(_examples(shown, settings))
+    for line in ledger_lines(finished.account, naming, finished.since_ms):
+        shown.print(safe(line), soft_wrap=True)
+    account = finished.account
+    shown.print(
+        f"{account.raw:,} documents with {finished.bytes:,} bytes took {finished.seconds:.1f} s, workers' start included."
+    )
+    shown.print()
+    if keep:
+        shown.print("Everything goes on running until Ctrl-C. Metrics, health and readiness of the workers:")
+        for worker in mill.all:
+            shown.print(f"  {worker.metrics}", soft_wrap=True)
+        shown.print("In another shell:")
+        shown.print(f"  export {variable('broker')}={settings.broker} {variable('partitions')}={settings.partitions}")
+    else:
+        shown.print(
+            "`feedmill demo --keep` leaves it running, with metrics of each worker, for these in another shell:"
+        )
+    for line in (
+        "feedmill tail --from-start            # the items, readable",
+        "feedmill ingest YOUR-FEEDS/           # more documents: RSS, Atom, JSON Feed, Markdown",
+        "feedmill dead-letters list            # what could not be processed, and why",
+        "feedmill ledger                       # nothing missing, nothing doubled",
+    ):
+        shown.print(f"  {line}", soft_wrap=True)
+    topic = naming.topic(Topic.ENRICHED)
+    shown.print(
+        f"Your own programs read {topic}: one JSON item a record, isolation.level=read_committed, upsert by `id`; "
+        "`feedmill schema item` prints its JSON Schema.",
+        soft_wrap=True,
+    )
+    sys.stdout.flush()
+
+
+async def _examples(shown: Console, settings: Settings) -> None:
+    """A few outcomes, drawn: an item, a revision, a reprint, a duplicate, a dead letter, as far as there are any."""
+    async with session(settings) as here:
+        items = await _some(here, Topic.ENRICHED, Item)
+        duplicates = await _some(here, Topic.DUPLICATES, Duplicate)
+        letters = await _some(here, Topic.DEAD_LETTER, DeadLetter)
+    gallery = Gallery()
+    drawn = {(item.id, item.revision): gallery.item(item) for item in sorted(items, key=lambda item: item.revision)}
+    for best in (
+        _best(items, lambda item: item.verdict is Verdict.NEW and bool(item.images) and bool(item.dateline)),
+        _best(items, lambda item: Changed.TITLE in item.decision.changed and (item.id, item.revision - 1) in drawn),
+        _best(items, lambda item: item.verdict is Verdict.REPRINT),
+    ):
+        if best is not None:
+            _draw(shown, drawn[best.id, best.revision])
+    duplicates.sort(key=lambda one: _TELLING.index(one.decision.rule) if one.decision.rule in _TELLING else 99)
+    if duplicates:
+        _draw(shown, gallery.duplicate(duplicates[0]))
+    letters.sort(key=lambda letter: letter.code is DeadLetterCode.NO_ENTRIES)
+    if letters:
+        _draw(shown, gallery.dead_letter(letters[0]))
+
+
+def _draw(shown: Console, drawn: RenderableType) -> None:
+    """Print without the blanks at the ends of lines that rich fills its columns up with."""
+    with shown.capture() as captured:
+        shown.print(drawn)
+    sys.stdout.write("".join(f"{line.rstrip(' ')}\n" for line in captured.get().splitlines()))
+
+
+def _best(items: list[Item], fits: Callable[[Item], bool]) -> Item | None:
+    return next((item for item in items if fits(item)), None)
+
+
+async def _some(here: Session, topic: Topic, kind: type[T]) -> list[T]:
+    """The first records of a topic; tombstones left out."""
+    name = here.naming.topic(topic)
+    found: list[T] = []
+    async with Reader(here.connection) as reader:
+        bounds = await reader.bounds([(name, partition) for partition in range(here.settings.partitions)])
+        spans = {at: (begin, min(end, begin + _SHOWN_FROM)) for at, (begin, end) in bounds.items()}
+        async for batch in reader.read(spans):
+            found += [msgspec.json.decode(record.value, type=kind) for record in batch if record.value is not None]
+    return found

@@ -1,0 +1,100 @@
+"""What the demo's workers tell of themselves, from their `/metrics`, summed over workers and restarts."""
+
+from __future__ import annotations
+
+import re
+import urllib.error
+import urllib.request
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from msgspec import Struct, field
+
+from agents.demo.workers import Worker
+from schemas import StageName
+
+_SAMPLE = re.compile(r"feedmill_(ready|inputs_total|results_total|lag_records)(?:\{([^}]*)\})? ([0-9.eE+-]+)", re.ASCII)
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+_TIMEOUT = 1.0  # seconds
+
+ITEM, DUPLICATE, DEAD_LETTER = "item", "duplicate", "dead-letter"
+
+
+class Reading(Struct):
+    """One look at one worker. `taken` and `became` count since its start."""
+
+    ready: bool = False
+    taken: Counter[str] = field(default_factory=Counter)
+    became: Counter[tuple[str, str]] = field(default_factory=Counter)
+    lag: Counter[str] = field(default_factory=Counter)
+
+
+class Sums(Struct):
+    """All workers together: what each stage took, what became of it, and what it has before it."""
+
+    ready: int
+    taken: Counter[str]
+    became: Counter[tuple[str, str]]
+    lag: Counter[str]
+
+    def ended(self, outcome: str) -> int:
+        """Entries that ended so, in whatever stage."""
+        return sum(count for (_, what), count in self.became.items() if what == outcome)
+
+    @property
+    def outcomes(self) -> int:
+        return sum(self.ended(outcome) for outcome in (ITEM, DUPLICATE, DEAD_LETTER))
+
+    @property
+    def behind(self) -> int:
+        """Records that wait before the stages, frames counting as one."""
+        return sum(self.lag[stage.value] for stage in StageName)
+
+
+class Gauges:
+    """Reads the workers, all at once; one that does not answer keeps its last counts."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[int, int], Reading] = {}
+
+    def read(self, workers: list[Worker]) -> Sums:
+        """Blocks for at most a second or so."""
+        present = [worker for worker in workers if worker.running]
+        with ThreadPoolExecutor(max_workers=max(len(present), 1)) as pool:
+            texts = list(pool.map(_fetch, [worker.metrics for worker in present]))
+        for worker, text in zip(present, texts, strict=True):
+            if text:
+                self._last[worker.number, worker.runs] = read_metrics(text)
+        now = [self._last.get((worker.number, worker.runs), Reading()) for worker in present]
+        sums = Sums(sum(reading.ready for reading in now), Counter(), Counter(), Counter())
+        for reading in self._last.values():
+            sums.taken.update(reading.taken)
+            sums.became.update(reading.became)
+        for reading in now:
+            sums.lag.update(reading.lag)
+        return sums
+
+
+def read_metrics(text: str) -> Reading:
+    """The figures that the demo shows, out of one worker's whole page."""
+    reading = Reading()
+    for name, labels, value in _SAMPLE.findall(text):
+        named = dict(_LABEL.findall(labels))
+        stage, number = named.get("stage", ""), int(float(value))
+        if name == "ready":
+            reading.ready = number == 1
+        elif name == "inputs_total":
+            reading.taken[stage] += number
+        elif name == "results_total":
+            reading.became[stage, named.get("outcome", "")] += number
+        else:
+            reading.lag[stage] += number
+    return reading
+
+
+def _fetch(address: str) -> str:
+    try:
+        with urllib.request.urlopen(address, timeout=_TIMEOUT) as answer:
+            return bytes(answer.read()).decode("utf-8", "replace")
+    except (OSError, urllib.error.URLError, ValueError):
+        return ""
