@@ -171,7 +171,7 @@ def _configure_logs(settings: Settings) -> None:
         for library in ("aiokafka", "faust", "mode"):
             logging.getLogger(library).setLevel(logging.WARNING)
     # Said at each start, when the first assignment comes without a rebalance before it.
-    FeedmillApp.logger.addFilter(lambda record: not str(record.msg).startswith("Missing sensor state"))
+    FeedmillApp.logger.addFilter(lambda record: "Missing sensor state" not in record.getMessage())
 
 
 async def _topics_wrong(settings: Settings) -> list[str]:
