@@ -91,6 +91,7 @@ def sanitize(html: str, base: str | None = None) -> str:
     return read_html(html, base).html
 
 
+_SURROGATES = re.compile("[\ud800-\udfff]+")
 _BLANK_LINES = re.compile(r"\n(?:[^\S\n]*\n)+")
 
 
@@ -123,9 +124,13 @@ def _shortened(html: str, base: str | None) -> str:
 
 
 def _read(html: str, base: str | None, writer: SafeWriter | None) -> _Reader:
-    reader = _Reader(base, writer)
     # `<body>` first, so that a <frameset> is ignored and a <title> or <style> does not open a head
-    sax_parse("<!DOCTYPE html><body>" + html, reader)
+    reader = _Reader(base, writer)
+    try:
+        sax_parse("<!DOCTYPE html><body>" + html, reader)
+    except UnicodeDecodeError:  # a lone surrogate in a tag or the name of an attribute
+        reader = _Reader(base, writer and writer.afresh())
+        sax_parse("<!DOCTYPE html><body>" + _SURROGATES.sub("", html), reader)
     return reader
 
 

@@ -18,7 +18,7 @@ _LAZY = (
     "data-hi-res-src",
 )
 _LAZY_SETS = ("data-srcset", "data-lazy-srcset", "srcset")
-_CANDIDATE = re.compile(r"[\s,]*(\S*[^\s,])(?:\s+([\d.]+)([wx])[^,]*)?(?:,|\s*$)")
+_SIZE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)[wx]", re.ASCII)
 _SET_LENGTH = 20_000  # longer than this is no set of addresses
 
 _SMALL = re.compile(r"\s*[012](?:px)?\s*", re.ASCII)
@@ -60,13 +60,19 @@ def is_tracker(url: str) -> bool:
 
 def _largest(srcset: str) -> str | None:
     """The candidate of a `srcset` with the largest width or density; one without either counts as `1x`."""
-    best, size = None, 0.0
-    for match in _CANDIDATE.finditer(srcset[:_SET_LENGTH]):
-        address, number, _unit = match.groups()
-        try:
-            given = float(number) if number else 1.0
-        except ValueError:
-            given = 1.0
-        if given > size and not address.startswith("data:"):
-            best, size = address, given
+    best, size, address = None, 0.0, ""
+    # an address may hold commas (…/w_200,h_100/…), but it ends with white space or a comma before it
+    for word in (*srcset[:_SET_LENGTH].split(), ","):
+        behind = ""
+        if not address:
+            address, ended, given = word.strip(","), word.endswith(","), 1.0
+        else:
+            described, comma, behind = word.partition(",")
+            if match := _SIZE.fullmatch(described):
+                given = float(match[1])
+            ended = bool(comma)
+        if ended and address:
+            if given > size and not address.startswith("data:"):
+                best, size = address, given
+            address, given = behind.strip(","), 1.0
     return best

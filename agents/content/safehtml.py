@@ -151,6 +151,10 @@ class SafeWriter:
         self._mark: tuple[int, list[str]] = (0, [])
         self.full = False
 
+    def afresh(self) -> SafeWriter:
+        """A new one with the same limit."""
+        return SafeWriter(self._limit)
+
     def open(self, tag: str, attributes: Mapping[str, str | None], address: str | None = None) -> None:
         """Begin an element. `address` is the link of an `<a>`, absolute and of a safe scheme."""
         rule = _RULES.get(tag)
@@ -231,12 +235,12 @@ class SafeWriter:
     def _with_attributes(self, tag: str, attributes: Mapping[str, str | None], address: str | None) -> str:
         text = f"<{tag}"
         if address is not None and tag == "a":
-            text += f' href="{_quoted(address)}" rel="{_REL}"'
+            text += f' href="{_quoted(address)}"'
         for name, value in attributes.items():
             form = _EVERYWHERE.get(name) or _ATTRIBUTES.get((tag, name))
             if form and value and form.fullmatch(value):
                 text += f' {name}="{_quoted(value)}"'
-        return text + ">"
+        return f'{text} rel="{_REL}">' if tag == "a" else text + ">"
 
     def _write(self, piece: str) -> None:
         if self._limit is None:

@@ -42,7 +42,7 @@ _UNSEEN = (
     "\u3164\ufeff\uffa0\ufff0-\ufffb\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff"
 )
 # Joiners are spelling in Persian and the scripts of India, and glue in emoji; anywhere else they are debris.
-_JOINED = "\u0620-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17ff\u200d\ufe0f\u2600-\u27bf\U0001f000-\U0001faff"
+_JOINED = "\u0620-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17ff\ufe0f\u2600-\u27bf\U0001f000-\U0001faff"
 _DEBRIS = re.compile(f"[{_UNSEEN}]|(?<![{_JOINED}])[\u200c\u200d]")
 _SUSPECT = re.compile(f"[{_UNSEEN}\u200c\u200d]")  # ten times as fast where there is nothing to find
 

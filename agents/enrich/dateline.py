@@ -28,7 +28,7 @@ _FILED = r"(?:[综綜]合)?[外专專]?[电電]?(?:[电電讯訊]|[报報][导�
 _PLACES = rf"{_HAN}{{2,9}}?(?:[/、]{_HAN}{{2,9}}?)?"
 _BRACKETED = re.compile(
     rf"[（(【\[〔]\s*(?P<wire>{_WIRE})?\s*(?:(?:特[约約派])?[记記]者(?P<reporter>[^（）()【】]{{2,40}}?)|(?P<place>{_PLACES}))"
-    rf"\s*{_DAY}{_FILED}\s*[）)】\]〕]"
+    rf"\s*(?:{_DAY}{_FILED}|特稿)\s*[）)】\]〕]"
 )
 _UNBRACKETED = re.compile(rf"(?:Reuters{_DAY} - )?{_WIRE}[,，\s]?(?P<place>{_PLACES})[\s/]?{_DAY}\s*(?:{_FILED}|[-–—])")
 _COUNTRIES = (
