@@ -155,7 +155,7 @@ def _short(address: str | None) -> str | None:
 
 
 def _identify(found: Found, around: Surroundings) -> _Known:
-    link_base = _short(found.link_base) or _short(found.base) or around.base
+    link_base = _short(found.link_base) or around.base
     url = canonicalize(found.link, link_base) if found.link else None
     base = _short(found.base) or (_short(url.url) if url else None) or around.base
     owner = url
@@ -166,7 +166,7 @@ def _identify(found: Found, around: Surroundings) -> _Known:
     if url and site:
         scopes = [site]
     elif found.retraction and site:
-        scopes = [site, *scopes]
+        scopes = [site, around.address.identity] if around.address else [site]
     if not scopes and found.guid and _UNIQUE.match(found.guid):
         scopes = [""]
     keys = tuple(guid_key(scope, found.guid) for scope in scopes) if found.guid else ()
@@ -220,6 +220,7 @@ def _entry(
     elif published.confidence is Confidence.ASSUMED_ZONE and published.origin is DateOrigin.BODY:
         published = _read_date([published.raw], zone, DateOrigin.BODY) or published
     updated = found.updated_date or _read_date(found.updated, zone)
+    body = found.body if found.body.strip() else ""
     language = found.language or around.document.language
     return Entry(
         source=source,
@@ -227,8 +228,8 @@ def _entry(
         aliases=aliases,
         quick=_quick(found),
         title=found.title,
-        body=found.body,
-        body_is_html=found.body_is_html,
+        body=body,
+        body_is_html=found.body_is_html or not body,
         replay_of=replay_of,
         traceparent=raw.traceparent,
         feed=around.feed,

@@ -141,6 +141,7 @@ def _entry(item: Any, format: Format, inherited: list[str]) -> Found | Unreadabl
         guid=identifier,
         body=body,
         body_is_html=bool(html),
+        link_base=extension.base_url,
         base=extension.base_url,
         authors=_authors(item) or inherited,
         categories=_tags(item),

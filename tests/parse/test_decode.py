@@ -13,6 +13,7 @@ from schemas import DeadLetterCode
 CHINESE = "<rss><channel><title>港口新闻：朱镕基谈深圳堃宇公司的码头</title></channel></rss>"
 TRADITIONAL = "<rss><channel><title>港口新聞：渡輪公司宣布增開夜班，乘客表示歡迎</title></channel></rss>"
 JAPANESE = "<rss><channel><title>髙橋さん①号のフェリー、横浜港に到着しました。㈱港湾新聞</title></channel></rss>"
+JIS = JAPANESE.replace("髙", "高").replace("①", "1").replace("㈱", "")
 KOREAN = "<rss><channel><title>항구 소식: 새 여객선이 부산에 도착했다. 똠방각하</title></channel></rss>"
 RUSSIAN = "<rss><channel><title>Новости порта: паром прибыл в гавань вовремя</title></channel></rss>"
 FRENCH = "<rss><channel><title>L’été à l’île d’Yeu – déjà 20 € le trajet</title></channel></rss>"
@@ -28,7 +29,10 @@ def declared(text: str, encoding: str) -> str:
         pytest.param(CHINESE.encode(), None, CHINESE, How.UTF_8, id="utf-8"),
         pytest.param(codecs.BOM_UTF8 + CHINESE.encode(), None, CHINESE, How.BOM, id="utf-8 with bom"),
         pytest.param(
-            declared(CHINESE, "gb2312").encode(), "text/xml; charset=gbk", declared(CHINESE, "gb2312"), How.UTF_8,
+            declared(CHINESE, "gb2312").encode(),
+            "text/xml; charset=gbk",
+            declared(CHINESE, "gb2312"),
+            How.UTF_8,
             id="utf-8 beats a wrong declaration",
         ),
         pytest.param(CHINESE.encode("utf-16"), None, CHINESE, How.BOM, id="utf-16 with bom"),
@@ -36,57 +40,93 @@ def declared(text: str, encoding: str) -> str:
         pytest.param(CHINESE.encode("utf-16-be"), None, CHINESE, How.PATTERN, id="utf-16-be without bom"),
         pytest.param(CHINESE.encode("utf-32-be"), None, CHINESE, How.PATTERN, id="utf-32-be without bom"),
         pytest.param(
-            declared(CHINESE, "gb2312").encode("gb18030"), None, declared(CHINESE, "gb2312"), How.DECLARED,
+            declared(CHINESE, "gb2312").encode("gb18030"),
+            None,
+            declared(CHINESE, "gb2312"),
+            How.DECLARED,
             id="gb2312 means gb18030: 镕 is not in gb2312",
         ),
         pytest.param(CHINESE.encode("gb18030"), "text/xml; charset=GBK", CHINESE, How.DECLARED, id="content type"),
         pytest.param(
-            declared(CHINESE, "gbk").encode("gb18030"), "text/xml; charset=iso-8859-1", declared(CHINESE, "gbk"),
-            How.DECLARED, id="a server's default does not beat the document's multi-byte codec",
+            declared(CHINESE, "gbk").encode("gb18030"),
+            "text/xml; charset=iso-8859-1",
+            declared(CHINESE, "gbk"),
+            How.DECLARED,
+            id="a server's default does not beat the document's multi-byte codec",
         ),
         pytest.param(
-            declared(TRADITIONAL, "big5").encode("big5"), None, declared(TRADITIONAL, "big5"), How.DECLARED, id="big5",
+            declared(TRADITIONAL, "big5").encode("big5"),
+            None,
+            declared(TRADITIONAL, "big5"),
+            How.DECLARED,
+            id="big5",
         ),
         pytest.param(
-            declared(JAPANESE, "Shift_JIS").encode("cp932"), None, declared(JAPANESE, "Shift_JIS"), How.DECLARED,
+            declared(JAPANESE, "Shift_JIS").encode("cp932"),
+            None,
+            declared(JAPANESE, "Shift_JIS"),
+            How.DECLARED,
             id="shift_jis means cp932: ① is not in shift_jis",
         ),
         pytest.param(
-            declared(JAPANESE.replace("髙", "高").replace("①", "1").replace("㈱", ""), "iso-2022-jp").encode("iso2022_jp"),
+            declared(JIS, "iso-2022-jp").encode("iso2022_jp"),
             None,
-            declared(JAPANESE.replace("髙", "高").replace("①", "1").replace("㈱", ""), "iso-2022-jp"),
-            How.DECLARED, id="iso-2022-jp is valid utf-8 and yet is not",
+            declared(JIS, "iso-2022-jp"),
+            How.DECLARED,
+            id="iso-2022-jp is valid utf-8 and yet is not",
         ),
         pytest.param(
-            declared(KOREAN, "euc-kr").encode("cp949"), None, declared(KOREAN, "euc-kr"), How.DECLARED,
+            declared(KOREAN, "euc-kr").encode("cp949"),
+            None,
+            declared(KOREAN, "euc-kr"),
+            How.DECLARED,
             id="euc-kr means cp949",
         ),
         pytest.param(
-            declared(FRENCH, "iso-8859-1").encode("cp1252"), None, declared(FRENCH, "iso-8859-1"), How.DECLARED,
+            declared(FRENCH, "iso-8859-1").encode("cp1252"),
+            None,
+            declared(FRENCH, "iso-8859-1"),
+            How.DECLARED,
             id="latin-1 means cp1252: apostrophe, dash and euro",
         ),
         pytest.param(
-            declared(RUSSIAN, "koi8-r").encode("koi8-r"), None, declared(RUSSIAN, "koi8-r"), How.DECLARED, id="koi8-r",
+            declared(RUSSIAN, "koi8-r").encode("koi8-r"),
+            None,
+            declared(RUSSIAN, "koi8-r"),
+            How.DECLARED,
+            id="koi8-r",
         ),
         pytest.param(
-            declared(RUSSIAN, "windows-1251").encode("cp1251"), None, declared(RUSSIAN, "windows-1251"), How.DECLARED,
+            declared(RUSSIAN, "windows-1251").encode("cp1251"),
+            None,
+            declared(RUSSIAN, "windows-1251"),
+            How.DECLARED,
             id="windows-1251",
         ),
         pytest.param(
-            declared(JAPANESE * 4, "iso-8859-1").encode("cp932"), None, declared(JAPANESE * 4, "iso-8859-1"),
-            How.DETECTED, id="shift_jis declared latin-1",
+            declared(JAPANESE * 4, "iso-8859-1").encode("cp932"),
+            None,
+            declared(JAPANESE * 4, "iso-8859-1"),
+            How.DETECTED,
+            id="shift_jis declared latin-1",
         ),
         pytest.param((CHINESE * 6).encode("gb18030"), None, CHINESE * 6, How.DETECTED, id="gb18030 undeclared"),
         pytest.param(
-            declared(CHINESE * 6, "no-such-codec").encode("gb18030"), None, declared(CHINESE * 6, "no-such-codec"),
-            How.DETECTED, id="unknown codec declared",
+            declared(CHINESE * 6, "no-such-codec").encode("gb18030"),
+            None,
+            declared(CHINESE * 6, "no-such-codec"),
+            How.DETECTED,
+            id="unknown codec declared",
         ),
         pytest.param(
-            declared(FRENCH, "unicode_escape").encode("cp1252"), "text/xml; charset=iso-8859-1",
-            declared(FRENCH, "unicode_escape"), How.DECLARED, id="a codec of python's that is no encoding",
+            declared(FRENCH, "unicode_escape").encode("cp1252"),
+            "text/xml; charset=iso-8859-1",
+            declared(FRENCH, "unicode_escape"),
+            How.DECLARED,
+            id="a codec of python's that is no encoding",
         ),
     ],
-)  # fmt: skip
+)
 def test_decode(body: bytes, content_type: str | None, text: str, how: How) -> None:
     decoded = decode(body, content_type)
     assert decoded.text == text
@@ -100,11 +140,12 @@ def test_decode(body: bytes, content_type: str | None, text: str, how: How) -> N
         pytest.param((CHINESE * 5).encode()[:-20] + b"\xe6\xb8", CHINESE * 5, id="cut in the middle of a character"),
         pytest.param((CHINESE * 5).encode() + b"caf\xe9 au lait", CHINESE * 5, id="one paragraph in latin-1"),
         pytest.param(
-            declared(CHINESE * 5, "gb18030").encode("gb18030") + b"\xff", declared(CHINESE * 5, "gb18030"),
+            declared(CHINESE * 5, "gb18030").encode("gb18030") + b"\xff",
+            declared(CHINESE * 5, "gb18030"),
             id="declared, with one broken byte",
         ),
     ],
-)  # fmt: skip
+)
 def test_few_broken_characters_are_replaced(body: bytes, expected: str) -> None:
     decoded = decode(body)
     assert decoded.text[:80] == expected[:80]

@@ -59,7 +59,8 @@ def test_an_atom_entry() -> None:
             <author><name>Lin Mei</name><email>lin@example.org</email><uri>https://example.org/lin</uri></author>
             <category term="harbour" label="Harbour"/><category term="ferries"/>
             <summary>short</summary>
-            <content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml">A &lt; B<br/><img src="x.png" alt="&quot;q&quot;"/></div></content>
+            <content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml">A &lt; B<br
+            /><img src="x.png" alt="&quot;q&quot;"/></div></content>
             <source><title>Another feed</title><id>x</id><author><name>Nobody</name></author></source>
             </entry>"""
         )
@@ -114,48 +115,62 @@ ITEM = "<title>Ferry</title><link>https://news.example.org/1</link><description>
         pytest.param(f"<rss version='2.0'><channel/><item>{ITEM}</item></rss>", Format.RSS, id="items beside channel"),
         pytest.param(
             f"<rss version='2.0' xmlns='http://backend.userland.com/rss2'><channel><item>{ITEM}</item></channel></rss>",
-            Format.RSS, id="rss with a namespace",
+            Format.RSS,
+            id="rss with a namespace",
         ),
         pytest.param(
             f"<rss version='2.0' xmlns='http://www.w3.org/2005/Atom'><channel><item>{ITEM}</item></channel></rss>",
-            Format.RSS, id="rss in atom's namespace",
+            Format.RSS,
+            id="rss in atom's namespace",
         ),
         pytest.param(
-            f"<rss xmlns='http://nobody.example/knows'><channel><item>{ITEM}</item></channel></rss>", Format.RSS,
+            f"<rss xmlns='http://nobody.example/knows'><channel><item>{ITEM}</item></channel></rss>",
+            Format.RSS,
             id="rss in an unknown namespace",
         ),
         pytest.param(
             "<r:rss xmlns:r='http://backend.userland.com/rss2'><r:channel><r:item><r:title>Ferry</r:title>"
             "<r:link>https://news.example.org/1</r:link><r:description>Late.</r:description></r:item></r:channel></r:rss>",
-            Format.RSS, id="prefixed rss",
+            Format.RSS,
+            id="prefixed rss",
         ),
         pytest.param(
             "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#' xmlns='http://my.netscape.com/rdf/simple/0.9/'>"
-            f"<channel><title>x</title></channel><item>{ITEM}</item></rdf:RDF>", Format.RDF, id="rss 0.90",
+            f"<channel><title>x</title></channel><item>{ITEM}</item></rdf:RDF>",
+            Format.RDF,
+            id="rss 0.90",
         ),
         pytest.param(
-            "<RDF xmlns='http://purl.org/rss/1.0/'><channel/>" f"<item>{ITEM}</item></RDF>", Format.RDF, id="rdf bare",
+            f"<RDF xmlns='http://purl.org/rss/1.0/'><channel/><item>{ITEM}</item></RDF>",
+            Format.RDF,
+            id="rdf bare",
         ),
         pytest.param(
             "<a:feed xmlns:a='http://www.w3.org/2005/Atom'><a:entry><a:title>Ferry</a:title>"
             "<a:link href='https://news.example.org/1'/><a:summary>Late.</a:summary></a:entry></a:feed>",
-            Format.ATOM, id="prefixed atom",
+            Format.ATOM,
+            id="prefixed atom",
         ),
         pytest.param(
             "<feed version='0.3' xmlns='http://purl.org/atom/ns#'><entry><title>Ferry</title>"
             "<link rel='alternate' type='text/html' href='https://news.example.org/1'/>"
-            "<content type='text/html' mode='escaped'>Late.</content></entry></feed>", Format.ATOM, id="atom 0.3",
+            "<content type='text/html' mode='escaped'>Late.</content></entry></feed>",
+            Format.ATOM,
+            id="atom 0.3",
         ),
         pytest.param(
             "<feed><entry><title>Ferry</title><link href='https://news.example.org/1'/><content>Late.</content></entry></feed>",
-            Format.ATOM, id="atom without a namespace",
+            Format.ATOM,
+            id="atom without a namespace",
         ),
         pytest.param(
             "<entry xmlns='http://www.w3.org/2005/Atom'><title>Ferry</title><link href='https://news.example.org/1'/>"
-            "<content>Late.</content></entry>", Format.ATOM, id="a lone atom entry",
+            "<content>Late.</content></entry>",
+            Format.ATOM,
+            id="a lone atom entry",
         ),
     ],
-)  # fmt: skip
+)
 def test_every_version(document: str, format: Format) -> None:
     found = entry(document)
     assert (found.title, found.url, found.body) == ("Ferry", "https://news.example.org/1", "Late.")
@@ -170,19 +185,27 @@ def test_every_version(document: str, format: Format) -> None:
         pytest.param("<description><![CDATA[a <b>c</b>]]></description>", "a <b>c</b>", True, id="cdata"),
         pytest.param("<description><p>a &amp; <br/>c</p></description>", "<p>a &amp; <br>c</p>", True, id="elements"),
         pytest.param(
-            "<description>&lt;p&gt;a&lt;/p&gt;<img src='x'/></description>", '<p>a</p><img src="x">', True,
+            "<description>&lt;p&gt;a&lt;/p&gt;<img src='x'/></description>",
+            '<p>a</p><img src="x">',
+            True,
             id="escaped html beside elements",
         ),
         pytest.param("<content:encoded> </content:encoded><description>d</description>", "d", True, id="empty content"),
         pytest.param("<description/><itunes:summary>s\n\nt</itunes:summary>", "s\n\nt", False, id="itunes"),
         pytest.param(
-            "<media:group><media:description>one\ntwo</media:description></media:group>", "one\ntwo", False, id="media",
+            "<media:group><media:description>one\ntwo</media:description></media:group>",
+            "one\ntwo",
+            False,
+            id="media",
         ),
         pytest.param(
-            '<body xmlns="http://www.w3.org/1999/xhtml"><p>a &lt; b</p></body>', "<p>a &lt; b</p>", True, id="xhtml body",
+            '<body xmlns="http://www.w3.org/1999/xhtml"><p>a &lt; b</p></body>',
+            "<p>a &lt; b</p>",
+            True,
+            id="xhtml body",
         ),
     ],
-)  # fmt: skip
+)
 def test_rss_bodies(item: str, body: str, html: bool) -> None:
     found = entry(rss(f"<item><title>a</title>{item}</item>"))
     assert (found.body.strip(), found.body_is_html) == (body, html)
@@ -197,17 +220,21 @@ def test_rss_bodies(item: str, body: str, html: bool) -> None:
         pytest.param('<content type="text/html">x</content>', "x", True, id="mime type"),
         pytest.param(
             '<content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml">&lt;b&gt;</div></content>',
-            "<div>&lt;b&gt;</div>", True, id="xhtml",
+            "<div>&lt;b&gt;</div>",
+            True,
+            id="xhtml",
         ),
         pytest.param(
             '<content type="xhtml"><h:div xmlns:h="http://www.w3.org/1999/xhtml"><h:p>x</h:p></h:div></content>',
-            "<div><p>x</p></div>", True, id="prefixed xhtml",
+            "<div><p>x</p></div>",
+            True,
+            id="prefixed xhtml",
         ),
         pytest.param('<content type="image/png">iVBORw0K</content><summary>s</summary>', "s", False, id="a picture"),
         pytest.param('<content src="https://x.org/"/><summary>s</summary>', "s", False, id="elsewhere"),
         pytest.param('<summary type="html">s</summary>', "s", True, id="summary alone"),
     ],
-)  # fmt: skip
+)
 def test_atom_bodies(content: str, body: str, html: bool) -> None:
     found = entry(atom(f"<entry><title>a</title><id>1</id>{content}</entry>"))
     assert (found.body, found.body_is_html) == (body, html)
@@ -226,11 +253,13 @@ def test_atom_bodies(content: str, body: str, html: bool) -> None:
         pytest.param("<link>javascript:alert(1)</link>", None, "javascript:alert(1)", id="no web address"),
         pytest.param(
             "<link>https://feeds.example.com/~r/x/1</link><feedburner:origLink>https://x.org/1</feedburner:origLink>",
-            "https://x.org/1", "https://x.org/1", id="feedburner",
+            "https://x.org/1",
+            "https://x.org/1",
+            id="feedburner",
         ),
         pytest.param("<comments>https://x.org/1#c</comments>", None, None, id="comments are no link"),
     ],
-)  # fmt: skip
+)
 def test_rss_links(item: str, url: str | None, original: str | None) -> None:
     found = entry(rss(f"<item><title>a</title>{item}</item>"))
     assert (found.url, found.original_url) == (url, original)
@@ -241,23 +270,36 @@ def test_rss_links(item: str, url: str | None, original: str | None) -> None:
     [
         pytest.param("", '<link href="1"/>', "https://news.example.org/1", "https://news.example.org/1", id="address"),
         pytest.param(
-            'xml:base="https://x.org/a/"', '<link href="1"/>', "https://x.org/a/1", "https://x.org/a/", id="feed",
+            'xml:base="https://x.org/a/"',
+            '<link href="1"/>',
+            "https://x.org/a/1",
+            "https://x.org/a/",
+            id="feed",
         ),
         pytest.param(
-            'xml:base="/a/"', '<link href="1"/>', "https://news.example.org/a/1", "https://news.example.org/a/",
+            'xml:base="/a/"',
+            '<link href="1"/>',
+            "https://news.example.org/a/1",
+            "https://news.example.org/a/",
             id="relative base",
         ),
         pytest.param(
-            'xml:base="https://x.org/a/"', '<link xml:base="b/" href="1"/>', "https://x.org/a/b/1", "https://x.org/a/",
+            'xml:base="https://x.org/a/"',
+            '<link xml:base="b/" href="1"/>',
+            "https://x.org/a/b/1",
+            "https://x.org/a/",
             id="link",
         ),
         pytest.param(
-            'xml:base="https://x.org/a/"', '<link href="1"/><content xml:base="c/" type="html">&lt;p&gt;</content>',
-            "https://x.org/a/1", "https://x.org/a/c/", id="content",
+            'xml:base="https://x.org/a/"',
+            '<link href="1"/><content xml:base="c/" type="html">&lt;p&gt;</content>',
+            "https://x.org/a/1",
+            "https://x.org/a/c/",
+            id="content",
         ),
         pytest.param("", '<link href="https://x.org/1"/>', "https://x.org/1", "https://x.org/1", id="the page itself"),
     ],
-)  # fmt: skip
+)
 def test_bases(feed: str, inside: str, url: str, base: str) -> None:
     found = entry(atom(f"<entry><title>a</title>{inside}</entry>", attributes=feed))
     assert (found.url, found.base_url) == (url, base)
@@ -297,36 +339,54 @@ def test_atom_entries_inherit_the_author() -> None:
 MEDIA = [
     pytest.param(
         '<enclosure url="/a.mp3" length="1,234" type="audio/mpeg"/><itunes:duration>1:02:03</itunes:duration>',
-        [Attachment("https://news.example.org/a.mp3", "audio/mpeg", 1234, 3723.0)], [], id="podcast",
+        [Attachment("https://news.example.org/a.mp3", "audio/mpeg", 1234, 3723.0)],
+        [],
+        id="podcast",
     ),
     pytest.param(
-        '<enclosure url="https://x.org/a.mp3" length="abc" type=""/>', [Attachment("https://x.org/a.mp3")], [],
+        '<enclosure url="https://x.org/a.mp3" length="abc" type=""/>',
+        [Attachment("https://x.org/a.mp3")],
+        [],
         id="wrong length",
     ),
     pytest.param(
         '<enclosure url="https://x.org/a.jpg" length="0" type="image/jpeg"/>',
-        [Attachment("https://x.org/a.jpg", "image/jpeg")], [FeedImage("https://x.org/a.jpg")], id="a picture enclosed",
+        [Attachment("https://x.org/a.jpg", "image/jpeg")],
+        [FeedImage("https://x.org/a.jpg")],
+        id="a picture enclosed",
     ),
     pytest.param(
         '<media:content url="https://x.org/a.jpg" medium="image" width="640" height="480"><media:title>T</media:title>'
         "<media:description>The new pier</media:description></media:content>",
-        [], [FeedImage("https://x.org/a.jpg", "The new pier", 640, 480)], id="media image with caption",
+        [],
+        [FeedImage("https://x.org/a.jpg", "The new pier", 640, 480)],
+        id="media image with caption",
     ),
     pytest.param(
         '<media:group><media:content url="https://x.org/v.mp4" type="video/mp4" duration="12.5" fileSize="99"/>'
         '<media:thumbnail url="https://x.org/t.jpg" width="wide"/></media:group>',
-        [Attachment("https://x.org/v.mp4", "video/mp4", 99, 12.5)], [FeedImage("https://x.org/t.jpg")], id="group",
+        [Attachment("https://x.org/v.mp4", "video/mp4", 99, 12.5)],
+        [FeedImage("https://x.org/t.jpg")],
+        id="group",
     ),
     pytest.param(
-        '<enclosure url="https://x.org/a.mp3" type="audio/mpeg"/><media:content url="https://x.org/a.mp3" fileSize="5"/>',
-        [Attachment("https://x.org/a.mp3", "audio/mpeg", 5)], [], id="named twice",
+        '<enclosure url="https://x.org/a.mp3" type="audio/mpeg"/>'
+        '<media:content url="https://x.org/a.mp3" fileSize="5"/>',
+        [Attachment("https://x.org/a.mp3", "audio/mpeg", 5)],
+        [],
+        id="named twice",
     ),
-    pytest.param('<itunes:image href="https://x.org/i.png"/>', [], [FeedImage("https://x.org/i.png")], id="itunes image"),
+    pytest.param(
+        '<itunes:image href="https://x.org/i.png"/>', [], [FeedImage("https://x.org/i.png")], id="itunes image"
+    ),
     pytest.param('<enclosure url="javascript:x"/><enclosure/><media:content/>', [], [], id="nothing to fetch"),
-    pytest.param("<image><url>https://x.org/i.png</url><title>no</title></image>", [], [FeedImage("https://x.org/i.png")],
+    pytest.param(
+        "<image><url>https://x.org/i.png</url><title>no</title></image>",
+        [],
+        [FeedImage("https://x.org/i.png")],
         id="rss image in an item",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("item", "attachments", "images"), MEDIA)

@@ -64,36 +64,65 @@ def test_body(text: str, body: str) -> None:
     ("comment", "opening", "published", "origin", "body"),
     [
         pytest.param(
-            "1708119543000", "<div>\n<div><i>Fri, 16 Feb 2024 21:03:04 GMT</i></div>", BODY_DATE, DateOrigin.BODY,
-            "<div>\n<p>Text.</p>", id="rfc 822 in its own div",
+            "1708119543000",
+            "<div>\n<div><i>Fri, 16 Feb 2024 21:03:04 GMT</i></div>",
+            BODY_DATE,
+            DateOrigin.BODY,
+            "<div>\n<p>Text.</p>",
+            id="rfc 822 in its own div",
         ),
         pytest.param(
-            "1708119543000", "<div>\n<div><i>2024-02-16T21:03:04Z</i></div>", BODY_DATE, DateOrigin.BODY,
-            "<div>\n<p>Text.</p>", id="iso in its own div",
+            "1708119543000",
+            "<div>\n<div><i>2024-02-16T21:03:04Z</i></div>",
+            BODY_DATE,
+            DateOrigin.BODY,
+            "<div>\n<p>Text.</p>",
+            id="iso in its own div",
         ),
         pytest.param(
-            "1708119543000", "<i>2024-02-16T21:03:04Z</i><br>", BODY_DATE, DateOrigin.BODY, "<p>Text.</p>", id="bare",
+            "1708119543000",
+            "<i>2024-02-16T21:03:04Z</i><br>",
+            BODY_DATE,
+            DateOrigin.BODY,
+            "<p>Text.</p>",
+            id="bare",
         ),
         pytest.param(
-            "1708119543000", "<p><i>Fri, 16 Feb 2024 21:03:04 GMT</i></p>", BODY_DATE, DateOrigin.BODY, "<p>Text.</p>",
+            "1708119543000",
+            "<p><i>Fri, 16 Feb 2024 21:03:04 GMT</i></p>",
+            BODY_DATE,
+            DateOrigin.BODY,
+            "<p>Text.</p>",
             id="in a paragraph",
         ),
         pytest.param(
-            "NaN", "<div><div><i>Fri, 16 Feb 2024 21:03:04 GMT</i></div>", BODY_DATE, DateOrigin.BODY,
-            "<div><p>Text.</p>", id="no comment date",
+            "NaN",
+            "<div><div><i>Fri, 16 Feb 2024 21:03:04 GMT</i></div>",
+            BODY_DATE,
+            DateOrigin.BODY,
+            "<div><p>Text.</p>",
+            id="no comment date",
         ),
         pytest.param("1708119543000", "<div>", SEEN, DateOrigin.COMMENT, "<div><p>Text.</p>", id="comment only"),
         pytest.param("NaN", "<div>", None, None, "<div><p>Text.</p>", id="neither"),
         pytest.param(
-            "1708119543000", "<div><i>Harbour staff</i></div>", SEEN, DateOrigin.COMMENT,
-            "<div><i>Harbour staff</i></div><p>Text.</p>", id="italics that are no date stay",
+            "1708119543000",
+            "<div><i>Harbour staff</i></div>",
+            SEEN,
+            DateOrigin.COMMENT,
+            "<div><i>Harbour staff</i></div><p>Text.</p>",
+            id="italics that are no date stay",
         ),
         pytest.param(
-            "NaN", "<p>On </p><i>2024-02-16T21:03:04Z</i>", None, None, "<p>On </p><i>2024-02-16T21:03:04Z</i><p>Text.</p>",
+            "NaN",
+            "<p>On </p><i>2024-02-16T21:03:04Z</i>",
+            None,
+            None,
+            "<p>On </p><i>2024-02-16T21:03:04Z</i><p>Text.</p>",
             id="a date further on is text",
         ),
     ],
-)  # fmt: skip
+)
 def test_dates(comment: str, opening: str, published: Moment | None, origin: DateOrigin | None, body: str) -> None:
     (found,) = read(f"<!--{comment}-->\n[a](https://example.org/a)\n------\n\n{opening}<p>Text.</p>")
     assert (found.published_date.at if found.published_date else None) == published
@@ -149,7 +178,7 @@ def test_front_matter_alone() -> None:
 @pytest.mark.parametrize(
     ("lines", "categories"),
     [
-        pytest.param("categories:\n  - 一\n  - \"二\"", ["一", "二"], id="list below"),
+        pytest.param('categories:\n  - 一\n  - "二"', ["一", "二"], id="list below"),
         pytest.param("categories: 一", ["一"], id="scalar"),
         pytest.param("categories: []", [], id="empty list"),
         pytest.param("categories: ~", [], id="null"),
@@ -158,7 +187,7 @@ def test_front_matter_alone() -> None:
         pytest.param("category: 一 # main", ["一"], id="singular, with a comment"),
         pytest.param("nested:\n  categories: [x]\ncategories: [a]", ["a"], id="nested names are not read"),
     ],
-)  # fmt: skip
+)
 def test_front_matter_lists(lines: str, categories: list[str]) -> None:
     (found,) = read(f"---\n{lines}\n---\n<!--1-->\n[a](b)\n------\n")
     assert found.categories == categories

@@ -12,7 +12,7 @@ from agents.parse import title
     [
         pytest.param("渡轮 &amp; 码头", "渡轮 & 码头", id="escaped once too often"),
         pytest.param("A &amp;amp; B", "A & B", id="escaped twice too often"),
-        pytest.param("It&#8217;s &quot;late&quot;", "It’s \"late\"", id="references"),
+        pytest.param("It&#8217;s &quot;late&quot;", 'It’s "late"', id="references"),
         pytest.param("<b>Ferry</b> is <i>late</i>", "Ferry is late", id="formatting goes"),
         pytest.param("&lt;em&gt;Ferry&lt;/em&gt; late", "Ferry late", id="escaped formatting goes"),
         pytest.param("How to use the &lt;canvas&gt; tag", "How to use the <canvas> tag", id="a tag that is a word"),
@@ -25,7 +25,7 @@ from agents.parse import title
         pytest.param("&#" + "9" * 5000 + ";", "\ufffd;", id="a reference of 5,000 digits"),
         pytest.param("", "", id="none"),
     ],
-)  # fmt: skip
+)
 def test_from_html(raw: str, expected: str) -> None:
     assert title.from_html(raw) == expected
 

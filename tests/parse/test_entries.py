@@ -1,0 +1,185 @@
+"""What an entry is known by. The complaints are those of feed readers' users."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas import AliasKind, Entry, Flag
+from tests.parse.reading import FEED, atom, entries, entry, rss
+
+LINK, GUID, CONTENT = AliasKind.LINK, AliasKind.GUID, AliasKind.CONTENT
+
+
+def kinds(found: Entry) -> list[AliasKind]:
+    return [alias.kind for alias in found.aliases]
+
+
+def keys(found: Entry) -> dict[AliasKind, bytes]:
+    return {alias.kind: alias.key for alias in found.aliases}
+
+
+def item(title: str = "Ferry", link: str = "", guid: str = "", body: str = "Late.", more: str = "") -> str:
+    link = link and f"<link>{link}</link>"
+    guid = guid and f'<guid isPermaLink="false">{guid}</guid>'
+    return f"<item><title>{title}</title>{link}{guid}<description>{body}</description>{more}</item>"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        pytest.param(
+            item("a", "https://x.org/1", "g"),
+            item("b", "https://x.org/2", "g"),
+            ([LINK], [LINK]),
+            id="one guid for all",
+        ),
+        pytest.param(
+            item("a", "https://x.org/", "g1"),
+            item("b", "https://x.org/", "g2"),
+            ([GUID], [GUID]),
+            id="one link for all",
+        ),
+        pytest.param(item("a", "https://x.org/"), item("b", "https://x.org/"), ([CONTENT], [CONTENT]), id="link alone"),
+        pytest.param(
+            item("A  b", "https://x.org/1", "g"),
+            item("a B", "https://x.org/1", "g"),
+            ([LINK, GUID], [LINK, GUID]),
+            id="the same entry twice",
+        ),
+        pytest.param(
+            item("", "https://x.org/1", body="one"),
+            item("", "https://x.org/1", body="two"),
+            ([CONTENT], [CONTENT]),
+            id="untitled, different bodies",
+        ),
+        pytest.param(
+            item("", "https://x.org/1", body="one"),
+            item("", "https://x.org/1", body="one"),
+            ([LINK], [LINK]),
+            id="untitled, the same body",
+        ),
+        pytest.param(
+            item("a", "https://x.org/1?utm_source=a", "g1"),
+            item("b", "http://www.x.org/1/", "g2"),
+            ([GUID], [GUID]),
+            id="one link in two spellings",
+        ),
+        pytest.param(item("a", "", "g1"), item("b", "", "g2"), ([GUID], [GUID]), id="no links"),
+    ],
+)
+def test_what_entries_share_is_no_identity(
+    first: str, second: str, expected: tuple[list[AliasKind], list[AliasKind]]
+) -> None:
+    one, other = entries(rss(first + second))
+    assert (kinds(one), kinds(other)) == expected
+
+
+def test_a_shared_link_is_flagged() -> None:
+    found = entries(rss(item("a", "https://x.org/") + item("b", "https://x.org/") + item("c", "https://x.org/c")))
+    assert [Flag.SHARED_LINK in each.flags for each in found] == [True, True, False]
+    assert [each.url for each in found] == ["https://x.org/", "https://x.org/", "https://x.org/c"]
+    assert [each.link_is_root for each in found] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        pytest.param(item(link="https://x.org/1"), item(link="http://www.x.org/1/?utm_source=a"), {LINK}, id="tracker"),
+        pytest.param(
+            item(link="https://x.org/1", guid="http://x.org/?p=1"),
+            item(link="https://x.org/new", guid="https://x.org/?p=1"),
+            {GUID},
+            id="guid goes https",
+        ),
+        pytest.param(
+            item(link="https://x.org/1", guid="1"),
+            item(link="https://y.org/1", guid="1"),
+            set(),
+            id="guid of another site",
+        ),
+        pytest.param(
+            item(body="<p>One</p>"), item(body="<div>O<b>ne</b></div>".replace("<", "&lt;")), {CONTENT}, id="markup"
+        ),
+        pytest.param(item(body="one"), item(body="two"), set(), id="other content"),
+        pytest.param(item("a", body="one"), item("b", body="one"), set(), id="other title"),
+        pytest.param(item(link="https://x.org/story?sid=1"), item(link="https://x.org/story?sid=2"), set(), id="sid"),
+    ],
+)
+def test_keys_over_documents(first: str, second: str, same: set[AliasKind]) -> None:
+    one, other = keys(entry(rss(first))), keys(entry(rss(second)))
+    assert {kind for kind in one if one[kind] == other.get(kind)} == same
+
+
+def test_a_guid_of_one_feed_is_not_that_of_another() -> None:
+    one = entry(atom("<entry><title>a</title><id>1</id></entry>"))
+    other = entry(atom("<entry><title>a</title><id>1</id></entry>"), source_url="https://blog.example.net/atom")
+    assert kinds(one) == kinds(other) == [GUID]
+    assert keys(one) != keys(other)
+
+
+def test_a_guid_of_no_known_feed_counts_where_it_is_unique_by_itself() -> None:
+    unique = entry(atom("<entry><title>a</title><id>tag:x.org,2024:1</id></entry>"), source_url=None)
+    common = entry(atom("<entry><title>a</title><id>1</id></entry>"), source_url=None)
+    assert kinds(unique) == [GUID]
+    assert kinds(common) == [CONTENT]
+
+
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        pytest.param({}, False, id="nothing"),
+        pytest.param({"title": "Ferries"}, True, id="title"),
+        pytest.param({"link": "https://x.org/1?utm_source=b"}, True, id="link as received"),
+        pytest.param({"guid": "2"}, True, id="guid"),
+        pytest.param({"body": "Later."}, True, id="body"),
+        pytest.param({"more": "<author>Lin</author>"}, True, id="author"),
+        pytest.param({"more": "<category>a</category>"}, True, id="category"),
+        pytest.param({"more": "<pubDate>Fri, 16 Feb 2024 21:03:04 GMT</pubDate>"}, True, id="date"),
+        pytest.param({"more": '<enclosure url="https://x.org/a.mp3"/>'}, True, id="enclosure"),
+        pytest.param({"more": "<comments>5</comments>"}, False, id="comments"),
+    ],
+)
+def test_quick_hashes_what_the_publisher_wrote(change: dict[str, str], differs: bool) -> None:
+    usual = {"title": "Ferry", "link": "https://x.org/1", "guid": "1", "body": "Late."}
+    before, after = entry(rss(item(**usual))), entry(rss(item(**(usual | change))))
+    assert len(before.quick) == 16
+    assert (before.quick != after.quick) is differs
+
+
+def test_the_crawlers_comment_is_not_the_publishers() -> None:
+    one = entry("<!--1708119543000-->\n[a](https://x.org/1)\n------\n\n<p>x</p>")
+    other = entry("<!--1708119599000-->\n[a](https://x.org/1)\n------\n\n<p>x</p>")
+    assert one.quick == other.quick
+
+
+@pytest.mark.parametrize(
+    ("document", "flags"),
+    [
+        pytest.param(item(link="https://x.org/1"), [], id="none"),
+        pytest.param(item(), [Flag.NO_LINK], id="no link"),
+        pytest.param(item(link="https://exa mple.org/"), [Flag.BAD_URL], id="bad address"),
+        pytest.param(item("a\ufffdb", "https://x.org/1"), [Flag.REPLACEMENT_CHARACTERS], id="replacement characters"),
+        pytest.param(item("a & b", "https://x.org/1"), [Flag.REPAIRED], id="repaired"),
+    ],
+)
+def test_flags(document: str, flags: list[Flag]) -> None:
+    assert entry(rss(document)).flags == flags
+
+
+def test_what_every_entry_carries() -> None:
+    found = entry(rss(item(link="https://blog.news.co.uk/1")))
+    assert found.site == "news.co.uk"
+    assert found.feed_site == "example.org"
+    assert found.feed_key is not None
+    assert found.feed is not None
+    assert found.feed.url == FEED
+
+
+def test_a_relative_link_leads_to_the_same_address_from_a_dead_letter() -> None:
+    found = entry(
+        atom(
+            '<entry><title>a</title><link href="dir/1"/><content type="html" xml:base="https://x.org/img/">x</content></entry>'
+        )
+    )
+    assert found.url == found.original_url == "https://news.example.org/dir/1"
+    assert found.base_url == "https://x.org/img/"
