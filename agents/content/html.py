@@ -61,11 +61,12 @@ def read_html(html: str, base: str | None = None) -> Page:
     image, in an element with a caption's class right behind one, or in a `<small>` right behind one; what is not
     surely a caption stays in the text. Raises MarkupTooDeep beyond MAX_DEPTH, and nothing else.
     """
-    reader = _read(html, base, SafeWriter())
-    safe, truncated = reader.safe_html(), reader.truncated
-    if _bytes_over(safe, MAX_HTML_BYTES):
-        safe, truncated = _shortened(html, base), True
-    text = reader.text()
+    writer = SafeWriter()
+    reader = _read(html, base, writer)
+    text, truncated = reader.text(), reader.truncated
+    safe = writer.finish() if writer.length() <= MAX_HTML_BYTES else None
+    if safe is None or _bytes_over(safe, MAX_HTML_BYTES):
+        safe, truncated = _shortened(html, base, text), True
     kept = cut_at_paragraph(text, MAX_TEXT_BYTES)
     return Page(kept, safe, reader.links, reader.found_images(), truncated or len(kept) < len(text))
 
@@ -117,10 +118,11 @@ def _bytes_over(text: str, limit: int) -> bool:
     return len(text) * 4 > limit and len(text.encode("utf-8", "replace")) > limit
 
 
-def _shortened(html: str, base: str | None) -> str:
-    reader = _read(html, base, SafeWriter(MAX_HTML_BYTES))
+def _shortened(html: str, base: str | None, text: str) -> str:
+    writer = SafeWriter(MAX_HTML_BYTES)
+    _read(html, base, writer)
     # one block longer than all that is allowed: its text, at least
-    return reader.safe_html() or _paragraphs(cut_at_paragraph(reader.text(), MAX_HTML_BYTES // 6))
+    return writer.finish() or _paragraphs(cut_at_paragraph(text, MAX_HTML_BYTES // 6))
 
 
 def _read(html: str, base: str | None, writer: SafeWriter | None) -> _Reader:
@@ -174,6 +176,8 @@ _CAPTION_CLASSES = frozenset(
        for dash in ("", "-", "_")}
 )  # fmt: skip
 MAX_CAPTION = 2000
+MAX_NESTED_CAPTIONS = 4
+"""A figure in a caption in a figure…; what is deeper is read as text, so that no text is copied more often."""
 MAX_SMALL_CAPTION = 500
 """Characters; what is longer is an article that somebody set in small type."""
 _EMOJI_CLASSES = frozenset({"emoji", "wp-smiley"})
@@ -238,9 +242,6 @@ class _Reader(SaxHandler):
 
     def text(self) -> str:
         return self._flow.finish()
-
-    def safe_html(self) -> str:
-        return self.writer.finish() if self.writer else ""
 
     def found_images(self) -> list[FoundImage]:
         return [FoundImage(image.url, image.alt, image.caption) for image in self._images if image.url]
@@ -332,7 +333,7 @@ class _Reader(SaxHandler):
             self._capture_behind_image(inline=True, limit=MAX_SMALL_CAPTION)
         elif kind == _FIGCAPTION:
             flow.boundary(PARAGRAPH)
-            if self._figures:
+            if self._figures and len(self._captures) < MAX_NESTED_CAPTIONS:
                 self._capture(None, inline=False)
             else:
                 self._capture_behind_image(inline=False)
@@ -371,6 +372,9 @@ class _Reader(SaxHandler):
         picture, self._sources = self._sources, []
         if pictures.is_pixel(attributes):
             return
+        if len(self._images) >= MAX_LISTED:
+            self.truncated = True
+            return
         for given in pictures.sources(attributes, picture):
             if address := _picture_address(given):
                 if not pictures.is_tracker(address):
@@ -384,18 +388,15 @@ class _Reader(SaxHandler):
         # "" where it is relative to nothing: its caption is a caption all the same, so that the text does not
         # depend on `base`
         address = (resolve(given, self.base) if self.writer else None) or ""
-        if len(self._images) < MAX_LISTED:
-            self._images.append(_Picture(address, clean_line(attributes.get("alt") or "") or None))
-            self._pieces_at_image = self._flow.pieces
-        else:
-            self.truncated = True
+        self._images.append(_Picture(address, clean_line(attributes.get("alt") or "") or None))
+        self._pieces_at_image = self._flow.pieces
         if self.writer and address:
             self.writer.image(address, attributes)
 
     def _stand_in(self, attributes: Mapping[str, str | None]) -> None:
         """The picture in a `<noscript>` stands for the lazy one before it that has no address of its own."""
         lazy = self._lazy
-        if lazy is not None and not pictures.is_pixel(attributes):
+        if lazy is not None and len(self._images) < MAX_LISTED and not pictures.is_pixel(attributes):
             for given in pictures.sources(attributes):
                 if (address := _picture_address(given)) and not pictures.is_tracker(address):
                     self._add_image(given, {**lazy, **attributes})

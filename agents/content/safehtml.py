@@ -216,6 +216,10 @@ class SafeWriter:
             self._pre = not data
         self._write(data)
 
+    def length(self) -> int:
+        """Characters written so far."""
+        return sum(map(len, self._out))
+
     def finish(self) -> str:
         """The whole, checked by nh3. What is still open is closed."""
         if self.full:
