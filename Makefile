@@ -6,7 +6,6 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
 LOCKS  := requirements-dev.lock requirements-java.lock
-SAMPLE := agents/samples
 ARGS   ?=
 PYTHON ?=
 
@@ -26,7 +25,7 @@ demo: install ## the mill on an embedded Kafka: sample documents in, items out, 
 	$(BIN)/feedmill demo $(ARGS)
 
 try: install ## the same documents without Kafka or Java, and why each came out as it did
-	$(BIN)/feedmill explain $(SAMPLE) $(ARGS)
+	$(BIN)/feedmill explain $(or $(ARGS),samples)
 
 test: install lint ## what CI runs first: lint, then unit, property, contract and real-Kafka tests
 	$(PYTEST) $(ARGS)
