@@ -38,6 +38,9 @@ RESTORE_SECONDS = 900.0
 BEAT_SECONDS = 30.0
 """An event loop that has not turned for so long is stuck, whatever work there is."""
 
+ANSWER_SECONDS = 20.0
+"""No lag could be read from the broker for so long: not ready."""
+
 MAX_CONNECTIONS = 8
 CONNECTION_SECONDS = 10.0
 
@@ -65,9 +68,9 @@ class Health:
     """What is known of a worker; an `Observer` of its loops. Any thread may call any method.
 
     `timer` counts seconds without jumps. The worker calls `assigned` (before it restores) and `revoked` at rebalances,
-    `at_work` while a stage has records in hand, `lags` after each reading, `beat` about once a second from the event
-    loop, and `draining` when it begins to stop. It must take every assigned partition over at once, idle ones too: a
-    partition is ready when its state was restored, not when its first record comes.
+    `at_work` while a stage has records in hand, `lags` after each reading, `beat` about once a second from a task that
+    waits for nothing else, and `draining` when it begins to stop. It must take every assigned partition over at once,
+    idle ones too: a partition is ready when its state was restored, not when its first record comes.
     """
 
     def __init__(
@@ -77,14 +80,17 @@ class Health:
         stall_seconds: float = STALL_SECONDS,
         restore_seconds: float = RESTORE_SECONDS,
         beat_seconds: float = BEAT_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._timer = timer
         self._stall_seconds = stall_seconds
         self._restore_seconds = restore_seconds
         self._beat_seconds = beat_seconds
+        self._answer_seconds = answer_seconds
         self._lock = threading.Lock()
         self._work: dict[Place, _Work] | None = None
         self._beat: float | None = None
+        self._answered: float | None = None
         self._draining = False
 
     # -- told by the worker
@@ -106,7 +112,7 @@ class Health:
             self._draining = True
 
     def beat(self) -> None:
-        """The event loop has turned."""
+        """The event loop has turned. Not for a task that asks a broker: one that is away would look like death."""
         with self._lock:
             self._beat = self._timer()
 
@@ -136,6 +142,7 @@ class Health:
         """Lags just read from the broker. One that is old proves nothing: the broker may be away."""
         now = self._timer()
         with self._lock:
+            self._answered = now
             for place, lag in lags.items():
                 if work := self._owned(*place):
                     if work.lag == 0 or not self._is_fresh(work, now):
@@ -165,11 +172,14 @@ class Health:
 
     def ready(self) -> State:
         """Whether work sent here would be done now."""
+        now = self._timer()
         with self._lock:
             if self._draining:
                 return State(False, "The worker is stopping.")
             if self._work is None:
                 return State(False, "No partitions are assigned: the worker is starting, or a rebalance goes on.")
+            if self._answered is not None and now - self._answered > self._answer_seconds:
+                return State(False, f"The broker has not answered for {now - self._answered:.0f} s.")
             waiting = [place for place, work in self._work.items() if not work.restored]
             owned = len(self._work)
         if waiting:

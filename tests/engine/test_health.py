@@ -160,8 +160,10 @@ def test_a_broker_that_is_away_is_no_death(health: Health, timer: Timer) -> None
     health.lags({(DEDUPE, 0): Lag(7, 1)})
     timer.now += 3600  # no lag could be read
     assert health.alive().ok
+    assert health.ready() == State(False, "The broker has not answered for 3600 s.")
     health.lags({(DEDUPE, 0): Lag(7, 1)})  # it is back
     assert health.alive().ok
+    assert health.ready().ok
     for _ in range(14):
         timer.now += 5
         health.lags({(DEDUPE, 0): Lag(7, 1)})
@@ -206,6 +208,7 @@ def test_what_is_told_of_partitions_of_others_is_ignored(health: Health, timer: 
     with health.at_work(PARSE, [5]):
         timer.now += 1000
         assert health.alive().ok
+    health.lags({})
     assert health.ready().ok
 
 
