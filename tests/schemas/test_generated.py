@@ -1,0 +1,90 @@
+"""The JSON Schema files: current, valid, and what the pipeline really writes validates against them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
+
+from agents import samples
+from agents.engine.topics import Naming
+from agents.pipeline import Pipeline
+from agents.run import run
+from agents.runstate import RunState
+from schemas.generate import FOLDER, PUBLIC, json_schema, path_of, render
+
+TOPICS = {"item": "feeds.enriched", "duplicate": "feeds.duplicates", "dead-letter": "feeds.dead-letter"}
+
+
+@pytest.fixture(scope="module")
+def written() -> dict[str, list[dict[str, Any]]]:
+    """What the sample documents become, by topic."""
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for done in run(samples.records(), Pipeline(), RunState(), now, naming=Naming()):
+        for result in done.results:
+            if result.value is not None:
+                found.setdefault(result.topic, []).append(json.loads(result.value))
+    return found
+
+
+@pytest.fixture
+def validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator(json_schema(name), format_checker=FormatChecker())
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_files_are_current(name: str) -> None:
+    assert path_of(name).read_text("utf-8") == render(name), "run: make schemas"
+
+
+def test_no_other_files() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == {path_of(name).name for name in PUBLIC}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_they_are_schemas(name: str) -> None:
+    Draft202012Validator.check_schema(json_schema(name))
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_what_is_written_validates(
+    name: str, validator: Draft202012Validator, written: dict[str, list[dict[str, Any]]]
+) -> None:
+    examples = written[TOPICS[name]]
+    assert len(examples) > 10
+    for example in examples:
+        assert [error.message for error in validator.iter_errors(example)] == []
+        assert example["schema"] == PUBLIC[name][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        pytest.param("item", {"id": "ABC"}, id="an id of another form"),
+        pytest.param("item", {"revision": 0}, id="revision 0"),
+        pytest.param("item", {"verdict": "old"}, id="a verdict of no list"),
+        pytest.param("item", {"title": ""}, id="an empty title"),
+        pytest.param("item", {"flags": ["nice"]}, id="a flag of no list"),
+        pytest.param("duplicate", {"decision": {"rule": "because"}}, id="a rule of no list"),
+        pytest.param("dead-letter", {"code": "bad-luck"}, id="a code of no list"),
+        pytest.param("dead-letter", {"payload_encoding": "hex"}, id="an unknown encoding"),
+    ],
+)
+def test_the_schemas_can_fail(
+    name: str,
+    spoil: dict[str, Any],
+    validator: Draft202012Validator,
+    written: dict[str, list[dict[str, Any]]],
+) -> None:
+    assert not validator.is_valid({**written[TOPICS[name]][0], **spoil})
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_unknown_fields_are_allowed(
+    name: str, validator: Draft202012Validator, written: dict[str, list[dict[str, Any]]]
+) -> None:
+    assert validator.is_valid({**written[TOPICS[name]][0], "of_a_newer_version": 1})
