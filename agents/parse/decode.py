@@ -20,6 +20,7 @@ from schemas import DeadLetterCode
 HEAD = 2048  # bytes in which a declaration must stand
 LOOK = 8192  # characters that must be readable
 SAMPLE = 65_536  # bytes that the detector sees
+EBCDIC = b"\x4c\x6f\xa7\x94"  # `<?xm`
 FEW = 0.02  # share of broken characters with which a reading is still the right one
 
 
@@ -125,16 +126,22 @@ def _marked(body: bytes) -> Decoded | None:
 
 
 def _wide(body: bytes) -> Decoded | None:
-    """UTF-16 and UTF-32 without a mark: every form begins with an ASCII character."""
+    """UTF-16, UTF-32 and EBCDIC without a mark: every form begins with an ASCII character."""
     head = body[:4]
-    if len(head) < 4 or b"\x00" not in head:
-        return None
-    for codec, first in (("utf_32_le", 0), ("utf_32_be", 3), ("utf_16_le", 0), ("utf_16_be", 1)):
+    wide = (("utf_32_le", 0), ("utf_32_be", 3), ("utf_16_le", 0), ("utf_16_be", 1))
+    for codec, first in wide if len(head) == 4 and b"\x00" in head else ():
         width = 4 if "32" in codec else 2
         character = head[:width]
         if character[first] in _PRINTABLE and not any(character[:first] + character[first + 1 :]):
             text, replaced = _tolerant(body, codec)
             return Decoded(text, codec, How.PATTERN, replaced)
+    if head == EBCDIC:
+        # mainframes have feeds too; the declaration says which of the dialects
+        plain = body[:HEAD].decode("cp037", "replace").encode("ascii", "replace")
+        for label in (*_declarations(plain, None), "cp037"):
+            for name in _codecs(label):
+                if (found := _strict(body, name)) and found.startswith("<"):
+                    return Decoded(found, name, How.PATTERN)
     return None
 
 

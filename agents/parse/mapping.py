@@ -241,7 +241,7 @@ def _is_html(element: Element) -> bool:
 
 def _authors(by_name: Elements) -> list[str]:
     """Names, each once. RSS's `author` is a mailbox by its rules, and a name in practice."""
-    names = _texts(by_name, "dc:creator") or _texts(by_name, "atom:author/atom:name")
+    names = _texts(by_name, "dc:creator") or _texts(by_name, "dc:author") or _texts(by_name, "atom:author/atom:name")
     if not names:
         names = [_name_of_mailbox(text) for text in _texts(by_name, "author")] or _texts(by_name, "author/name")
     if not names:

@@ -40,6 +40,9 @@ def declared(text: str, encoding: str) -> str:
         pytest.param(CHINESE.encode("utf-16-be"), None, CHINESE, How.PATTERN, id="utf-16-be without bom"),
         pytest.param(CHINESE.encode("utf-32-be"), None, CHINESE, How.PATTERN, id="utf-32-be without bom"),
         pytest.param(
+            declared("<rss/>", "cp500").encode("cp500"), None, declared("<rss/>", "cp500"), How.PATTERN, id="ebcdic"
+        ),
+        pytest.param(
             declared(CHINESE, "gb2312").encode("gb18030"),
             None,
             declared(CHINESE, "gb2312"),
