@@ -238,7 +238,9 @@ def load_settings(**values: Any) -> Settings:
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """Variables that begin as settings do and are none: most often a slip of the pen."""
     known = {variable(name) for name in Settings.model_fields}
-    return sorted(name for name in environment if name.startswith(ENV_PREFIX) and name not in known | NOT_SETTINGS.keys())
+    return sorted(
+        name for name in environment if name.startswith(ENV_PREFIX) and name not in known | NOT_SETTINGS.keys()
+    )
 
 
 NOT_SETTINGS = {
