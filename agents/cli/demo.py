@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -100,9 +101,12 @@ def demo(
         display = Display(shown)
         mill = Workers(folder, workers, _environment(settings), tell=lambda line: display.tell(safe_line(line)))
         finished = run(_mill(settings, documents, mill, display))
-        _report(shown, settings, mill, finished, keep)
-        if keep:
-            _hold(broker, mill)
+        if not keep:
+            _report(shown, settings, mill, finished, keep)
+        else:
+            with contextlib.suppress(KeyboardInterrupt):
+                _report(shown, settings, mill, finished, keep)
+                _hold(broker, mill)
     except EmbeddedKafkaError as error:
         raise CommandError(
             f"{error}\nThe same documents without Kafka or Java: `make try`, or `feedmill explain samples`.",
@@ -142,10 +146,27 @@ def _environment(settings: Settings) -> Mapping[str, str]:
 
 async def _mill(settings: Settings, documents: Documents, mill: Workers, display: Display) -> Finished:
     """Topics, workers, documents; until every entry has its outcome."""
+    with _cancelled_by_signals():
+        return await _milled(settings, documents, mill, display)
+
+
+@contextlib.contextmanager
+def _cancelled_by_signals() -> Iterator[None]:
+    """What Ctrl-C does to asyncio's main task, SIGTERM and SIGHUP do too."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    if task is not None:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    if task is None:
+        raise RuntimeError("only inside a task")
+    try:
+        for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, task.cancel)
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.default_int_handler)  # asyncio leaves them to kill the process
+
+
+async def _milled(settings: Settings, documents: Documents, mill: Workers, display: Display) -> Finished:
     async with session(settings) as here:
         specs = topic_table(here.naming, partitions=settings.partitions, replication=settings.replication)
         await here.admin.create(specs, settings.replication)
@@ -220,12 +241,9 @@ class _Run:
 
 def _hold(broker: EmbeddedBroker, mill: Workers) -> None:
     """Until Ctrl-C, with workers restarted as they need it."""
-    try:
-        while broker.running:
-            mill.watch()
-            time.sleep(LOOK_SECONDS)
-    except KeyboardInterrupt:
-        return
+    while broker.running:
+        mill.watch()
+        time.sleep(LOOK_SECONDS)
     raise CommandError(f"Kafka ended by itself; its log is {broker.log_file}.", ExitCode.NO_BROKER)
 
 
@@ -238,7 +256,7 @@ def _report(shown: Console, settings: Settings, mill: Workers, finished: Finishe
         shown.print(safe(line), soft_wrap=True)
     account = finished.account
     shown.print(
-        f"{account.raw:,} documents with {finished.bytes:,} bytes took {finished.seconds:.1f} s, workers' start included."
+        f"{account.raw:,} documents, {finished.bytes:,} bytes in {finished.seconds:.1f} s with the workers' start."
     )
     shown.print()
     if keep:
@@ -248,9 +266,7 @@ def _report(shown: Console, settings: Settings, mill: Workers, finished: Finishe
         shown.print("In another shell:")
         shown.print(f"  export {variable('broker')}={settings.broker} {variable('partitions')}={settings.partitions}")
     else:
-        shown.print(
-            "`feedmill demo --keep` leaves it running, with metrics of each worker, for these in another shell:"
-        )
+        shown.print("`feedmill demo --keep` leaves it running, with metrics of each worker. Then, in another shell:")
     for line in (
         "feedmill tail --from-start            # the items, readable",
         "feedmill ingest YOUR-FEEDS/           # more documents: RSS, Atom, JSON Feed, Markdown",

@@ -76,7 +76,8 @@ class Display:
 
     def _line(self, progress: Progress) -> str:
         sums = progress.sums
-        done = f"{sums.ended(ITEM):,} items, {sums.ended(DUPLICATE):,} duplicates, {sums.ended(DEAD_LETTER):,} dead letters"
+        items, duplicates, letters = (sums.ended(outcome) for outcome in (ITEM, DUPLICATE, DEAD_LETTER))
+        done = f"{items:,} items, {duplicates:,} duplicates, {letters:,} dead letters"
         return (
             f"{progress.seconds:5.1f} s  workers {sums.ready}/{progress.workers} ready  "
             f"published {_of(progress.published, progress.documents)}  entries done {sums.outcomes:,}: {done}  "
@@ -85,20 +86,19 @@ class Display:
 
     def _table(self, progress: Progress) -> RenderableType:
         sums = progress.sums
-        table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
-        table.add_column("stage")
+        table = Table(box=None, padding=(0, 1), header_style="dim", pad_edge=False)
+        table.add_column("stage", width=9)
         for name in ("taken", "passed on", "items", "duplicates", "dead letters", "lag"):
-            table.add_column(name, justify="right", min_width=8)
+            table.add_column(name, justify="right", no_wrap=True, min_width=8)
         for stage in StageName:
             became = [sums.became[stage.value, what] for what in (_PASSED_ON, ITEM, DUPLICATE, DEAD_LETTER)]
             figures = [sums.taken[stage.value], *became, sums.lag[stage.value]]
             table.add_row(stage.value, *(f"{figure:,}" if figure else "·" for figure in figures))
-        head = Text.assemble(
-            (f"{progress.seconds:.0f} s", "bold"),
-            f"   workers {sums.ready} of {progress.workers} ready   published ",
-            f"{_of(progress.published, progress.documents)} documents   ",
-            f"{sums.outcomes:,} entries done   {self._rate():,.0f} a second",
-        )
+        head = Text(no_wrap=True, overflow="ellipsis")
+        head.append(f"{progress.seconds:.0f} s", "bold")
+        head.append(f"  workers {sums.ready}/{progress.workers} ready  ")
+        head.append(f"{_of(progress.published, progress.documents)} documents published  ")
+        head.append(f"{sums.outcomes:,} entries done, {self._rate():,.0f}/s")
         return Group(head, table)
 
 

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import io
+from collections import Counter
+
+from rich.console import Console
+
+from agents.demo.display import Display, Progress
+from agents.demo.gauges import Sums
+
+
+def progress(seconds: float, items: int = 0) -> Progress:
+    sums = Sums(1, Counter(parse=7), Counter({("stories", "item"): items}), Counter(dedupe=2))
+    return Progress(seconds, 2, 5, 9, sums)
+
+
+def test_without_a_terminal_it_is_plain_lines_seldom_and_the_last_one() -> None:
+    out = io.StringIO()
+    with Display(Console(file=out, width=80)) as display:
+        for seconds in (0.0, 0.5, 1.0, 2.5, 3.0):
+            display.show(progress(seconds, items=int(seconds * 10)))
+    lines = out.getvalue().splitlines()
+    assert [line.split()[0] for line in lines] == ["0.0", "2.5", "3.0"]
+    assert "workers 1/2 ready  published 5/9  entries done 30: 30 items, 0 duplicates, 0 dead letters" in lines[-1]
+    assert lines[-1].endswith("lag 2")
+    assert "\x1b" not in out.getvalue()
+
+
+def test_on_a_terminal_it_is_one_table_of_80_columns() -> None:
+    out = io.StringIO()
+    with Display(Console(file=out, width=80, force_terminal=True, color_system=None)) as display:
+        display.show(progress(3.0, items=1_234_567))
+        display.tell("a line that stays")
+    text = out.getvalue()
+    assert "duplicates  dead letters" in text
+    assert "1,234,567" in text
+    assert "a line that stays" in text

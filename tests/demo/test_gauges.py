@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from prometheus_client import generate_latest
+
+from agents.demo.gauges import DEAD_LETTER, ITEM, Gauges, Sums, read_metrics
+from agents.engine.metrics import MillMetrics
+from agents.stage import EntryRef, Output, Topic
+from schemas import StageName
+
+REF = EntryRef(0, 0, 0)
+
+
+def page() -> str:
+    """What a real worker would show."""
+    metrics = MillMetrics()
+    metrics.watch_ready(lambda: True)
+    metrics.handled(StageName.PARSE, 0, 3, [Output(Topic.ENTRIES, b"k", b"", REF)] * 4, 100)
+    metrics.handled(StageName.PARSE, 1, 1, [Output(Topic.DEAD_LETTER, None, b"", REF, label="no-entries")], 100)
+    metrics.handled(StageName.STORIES, 0, 2, [Output(Topic.ENRICHED, b"k", b"", REF, label="new")] * 2, 100)
+    return generate_latest(metrics.registry).decode()
+
+
+def test_the_figures_of_a_real_page() -> None:
+    reading = read_metrics(page())
+    assert reading.ready
+    assert (reading.taken["parse"], reading.taken["stories"], reading.taken["dedupe"]) == (4, 2, 0)
+    assert reading.became["parse", "passed-on"] == 4
+    assert reading.became["parse", DEAD_LETTER] == 1
+    assert reading.became["stories", ITEM] == 2
+
+
+def test_sums_over_stages() -> None:
+    reading = read_metrics(page())
+    sums = Sums(1, reading.taken, reading.became, reading.lag)
+    assert (sums.ended(ITEM), sums.ended(DEAD_LETTER), sums.outcomes) == (2, 1, 3)
+
+
+def test_what_is_no_metrics_page_says_nothing() -> None:
+    for text in ("", "<html>", "feedmill_ready x\n", 'feedmill_inputs_total{stage="parse"}\n'):
+        assert not read_metrics(text).taken
+        assert not read_metrics(text).ready
+
+
+def test_without_workers_all_is_zero() -> None:
+    sums = Gauges().read([])
+    assert (sums.ready, sums.outcomes, sums.behind) == (0, 0, 0)

@@ -1,0 +1,143 @@
+"""The demo as a user runs it: it ends whole, it heals its workers, and it leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import psutil
+import pytest
+
+DEMO = [sys.executable, "-u", "-m", "agents.cli.main", "demo"]
+MARK = "FEEDMILL_TEST_DEMO"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Iterator[Mapping[str, str]]:
+    """The demo's temporary files here, its processes marked; at the end neither may be left."""
+    mark = f"{tmp_path}"
+    yield {**os.environ, "TMPDIR": str(tmp_path), MARK: mark, "FEEDMILL_BROKER": "127.0.0.1:1"}
+    deadline = time.monotonic() + 10
+    while (left := _marked(mark)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for process in left:
+        process.kill()
+    assert not left
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("feedmill-")]
+
+
+def _marked(mark: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_it_ends_with_a_whole_ledger_and_examples(environment: Mapping[str, str]) -> None:
+    done = subprocess.run(DEMO, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Nothing is missing, nothing is doubled." in done.stdout
+    assert "Missing: 0\nDoubled: 0\n" in done.stdout
+    entries, items, duplicates, letters = map(
+        int, re.findall(r"(\d+) entries = (\d+) items \+ (\d+) duplicates \+ (\d+) dead letters", done.stdout)[0]
+    )
+    assert entries == items + duplicates + letters
+    assert min(items, duplicates, letters) > 0
+    for shown in ("NEW", "REVISION", "DUPLICATE", "DEAD LETTER", "feedmill tail --from-start", "read_committed"):
+        assert shown in done.stdout
+    assert "\x1b" not in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_killed_worker_is_started_again_and_nothing_is_lost(environment: Mapping[str, str], tmp_path: Path) -> None:
+    """`--keep`: Ctrl-C ends it, with 0 where the ledger was whole."""
+    with subprocess.Popen([*DEMO, "--keep"], env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        seen = ""
+        killed = False
+        for line in process.stdout:
+            seen += line
+            if not killed and re.search(r"workers [12]/2 ready", line):
+                (pid_file,) = tmp_path.glob("feedmill-demo-*/worker-1.pid")
+                os.kill(int(pid_file.read_text()), signal.SIGKILL)
+                killed = True
+            if line.startswith("Your own programs"):
+                process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0, seen
+    assert killed
+    assert "worker 1 ended (exit code -9) and is started again" in seen
+    assert "Nothing is missing, nothing is doubled." in seen
+    assert re.search(r"http://127\.0\.0\.1:\d+/metrics", seen)
+    assert re.search(r"export FEEDMILL_BROKER=127\.0\.0\.1:\d+ FEEDMILL_PARTITIONS=4", seen)
+
+
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGTERM, id="stopped"), pytest.param(signal.SIGKILL, id="killed")]
+)
+def test_ended_half_way_it_leaves_nothing(environment: Mapping[str, str], number: signal.Signals) -> None:
+    with subprocess.Popen(DEMO, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "published" in line:
+                process.send_signal(number)
+                break
+        process.stdout.read()
+        assert process.wait(30) == (130 if number is signal.SIGTERM else -9)
+
+
+def test_own_documents(environment: Mapping[str, str], tmp_path: Path) -> None:
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    (documents / "one.md").write_text(
+        "<!--1760000000000-->\n[Bridge](https://n.example/1)\n------\n\n<p>It is open.</p>\n"
+    )
+    (documents / "two.txt").write_text("no form that is known")
+    command = [*DEMO, "--input", str(documents), "--workers", "1", "--partitions", "2"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 entries = 1 items + 0 duplicates + 1 dead letters" in done.stdout
+
+
+def test_without_java_it_says_what_to_do(environment: Mapping[str, str], tmp_path: Path) -> None:
+    bare = {**environment, "FEEDMILL_JAVA": str(tmp_path / "nothing")}
+    done = subprocess.run(DEMO, env=bare, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3
+    assert done.stderr.startswith("feedmill: The embedded Kafka needs Java 17")
+    assert "`make try`" in done.stderr
+
+
+def test_a_path_that_is_not_there_is_wrong_use(environment: Mapping[str, str], tmp_path: Path) -> None:
+    command = [*DEMO, "--input", str(tmp_path / "nothing")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+
+
+def test_the_broker_alone(environment: Mapping[str, str]) -> None:
+    command = [sys.executable, "-u", "-m", "agents.cli.main"]
+    with subprocess.Popen(
+        [*command, "broker", "--port", "0"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        made = subprocess.run(
+            [*command, "topics", "apply"],
+            env={**environment, "FEEDMILL_BROKER": address, "FEEDMILL_PARTITIONS": "1"},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+    assert made.returncode == 0
+    assert process.returncode == 0
+    assert f"export FEEDMILL_BROKER={address}" in told
