@@ -66,6 +66,8 @@ def _reference(match: re.Match[str]) -> str:
     number = _number(decimal, hexadecimal)
     if number in (9, 10, 13) or 32 <= number < 127 or (number > 0x9F and _is_character(number)):
         return match[0]
+    if number < 32 or number == 127:
+        return ""  # a control character was never a letter that is missed
     return html.unescape(match[0]) if 0x80 <= number <= 0x9F else "\ufffd"
 
 

@@ -16,7 +16,7 @@ ROOT = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?(rss|rdf|feed|channel|item|entry)(?=[
 _COMMENT = re.compile(r"\s*<!--\s*(?:NaN|-?\d{1,17})\s*-->")
 _FRONT_MATTER = re.compile(r"\s*---[ \t]*\r?\n")
 _JSON = re.compile(r"\s*[\[{]")
-_HTML = re.compile(r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_HTML = re.compile(r"<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 
 _FORMATS = {
     "rss": Format.RSS,
