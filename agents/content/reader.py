@@ -1,0 +1,412 @@
+"""One walk over the markup: what each element means for the text, the links, the images and the safe HTML.
+
+The hard part is captions. A caption is not text, it belongs to its image; but what is not surely a caption must
+stay text. So a candidate is read into a flow of its own, and where it turns out to be none it goes back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from msgspec import Struct
+from turbohtml.saxparse import SaxHandler, sax_parse
+
+from agents.content import pictures
+from agents.content.flow import CELL, LINE, NOTHING, PARAGRAPH, ROW, TABLE, Flow
+from agents.content.safehtml import MAX_DEPTH, SafeWriter
+from agents.content.text import clean_line
+from agents.content.urls import resolve
+
+MAX_LISTED = 1000
+"""Links and images kept of one body."""
+
+
+class MarkupTooDeep(ValueError):  # noqa: N818  (it says what the markup is, not what we did)
+    """The body is nested deeper than MAX_DEPTH; enrich makes it a dead letter `too-deep`."""
+
+
+class FoundLink(Struct, frozen=True):
+    """A link of the body: absolute, of a safe scheme. `text` is its visible text, "" for a bare picture."""
+
+    url: str
+    text: str
+
+
+class FoundImage(Struct, frozen=True):
+    """An image of the body: absolute, proxies and all, as the markup names it."""
+
+    url: str
+    alt: str | None = None
+    caption: str | None = None
+
+
+_SURROGATES = re.compile("[\ud800-\udfff]+")
+
+
+def read(html: str, base: str | None, writer: SafeWriter | None) -> Reader:
+    """Walk over a body. With a `writer` addresses are made absolute and MarkupTooDeep is possible; without, neither."""
+    # `<body>` first, so that a <frameset> is ignored and a <title> or <style> does not open a head
+    reader = Reader(base, writer)
+    try:
+        sax_parse("<!DOCTYPE html><body>" + html, reader)
+    except UnicodeDecodeError:  # a lone surrogate in a tag or the name of an attribute
+        reader = Reader(base, writer and writer.afresh())
+        sax_parse("<!DOCTYPE html><body>" + _SURROGATES.sub("", html), reader)
+    return reader
+
+
+_SKIP, _BLOCK, _LINE, _CELL, _ROW, _TABLE, _BR, _HR, _PRE, _IMG, _LINK, _FIGURE, _SOURCE, _NOSCRIPT = range(1, 15)
+_SMALL, _FIGCAPTION = 15, 16
+
+_KINDS: Mapping[str, int] = {
+    name: kind
+    for kind, names in {
+        _BLOCK: "address article aside blockquote body center details dialog dir div dl fieldset footer form h1 h2 h3"
+        " h4 h5 h6 header hgroup html legend main menu nav ol p search section summary ul",
+        # not shown, or no text (a player's fallback, the choices of a form); <rt> is pronunciation, beside the text
+        _SKIP: "applet area audio base basefont bgsound canvas col colgroup datalist embed frame frameset head iframe"
+        " input link map math meta meter noembed noframes object optgroup option param progress rp rt rtc script select"
+        " style svg template textarea title track video",
+        _LINE: "li dd dt",
+        _CELL: "td th",
+        _ROW: "thead tbody tfoot tr",
+        _TABLE: "table caption",
+        _PRE: "pre listing xmp plaintext",
+        _BR: "br",
+        _HR: "hr",
+        _IMG: "img",
+        _LINK: "a",
+        _FIGURE: "figure",
+        _FIGCAPTION: "figcaption",
+        _SOURCE: "source",
+        _NOSCRIPT: "noscript",
+        _SMALL: "small",
+    }.items()
+    for name in names.split()
+}
+# Lists inside lists go on with lines; only the outermost list is a paragraph of its own.
+_LISTS = frozenset({"ul", "ol", "dl", "menu", "dir"})
+_BOUNDARY = {_BLOCK: PARAGRAPH, _LINE: LINE, _CELL: CELL, _ROW: ROW, _TABLE: TABLE, _FIGURE: PARAGRAPH}
+
+# Class names that publishers give to the caption right behind a picture.
+_CAPTION_CLASSES = frozenset(
+    {"picinfo", "pic-info", "picdesc", "imgdesc", "caption", "caption-text", "tr-caption", "wp-caption-text"}
+    | {f"{what}{dash}caption" for what in ("fig", "figure", "image", "img", "media", "photo", "pic", "picture")
+       for dash in ("", "-", "_")}
+)  # fmt: skip
+MAX_CAPTION = 2000
+MAX_NESTED_CAPTIONS = 4
+"""A figure in a caption in a figure…; what is deeper is read as text, so that no text is copied more often."""
+MAX_SMALL_CAPTION = 500
+"""Characters; what is longer is an article that somebody set in small type."""
+_EMOJI_CLASSES = frozenset({"emoji", "wp-smiley"})
+_NOWHERE = "http://invalid/"
+_HIDING = re.compile(r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))\b", re.IGNORECASE)
+
+
+class _Capture:
+    """A caption while it is read: the flow that goes on behind it, and where it began."""
+
+    __slots__ = ("depth", "image", "inline", "limit", "outer", "pending")
+
+    def __init__(self, depth: int, outer: Flow, image: int | None, inline: bool, limit: int) -> None:
+        self.depth = depth
+        self.limit = limit
+        self.outer = outer
+        self.image = image  # None for a <figcaption>: its figure knows
+        self.inline = inline
+        self.pending = outer.pending
+
+
+class _Figure:
+    """A `<figure>` while it is read: its first image, and captions met before any."""
+
+    __slots__ = ("first", "waiting")
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.waiting: list[tuple[Flow, int, str]] = []
+
+
+class _Picture:
+    __slots__ = ("alt", "caption", "url")
+
+    def __init__(self, url: str, alt: str | None) -> None:
+        self.url = url
+        self.alt = alt
+        self.caption: str | None = None
+
+
+class Reader(SaxHandler):
+    """Follows the events of one parse."""
+
+    def __init__(self, base: str | None, writer: SafeWriter | None) -> None:
+        self.base = base
+        self.writer = writer
+        self.links: list[FoundLink] = []
+        self.truncated = False
+        self._flow = Flow()
+        self._depth = 0
+        self._skip = 0
+        self._noscript = False
+        self._lazy: Mapping[str, str | None] | None = None
+        self._lists = 0
+        self._anchors: list[tuple[str | None, Flow, int]] = []
+        self._figures: list[_Figure] = []
+        self._captures: list[_Capture] = []
+        self._sources: list[str] = []
+        self._images: list[_Picture] = []
+        self._pieces_at_image = -1
+        self._unsure: tuple[_Picture, str, int] | None = None
+
+    def text(self) -> str:
+        return self._flow.finish()
+
+    def found_images(self) -> list[FoundImage]:
+        return [FoundImage(image.url, image.alt, image.caption) for image in self._images if image.url]
+
+    def start_element(self, tag: str, attrs: tuple[tuple[str, str | None], ...]) -> None:
+        self._depth += 1
+        if self._skip:
+            self._skip += 1
+            if self._noscript and tag == "img":
+                self._stand_in(dict(attrs))
+            return
+        kind = _KINDS.get(tag, 0)
+        attributes: Mapping[str, str | None] = dict(attrs) if attrs else {}
+        if kind in (_SKIP, _NOSCRIPT) or (attrs and _is_hidden(attributes)):
+            self._skip = 1
+            self._noscript = kind == _NOSCRIPT
+            return
+        address = None
+        if kind == _LINK:
+            address = self._link(attributes)
+        if self.writer:
+            if self._depth > MAX_DEPTH:
+                raise MarkupTooDeep(f"markup is nested deeper than {MAX_DEPTH} elements")
+            self.writer.open(tag if address or kind != _LINK else "span", attributes, address)
+        if kind:
+            self._begin(kind, tag, attributes)
+        if (
+            self._pieces_at_image == self._flow.pieces
+            and (names := attributes.get("class"))
+            and not _CAPTION_CLASSES.isdisjoint(names.lower().split())
+        ):
+            self._capture_behind_image(inline=kind not in _BOUNDARY)
+
+    def end_element(self, tag: str) -> None:
+        self._depth -= 1
+        if self._skip:
+            self._skip -= 1
+            if not self._skip:
+                self._noscript = False
+            return
+        if self._captures and self._captures[-1].depth > self._depth:
+            self._end_capture()
+        if self.writer:
+            self.writer.close()
+        kind = _KINDS.get(tag, 0)
+        if not kind:
+            return
+        if kind in _BOUNDARY:
+            if kind == _FIGURE and self._figures:
+                self._end_figure(self._figures.pop())
+            self._flow.boundary(_BOUNDARY[kind])
+            if tag in _LISTS:
+                self._lists -= 1
+        elif kind == _PRE:
+            self._flow.end_preformatted()
+        elif kind == _LINK and self._anchors:
+            self._end_link(*self._anchors.pop())
+        elif kind == _FIGCAPTION:
+            self._flow.boundary(PARAGRAPH)
+
+    def characters(self, data: str) -> None:
+        if self._skip:
+            return
+        if self._unsure and not data.isspace():
+            self._settle(*self._unsure)
+        self._flow.text(data)
+        if self.writer:
+            self.writer.text(data)
+
+    def _begin(self, kind: int, tag: str, attributes: Mapping[str, str | None]) -> None:
+        flow = self._flow
+        if kind in _BOUNDARY:
+            if tag in _LISTS:
+                self._lists += 1
+                flow.boundary(LINE if self._lists > 1 else PARAGRAPH)
+                return
+            flow.boundary(_BOUNDARY[kind])
+            if kind == _FIGURE:
+                self._figures.append(_Figure(len(self._images)))
+        elif kind == _BR:
+            flow.line_break()
+            if self.writer:
+                self.writer.void("br")
+        elif kind == _IMG:
+            self._image(attributes)
+        elif kind == _PRE:
+            flow.begin_preformatted()
+        elif kind == _SMALL:
+            self._capture_behind_image(inline=True, limit=MAX_SMALL_CAPTION)
+        elif kind == _FIGCAPTION:
+            flow.boundary(PARAGRAPH)
+            if self._figures and len(self._captures) < MAX_NESTED_CAPTIONS:
+                self._capture(None, inline=False)
+            else:
+                self._capture_behind_image(inline=False)
+        elif kind == _SOURCE:
+            if (given := attributes.get("srcset")) and len(self._sources) < MAX_LISTED:
+                self._sources.append(given)
+        elif kind == _HR:
+            flow.boundary(PARAGRAPH)
+            if self.writer:
+                self.writer.void("hr")
+
+    # links
+
+    def _link(self, attributes: Mapping[str, str | None]) -> str | None:
+        href = attributes.get("href")
+        address = resolve(href, self.base) if href and self.writer else None
+        self._anchors.append((address, self._flow, self._flow.place()))
+        return address
+
+    def _end_link(self, address: str | None, flow: Flow, place: int) -> None:
+        if not address:
+            return
+        if len(self.links) < MAX_LISTED:
+            self.links.append(FoundLink(address, flow.since(place)))
+        else:
+            self.truncated = True
+
+    # images
+
+    def _image(self, attributes: Mapping[str, str | None]) -> None:
+        names = attributes.get("class")
+        alt = clean_line(attributes.get("alt") or "")
+        if names and len(alt) <= 12 and not _EMOJI_CLASSES.isdisjoint(names.lower().split()):
+            self.characters(alt)  # WordPress shows emoji as pictures
+            return
+        picture, self._sources = self._sources, []
+        if pictures.is_pixel(attributes):
+            return
+        if len(self._images) >= MAX_LISTED:
+            self.truncated = True
+            return
+        for given in pictures.sources(attributes, picture):
+            if address := _picture_address(given):
+                if not pictures.is_tracker(address):
+                    self._add_image(given, attributes)
+                return
+        self._lazy = attributes
+
+    def _add_image(self, given: str, attributes: Mapping[str, str | None]) -> None:
+        self._lazy = None
+        self._unwrap_captures()
+        # "" where it is relative to nothing: its caption is a caption all the same, so that the text does not
+        # depend on `base`
+        address = (resolve(given, self.base) if self.writer else None) or ""
+        self._images.append(_Picture(address, clean_line(attributes.get("alt") or "") or None))
+        self._pieces_at_image = self._flow.pieces
+        if self.writer and address:
+            self.writer.image(address, attributes)
+
+    def _stand_in(self, attributes: Mapping[str, str | None]) -> None:
+        """The picture in a `<noscript>` stands for the lazy one before it that has no address of its own."""
+        lazy = self._lazy
+        if lazy is not None and len(self._images) < MAX_LISTED and not pictures.is_pixel(attributes):
+            for given in pictures.sources(attributes):
+                if (address := _picture_address(given)) and not pictures.is_tracker(address):
+                    self._add_image(given, {**lazy, **attributes})
+                    return
+
+    # captions
+
+    def _capture_behind_image(self, *, inline: bool, limit: int = MAX_CAPTION) -> None:
+        if self._images and self._pieces_at_image == self._flow.pieces and not self._captures:
+            self._capture(len(self._images) - 1, inline=inline, limit=limit)
+
+    def _capture(self, image: int | None, *, inline: bool, limit: int = MAX_CAPTION) -> None:
+        self._captures.append(_Capture(self._depth, self._flow, image, inline, limit))
+        self._flow = Flow()
+        self._pieces_at_image = -1 if image is None else self._pieces_at_image
+
+    def _end_capture(self) -> None:
+        capture = self._captures.pop()
+        flow, self._flow = self._flow, capture.outer
+        text = flow.finish()
+        caption = " ".join(text.split())
+        if not caption:
+            return
+        if len(caption) > capture.limit:
+            self._flow.boundary(PARAGRAPH)
+            self._flow.fill(self._flow.hold(), text)
+            return
+        if capture.image is None:
+            self._figure_caption(text, caption)
+            return
+        picture = self._images[capture.image]
+        picture.caption = f"{picture.caption} {caption}" if picture.caption else caption
+        if capture.inline:
+            self._unsure = (picture, caption, capture.pending)
+            self._flow.pending = NOTHING
+        else:
+            self._flow.boundary(PARAGRAPH)
+
+    def _settle(self, picture: _Picture, caption: str, pending: int) -> None:
+        """An inline caption is one only if the text does not run on behind it."""
+        self._unsure = None
+        flow = self._flow
+        if flow.pending != NOTHING:
+            flow.boundary(pending)
+            return
+        before = (picture.caption or "").removesuffix(caption).rstrip()
+        picture.caption = before or None
+        flow.pending = pending
+        flow.text(caption + " ")
+
+    def _figure_caption(self, text: str, caption: str) -> None:
+        figure = self._figures[-1] if self._figures else None
+        if figure is None:
+            self._flow.fill(self._flow.hold(), text)
+        elif len(self._images) > figure.first:
+            picture = self._images[-1]
+            picture.caption = f"{picture.caption} {caption}" if picture.caption else caption
+        else:
+            self._flow.boundary(PARAGRAPH)
+            figure.waiting.append((self._flow, self._flow.hold(), text))
+
+    def _end_figure(self, figure: _Figure) -> None:
+        """Captions above the picture are known as such only now; without a picture they are text."""
+        if len(self._images) > figure.first:
+            picture = self._images[figure.first]
+            captions = [" ".join(text.split()) for _, _, text in figure.waiting]
+            if captions and not picture.caption:
+                picture.caption = " ".join(captions)
+            return
+        for flow, place, text in figure.waiting:
+            flow.fill(place, text)
+
+    def _unwrap_captures(self) -> None:
+        """A picture inside: it was no caption but the frame of both, so what was read of it is text."""
+        while self._captures and self._captures[-1].image is not None:
+            capture = self._captures.pop()
+            flow, self._flow = self._flow, capture.outer
+            if text := flow.finish():
+                self._flow.boundary(PARAGRAPH)
+                self._flow.fill(self._flow.hold(), text)
+
+
+def _is_hidden(attributes: Mapping[str, str | None]) -> bool:
+    if "hidden" in attributes:
+        return True
+    style = attributes.get("style")
+    return bool(style and _HIDING.search(style))
+
+
+def _picture_address(given: str) -> str | None:
+    """The address of a picture on the web, relative ones as if to nowhere; None for `data:` and the like."""
+    address = resolve(given, _NOWHERE)
+    return address if address and address.startswith(("http:", "https:")) else None
