@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ import pytest
 
 DEMO = [sys.executable, "-u", "-m", "agents.cli.main", "demo"]
 MARK = "FEEDMILL_TEST_DEMO"
+DOCUMENTS = 8000
 
 
 @pytest.fixture
@@ -59,24 +61,33 @@ def test_it_ends_with_a_whole_ledger_and_examples(environment: Mapping[str, str]
     assert done.stderr == ""
 
 
-def test_a_killed_worker_is_started_again_and_nothing_is_lost(environment: Mapping[str, str], tmp_path: Path) -> None:
+def test_a_worker_killed_at_work_is_started_again_and_nothing_is_lost(
+    environment: Mapping[str, str], tmp_path: Path
+) -> None:
     """`--keep`: Ctrl-C ends it, with 0 where the ledger was whole."""
-    with subprocess.Popen([*DEMO, "--keep"], env=environment, stdout=subprocess.PIPE, text=True) as process:
+    lines = [
+        {"body": json.dumps({"url": f"https://n{number % 40}.example/{number // 3 * 2}", "title": f"Bridge {number}"})}
+        for number in range(DOCUMENTS)
+    ]
+    (tmp_path / "lines.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    command = [*DEMO, "--keep", "--input", str(tmp_path / "lines.jsonl")]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        seen = ""
-        killed = False
+        seen, killed_at = "", 0
         for line in process.stdout:
             seen += line
-            if not killed and re.search(r"workers [12]/2 ready", line):
+            done = re.search(r"entries done ([0-9,]+):", line)
+            if not killed_at and done and (entries := int(done[1].replace(",", ""))):
                 (pid_file,) = tmp_path.glob("feedmill-demo-*/worker-1.pid")
                 os.kill(int(pid_file.read_text()), signal.SIGKILL)
-                killed = True
+                killed_at = entries
             if line.startswith("Your own programs"):
                 process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0, seen
-    assert killed
+    assert 0 < killed_at < DOCUMENTS, seen
     assert "worker 1 ended (exit code -9) and is started again" in seen
     assert "Nothing is missing, nothing is doubled." in seen
+    assert f"{DOCUMENTS:,} entries = " in seen
     assert re.search(r"http://127\.0\.0\.1:\d+/metrics", seen)
     assert re.search(r"export FEEDMILL_BROKER=127\.0\.0\.1:\d+ FEEDMILL_PARTITIONS=4", seen)
 
