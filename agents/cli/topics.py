@@ -7,11 +7,14 @@ import sys
 import typer
 
 from agents.cli.exits import ExitCode
-from agents.cli.session import run, session
+from agents.cli.session import Session, run, session
 from agents.cli.terminal import safe
 from agents.engine.admin import ADVICE, APPLIED, Difference, Kind, differences
-from agents.engine.topics import Naming, TopicSpec, topic_table
+from agents.engine.positions import created_anew
+from agents.engine.reader import Reader
+from agents.engine.topics import INPUT, Naming, TopicSpec, topic_table
 from agents.settings import Settings, load_settings
+from schemas import StageName
 
 
 def register(app: typer.Typer) -> None:
@@ -51,16 +54,17 @@ async def _apply(settings: Settings) -> ExitCode:
             for key, value in properties.items():
                 _say(f"{name}: {key} set to {value}")
         left = [one for one in found if one.kind not in APPLIED]
-        if not found:
+        anew = await _created_anew(here)
+        if not found and not anew:
             _say(f"All {len(specs)} topics are as they should be.")
-        return _report(left)
+        return _report(left, anew)
 
 
 async def _check(settings: Settings) -> ExitCode:
     async with session(settings) as here:
         topics = await here.admin.topics(f"{here.naming.prefix}.")
         specs = _specs(settings)
-        code = _report(differences(specs, topics, settings.replication))
+        code = _report(differences(specs, topics, settings.replication), await _created_anew(here))
         if code is ExitCode.FINE:
             _say(f"All {len(specs)} topics are as they should be.")
         wanted = {spec.name for spec in specs}
@@ -74,13 +78,25 @@ def _specs(settings: Settings) -> list[TopicSpec]:
     return topic_table(naming, partitions=settings.partitions, replication=settings.replication)
 
 
-def _report(found: list[Difference]) -> ExitCode:
+async def _created_anew(here: Session) -> list[str]:
+    """Topics that are not those that the mill's state is about, as sentences."""
+    topics = await here.admin.topics(f"{here.naming.prefix}.")
+    counts: dict[StageName, int] = {}
+    for stage in StageName:
+        both = (here.naming.changelog(stage), here.naming.topic(INPUT[stage]))
+        if all(name in topics for name in both):
+            counts[stage] = min(topics[name].partitions for name in both)
+    async with Reader(here.connection) as reader:
+        return await created_anew(reader, here.naming, counts)
+
+
+def _report(found: list[Difference], anew: list[str]) -> ExitCode:
     """Each difference, then once what to do about each kind."""
-    for one in found:
-        _say(one.sentence)
+    for sentence in (*(one.sentence for one in found), *anew):
+        _say(sentence)
     for kind in dict.fromkeys(one.kind for one in found):
         _say(ADVICE[kind])
-    return ExitCode.FOUND if found else ExitCode.FINE
+    return ExitCode.FOUND if found or anew else ExitCode.FINE
 
 
 def _say(line: str) -> None:

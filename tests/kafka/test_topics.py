@@ -3,12 +3,15 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from agents.engine.admin import Kind, administration, differences
 from agents.engine.broker import EmbeddedBroker
+from agents.engine.store import POSITION_KEY, Position, encode_position
 from agents.engine.topics import topic_table
 from agents.engine.transport import EngineError
 from agents.stage import Topic
+from schemas import StageName
 from tests.kafka.stand import PARTITIONS, Stand
 
 
@@ -60,6 +63,30 @@ async def test_another_partition_count_is_refused_and_nothing_is_changed(stand: 
         assert "cannot be changed in place" in applied.stdout
         found = await admin.topics(stand.naming.prefix)
     assert found[stand.naming.topic(Topic.RAW)].partitions == 1
+
+
+async def test_a_raw_topic_created_anew_is_told_with_the_way_out(stand: Stand) -> None:
+    await stand.create()
+    await stand.put(Topic.RAW, [b"a", b"b"])
+    await write_position(stand, StageName.PARSE, 2)
+    assert stand.run("topics", "check").returncode == 0
+    await write_position(stand, StageName.PARSE, 3)
+    checked = stand.run("topics", "check")
+    assert checked.returncode == 1
+    raw = stand.naming.topic(Topic.RAW)
+    assert f"{raw}/0 ends at 2, but parse has worked on it up to 3: the topic was created anew." in checked.stdout
+    assert "set FEEDMILL_GENERATION=2" in checked.stdout
+    assert stand.run("topics", "apply").returncode == 1
+
+
+async def write_position(stand: Stand, stage: StageName, next_offset: int) -> None:
+    producer = AIOKafkaProducer(**stand.connection)
+    await producer.start()
+    try:
+        value = encode_position(Position(next_offset, b"writer", 1))
+        await producer.send_and_wait(stand.naming.changelog(stage), value, key=POSITION_KEY, partition=0)
+    finally:
+        await producer.stop()
 
 
 async def test_more_copies_than_brokers_are_a_sentence(stand: Stand) -> None:
