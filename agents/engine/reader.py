@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +20,10 @@ At = tuple[str, int]
 
 Span = tuple[int, int]
 """First offset and end (exclusive)."""
+
+STOP_WITHIN_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
 
 _WAIT_MS = 200
 _RECORDS = 5000
@@ -45,8 +51,11 @@ class Reader:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with contextlib.suppress(Exception):
-            await self._consumer.stop()
+        # Waited for, not awaited: stopped before its tasks ever ran, aiokafka's consumer raises CancelledError.
+        stopping = asyncio.ensure_future(self._consumer.stop())
+        await asyncio.wait({stopping}, timeout=STOP_WITHIN_SECONDS)
+        if stopping.done() and not stopping.cancelled() and (failure := stopping.exception()) is not None:
+            log.debug("a consumer did not stop cleanly: %r", failure)
 
     async def bounds(self, wanted: Iterable[At]) -> dict[At, Span]:
         """First offset and stable end of each partition: what stands before the oldest open transaction."""
