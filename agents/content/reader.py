@@ -57,16 +57,16 @@ def read(html: str, base: str | None, writer: SafeWriter | None) -> Reader:
 
 
 _SKIP, _BLOCK, _LINE, _CELL, _ROW, _TABLE, _BR, _HR, _PRE, _IMG, _LINK, _FIGURE, _SOURCE, _NOSCRIPT = range(1, 15)
-_SMALL, _FIGCAPTION = 15, 16
+_SMALL, _FIGCAPTION, _ANNOTATION = 15, 16, 17
 
 _KINDS: Mapping[str, int] = {
     name: kind
     for kind, names in {
         _BLOCK: "address article aside blockquote body center details dialog dir div dl fieldset footer form h1 h2 h3"
         " h4 h5 h6 header hgroup html legend main menu nav ol p search section summary ul",
-        # not shown, or no text (a player's fallback, the choices of a form); <rt> is pronunciation, beside the text
+        # not shown, or no text: a player's fallback, the choices of a form
         _SKIP: "applet area audio base basefont bgsound canvas col colgroup datalist embed frame frameset head iframe"
-        " input link map math meta meter noembed noframes object optgroup option param progress rp rt rtc script select"
+        " input link map math meta meter noembed noframes object optgroup option param progress script select"
         " style svg template textarea title track video",
         _LINE: "li dd dt",
         _CELL: "td th",
@@ -82,6 +82,7 @@ _KINDS: Mapping[str, int] = {
         _SOURCE: "source",
         _NOSCRIPT: "noscript",
         _SMALL: "small",
+        _ANNOTATION: "rp rt rtc",  # pronunciation, set above the text: not part of it
     }.items()
     for name in names.split()
 }
@@ -155,6 +156,7 @@ class Reader(SaxHandler):
         self._anchors: list[tuple[str | None, Flow, int]] = []
         self._figures: list[_Figure] = []
         self._captures: list[_Capture] = []
+        self._beside: list[Flow] = []
         self._sources: list[str] = []
         self._images: list[_Picture] = []
         self._pieces_at_image = -1
@@ -212,15 +214,17 @@ class Reader(SaxHandler):
         if kind in _BOUNDARY:
             if kind == _FIGURE and self._figures:
                 self._end_figure(self._figures.pop())
-            self._flow.boundary(_BOUNDARY[kind])
             if tag in _LISTS:
                 self._lists -= 1
+            self._flow.boundary(LINE if self._lists and tag in _LISTS else _BOUNDARY[kind])
         elif kind == _PRE:
             self._flow.end_preformatted()
         elif kind == _LINK and self._anchors:
             self._end_link(*self._anchors.pop())
         elif kind == _FIGCAPTION:
             self._flow.boundary(PARAGRAPH)
+        elif kind == _ANNOTATION:
+            self._flow = self._beside.pop()
 
     def characters(self, data: str) -> None:
         if self._skip:
@@ -260,6 +264,9 @@ class Reader(SaxHandler):
         elif kind == _SOURCE:
             if (given := attributes.get("srcset")) and len(self._sources) < MAX_LISTED:
                 self._sources.append(given)
+        elif kind == _ANNOTATION:
+            self._beside.append(flow)
+            self._flow = Flow()
         elif kind == _HR:
             flow.boundary(PARAGRAPH)
             if self.writer:
@@ -391,7 +398,7 @@ class Reader(SaxHandler):
 
     def _unwrap_captures(self) -> None:
         """A picture inside: it was no caption but the frame of both, so what was read of it is text."""
-        while self._captures and self._captures[-1].image is not None:
+        while self._captures and self._captures[-1].image is not None and not self._beside:
             capture = self._captures.pop()
             flow, self._flow = self._flow, capture.outer
             if text := flow.finish():
