@@ -13,12 +13,12 @@ import typer
 from msgspec import Struct
 
 from agents.cli.exits import CommandError, ExitCode
+from agents.cli.keys import record_key
 from agents.cli.session import Session, run, session
 from agents.cli.terminal import safe, safe_json, safe_line
 from agents.engine.publisher import Publisher
 from agents.engine.reader import Reader
 from agents.settings import load_settings
-from agents.sources.keys import record_key
 from agents.sources.records import RawRecord
 from agents.stage import Topic
 from schemas import DeadLetter, DeadLetterCode, PayloadEncoding, Position, StageName

@@ -14,6 +14,7 @@ import typer
 from msgspec import Struct, field
 
 from agents.cli.exits import CommandError
+from agents.cli.keys import record_key
 from agents.cli.session import run, session
 from agents.cli.terminal import console, safe_line
 from agents.deadletters import document_dead_letter
@@ -21,7 +22,6 @@ from agents.engine.publisher import Publisher
 from agents.engine.topics import Naming
 from agents.settings import Settings, load_settings
 from agents.sources.files import Documents, SourceError
-from agents.sources.keys import record_key
 from agents.sources.records import RawRecord, Read, Refused, raw_document
 from agents.stage import Topic
 from schemas import DeadLetterCode, StageName

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.sources.keys import record_key
+from agents.cli.keys import record_key
 from agents.sources.records import RawRecord
 
 MARKDOWN = "<!--1760000000000-->\n[桥（重开）[图]](https://news.example.co.uk/a/(1)?id=2)\n------\n\n<p>正文</p>\n"
