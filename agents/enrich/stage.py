@@ -150,7 +150,7 @@ def _marks(entry: Entry, text: str, published: FoundDate | None) -> Iterable[Fla
         yield Flag.DATE_IN_FUTURE
     if not text:
         yield Flag.NO_TEXT
-    elif len(text) < 4 * SHORT_TEXT and fold_codes(text).size < SHORT_TEXT:
+    elif all(fold_codes(part).size < SHORT_TEXT for part in (text[:400], text)):
         yield Flag.SHORT_TEXT
     if entry.url is None:
         yield Flag.BAD_URL if entry.original_url else Flag.NO_LINK
