@@ -56,39 +56,39 @@ def read(html: str, base: str | None, writer: SafeWriter | None) -> Reader:
     return reader
 
 
-_SKIP, _BLOCK, _LINE, _CELL, _ROW, _TABLE, _BR, _HR, _PRE, _IMG, _LINK, _FIGURE, _SOURCE, _NOSCRIPT = range(1, 15)
-_SMALL, _FIGCAPTION, _ANNOTATION = 15, 16, 17
+# What an element is for us. One that only parts text is the boundary itself (PARAGRAPH … TABLE of flow.py).
+_INLINE = NOTHING
+_BR, _HR, _PRE, _LIST, _LINK, _IMG, _SMALL, _FIGURE, _FIGCAPTION, _SOURCE, _ANNOTATION, _NOSCRIPT, _SKIP = range(10, 23)
 
 _KINDS: Mapping[str, int] = {
     name: kind
     for kind, names in {
-        _BLOCK: "address article aside blockquote body center details dialog dir div dl fieldset footer form h1 h2 h3"
-        " h4 h5 h6 header hgroup html legend main menu nav ol p search section summary ul",
+        PARAGRAPH: "address article aside blockquote body center details dialog div fieldset footer form h1 h2 h3 h4 h5"
+        " h6 header hgroup html legend main nav p search section summary",
+        LINE: "li dd dt",
+        CELL: "td th",
+        ROW: "thead tbody tfoot tr",
+        TABLE: "table caption",
+        _BR: "br",
+        _HR: "hr",
+        _PRE: "pre listing xmp plaintext",
+        _LIST: "ul ol dl menu dir",
+        _LINK: "a",
+        _IMG: "img",
+        _SMALL: "small",
+        _FIGURE: "figure",
+        _FIGCAPTION: "figcaption",
+        _SOURCE: "source",
+        _ANNOTATION: "rp rt rtc",  # pronunciation, set above the text: not part of it
+        _NOSCRIPT: "noscript",
         # not shown, or no text: a player's fallback, the choices of a form
         _SKIP: "applet area audio base basefont bgsound canvas col colgroup datalist embed frame frameset head iframe"
         " input link map math meta meter noembed noframes object optgroup option param progress script select"
         " style svg template textarea title track video",
-        _LINE: "li dd dt",
-        _CELL: "td th",
-        _ROW: "thead tbody tfoot tr",
-        _TABLE: "table caption",
-        _PRE: "pre listing xmp plaintext",
-        _BR: "br",
-        _HR: "hr",
-        _IMG: "img",
-        _LINK: "a",
-        _FIGURE: "figure",
-        _FIGCAPTION: "figcaption",
-        _SOURCE: "source",
-        _NOSCRIPT: "noscript",
-        _SMALL: "small",
-        _ANNOTATION: "rp rt rtc",  # pronunciation, set above the text: not part of it
     }.items()
     for name in names.split()
 }
-# Lists inside lists go on with lines; only the outermost list is a paragraph of its own.
-_LISTS = frozenset({"ul", "ol", "dl", "menu", "dir"})
-_BOUNDARY = {_BLOCK: PARAGRAPH, _LINE: LINE, _CELL: CELL, _ROW: ROW, _TABLE: TABLE, _FIGURE: PARAGRAPH}
+_NO_ATTRIBUTES: Mapping[str, str | None] = {}
 
 # Class names that publishers give to the caption right behind a picture.
 _CAPTION_CLASSES = frozenset(
@@ -175,27 +175,31 @@ class Reader(SaxHandler):
             if self._noscript and tag == "img":
                 self._stand_in(dict(attrs))
             return
-        kind = _KINDS.get(tag, 0)
-        attributes: Mapping[str, str | None] = dict(attrs) if attrs else {}
-        if kind in (_SKIP, _NOSCRIPT) or (attrs and _is_hidden(attributes)):
+        kind = _KINDS.get(tag, _INLINE)
+        attributes = _NO_ATTRIBUTES
+        if attrs:
+            attributes = dict(attrs)
+            if "hidden" in attributes or ((style := attributes.get("style")) and _HIDING.search(style)):
+                kind = _SKIP
+        if kind >= _NOSCRIPT:
             self._skip = 1
             self._noscript = kind == _NOSCRIPT
             return
-        address = None
-        if kind == _LINK:
-            address = self._link(attributes)
-        if self.writer:
+        address = self._link(attributes) if kind == _LINK else None
+        if self.writer is not None:
             if self._depth > MAX_DEPTH:
                 raise MarkupTooDeep(f"markup is nested deeper than {MAX_DEPTH} elements")
             self.writer.open(tag if address or kind != _LINK else "span", attributes, address)
-        if kind:
-            self._begin(kind, tag, attributes)
+        if kind > TABLE:
+            self._begin(kind, attributes)
+        elif kind > self._flow.pending:
+            self._flow.pending = kind
         if (
             self._pieces_at_image == self._flow.pieces
             and (names := attributes.get("class"))
             and not _CAPTION_CLASSES.isdisjoint(names.lower().split())
         ):
-            self._capture_behind_image(inline=kind not in _BOUNDARY)
+            self._capture_behind_image(inline=kind in (_INLINE, _LINK, _SMALL))
 
     def end_element(self, tag: str) -> None:
         self._depth -= 1
@@ -206,25 +210,13 @@ class Reader(SaxHandler):
             return
         if self._captures and self._captures[-1].depth > self._depth:
             self._end_capture()
-        if self.writer:
+        if self.writer is not None:
             self.writer.close()
-        kind = _KINDS.get(tag, 0)
-        if not kind:
-            return
-        if kind in _BOUNDARY:
-            if kind == _FIGURE and self._figures:
-                self._end_figure(self._figures.pop())
-            if tag in _LISTS:
-                self._lists -= 1
-            self._flow.boundary(LINE if self._lists and tag in _LISTS else _BOUNDARY[kind])
-        elif kind == _PRE:
-            self._flow.end_preformatted()
-        elif kind == _LINK and self._anchors:
-            self._end_link(*self._anchors.pop())
-        elif kind == _FIGCAPTION:
-            self._flow.boundary(PARAGRAPH)
-        elif kind == _ANNOTATION:
-            self._flow = self._beside.pop()
+        kind = _KINDS.get(tag, _INLINE)
+        if kind > TABLE:
+            self._end(kind)
+        elif kind > self._flow.pending:
+            self._flow.pending = kind
 
     def characters(self, data: str) -> None:
         if self._skip:
@@ -232,29 +224,28 @@ class Reader(SaxHandler):
         if self._unsure and not data.isspace():
             self._settle(*self._unsure)
         self._flow.text(data)
-        if self.writer:
+        if self.writer is not None:
             self.writer.text(data)
 
-    def _begin(self, kind: int, tag: str, attributes: Mapping[str, str | None]) -> None:
+    def _begin(self, kind: int, attributes: Mapping[str, str | None]) -> None:
         flow = self._flow
-        if kind in _BOUNDARY:
-            if tag in _LISTS:
-                self._lists += 1
-                flow.boundary(LINE if self._lists > 1 else PARAGRAPH)
-                return
-            flow.boundary(_BOUNDARY[kind])
-            if kind == _FIGURE:
-                self._figures.append(_Figure(len(self._images)))
-        elif kind == _BR:
+        if kind == _BR:
             flow.line_break()
-            if self.writer:
+            if self.writer is not None:
                 self.writer.void("br")
         elif kind == _IMG:
             self._image(attributes)
+        elif kind == _LIST:
+            # lists inside lists go on with lines; only the outermost is a paragraph of its own
+            flow.boundary(LINE if self._lists else PARAGRAPH)
+            self._lists += 1
         elif kind == _PRE:
             flow.begin_preformatted()
         elif kind == _SMALL:
             self._capture_behind_image(inline=True, limit=MAX_SMALL_CAPTION)
+        elif kind == _FIGURE:
+            flow.boundary(PARAGRAPH)
+            self._figures.append(_Figure(len(self._images)))
         elif kind == _FIGCAPTION:
             flow.boundary(PARAGRAPH)
             if self._figures and len(self._captures) < MAX_NESTED_CAPTIONS:
@@ -269,8 +260,24 @@ class Reader(SaxHandler):
             self._flow = Flow()
         elif kind == _HR:
             flow.boundary(PARAGRAPH)
-            if self.writer:
+            if self.writer is not None:
                 self.writer.void("hr")
+
+    def _end(self, kind: int) -> None:
+        if kind == _LINK:
+            self._end_link(*self._anchors.pop())
+        elif kind == _LIST:
+            self._lists -= 1
+            self._flow.boundary(LINE if self._lists else PARAGRAPH)
+        elif kind == _PRE:
+            self._flow.end_preformatted()
+        elif kind == _FIGURE:
+            self._end_figure(self._figures.pop())
+            self._flow.boundary(PARAGRAPH)
+        elif kind == _FIGCAPTION:
+            self._flow.boundary(PARAGRAPH)
+        elif kind == _ANNOTATION:
+            self._flow = self._beside.pop()
 
     # links
 
@@ -404,13 +411,6 @@ class Reader(SaxHandler):
             if text := flow.finish():
                 self._flow.boundary(PARAGRAPH)
                 self._flow.fill(self._flow.hold(), text)
-
-
-def _is_hidden(attributes: Mapping[str, str | None]) -> bool:
-    if "hidden" in attributes:
-        return True
-    style = attributes.get("style")
-    return bool(style and _HIDING.search(style))
 
 
 def _picture_address(given: str) -> str | None:

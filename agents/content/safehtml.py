@@ -8,7 +8,7 @@ nh3 (ammonia) then goes over the result with the same list: two locks, and the s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -75,16 +75,19 @@ _NO_BREAK = "\ufdd1"
 
 
 class _Rule(NamedTuple):
-    """How an element is written. `guarded`: whether it may stand here depends on what is open."""
+    """How an element is written. `parents`: the only ones it has; `counted`: what may stand in it depends on it."""
 
     tag: str
     begin: str
     end: str
-    guarded: bool
+    parents: frozenset[str] | None
+    is_block: bool
+    counted: bool
 
 
 def _rule(tag: str) -> _Rule:
-    return _Rule(tag, f"<{tag}>", f"</{tag}>", tag not in _INLINE or tag in {"a", "rt", "rp"})
+    counted = tag in {"a", "p"} | _HEADINGS | _LISTS | _CELLS | _ITEMS.keys()
+    return _Rule(tag, f"<{tag}>", f"</{tag}>", _PARENTS.get(tag), tag in _BLOCKS, counted)
 
 
 _RULES: Mapping[str, _Rule] = {
@@ -106,12 +109,10 @@ class _Scope:
         self.items: list[str] = []
 
     def admits(self, tag: str) -> bool:
-        """Whether `tag` here would stay where it is put: no paragraph in a paragraph, no link in a link…"""
+        """Whether `tag` here would stay where it is put: no link in a link, no item in an item of the same list…"""
         if tag == "a":
             return not self.link
-        if tag not in _BLOCKS:
-            return True
-        if self.paragraph or (self.heading and tag in _HEADINGS):
+        if self.heading and tag in _HEADINGS:
             return False
         if rivals := _ITEMS.get(tag):
             for open_item in reversed(self.items):
@@ -138,7 +139,7 @@ class _Scope:
 class SafeWriter:
     """Writes safe HTML from the events of a parse: `open` and `close` for every element, in order."""
 
-    __slots__ = ("_limit", "_mark", "_open", "_out", "_pre", "_scope", "_scopes", "_size", "_stack", "full")
+    __slots__ = ("_limit", "_mark", "_open", "_out", "_pre", "_scope", "_scopes", "_size", "_stack", "_write", "full")
 
     def __init__(self, limit: int | None = None) -> None:
         """`limit`: bytes of UTF-8 after which nothing more is written; measuring costs time, so None is usual."""
@@ -150,6 +151,7 @@ class SafeWriter:
         self._pre = False
         self._limit = limit
         self._size = 0
+        self._write: Callable[[str], None] = self._out.append if limit is None else self._measured
         self._mark: tuple[int, list[str]] = (0, [])
         self.full = False
 
@@ -166,7 +168,7 @@ class SafeWriter:
         tag = rule.tag
         self._stack.append(rule)
         self._open.append(tag)
-        if rule.guarded:
+        if rule.counted:
             if tag in _CELLS:
                 self._scopes.append(self._scope)
                 self._scope = _Scope()
@@ -181,7 +183,7 @@ class SafeWriter:
             return
         self._open.pop()
         self._pre = False
-        if rule.guarded:
+        if rule.counted:
             if rule.tag in _CELLS:
                 self._scope = self._scopes.pop()
             else:
@@ -236,11 +238,11 @@ class SafeWriter:
 
     def _fits(self, rule: _Rule) -> bool:
         parent = self._open[-1]
-        if not rule.guarded:
-            return parent not in _SKELETON
-        if parents := _PARENTS.get(rule.tag):
-            return parent in parents
-        return parent not in _SKELETON and self._scope.admits(rule.tag)
+        if rule.parents is not None:
+            return parent in rule.parents
+        if parent in _SKELETON or (rule.is_block and self._scope.paragraph):
+            return False
+        return not rule.counted or self._scope.admits(rule.tag)
 
     def _with_attributes(self, tag: str, attributes: Mapping[str, str | None], address: str | None) -> str:
         text = f"<{tag}"
@@ -252,13 +254,11 @@ class SafeWriter:
                 text += f' {name}="{_quoted(value)}"'
         return f'{text} rel="{_REL}">' if tag == "a" else text + ">"
 
-    def _write(self, piece: str) -> None:
-        if self._limit is None:
-            self._out.append(piece)
-        elif not self.full:
+    def _measured(self, piece: str) -> None:
+        if not self.full:
             self._size += len(piece.encode("utf-8", "replace")) + 5 * piece.count("\xa0")
             self._out.append(piece)
-            self.full = self._size > self._limit
+            self.full = self._limit is not None and self._size > self._limit
 
 
 def _quoted(value: str) -> str:
