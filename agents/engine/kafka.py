@@ -210,6 +210,11 @@ class KafkaChangelog:
             for at, position in self._at.items()
         }
 
+    async def stable_ends(self, topic: str, partitions: Sequence[int]) -> Mapping[int, int]:
+        with _translated():
+            ends = await self.consumer.end_offsets([TopicPartition(topic, number) for number in partitions])
+        return {at.partition: end for at, end in ends.items()}
+
     async def committed(self, topic: str, partition: int) -> int | None:
         at = TopicPartition(topic, partition)
         with _translated():

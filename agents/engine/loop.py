@@ -21,6 +21,7 @@ from agents.engine.store import (
     Change,
     Overlay,
     Position,
+    StateSize,
     Store,
     Tables,
     encode_position,
@@ -40,6 +41,9 @@ from schemas import StageName
 
 MAX_BATCH_BYTES = 8 * 1024 * 1024
 MAX_BATCH_ENTRIES = 500
+
+IDLE_SECONDS = 1.0
+"""Shorter than any restart of a broker: whoever works without such a pause has noticed it by its connection."""
 
 In = TypeVar("In")
 
@@ -80,6 +84,9 @@ class Part:
         self.transactions: Transactions | None = None
         self.ready = False
         self.checked = False
+        self.worked_at = 0.0
+        self.verified: int | None = None
+        """The next input offset at the last time that the commit behind it was seen to be there."""
         self.count = 0
         self.refusals: Refusals = {}
 
@@ -144,12 +151,16 @@ class StageLoop(Generic[In]):
                 part.ready = False
 
     def positions(self) -> dict[int, int]:
-        """Where each settled partition stands: a starting hint for the group's offset, no more."""
-        return {part.partition: part.next for part in self.parts.values() if part.ready and part.next}
+        """Where each settled partition surely stands: a starting hint for the group's offset, no more.
 
-    def settled(self) -> bool:
-        """Whether every owned partition that was ever worked on is restored and ready."""
-        return all(part.ready for part in self.parts.values())
+        Only what `verify` has seen: an offset that is ahead of the state would hide records from the next owner.
+        """
+        return {part.partition: part.verified for part in self.parts.values() if part.ready and part.verified}
+
+    def state_size(self) -> StateSize:
+        """Of all the stores of this stage that the worker holds now."""
+        sizes = [part.store.size() for part in list(self.parts.values())]
+        return StateSize(sum(size.keys for size in sizes), sum(size.bytes for size in sizes))
 
     async def run(self, records: Sequence[Incoming]) -> None:
         """Work through records, in order within their partition. Raises EngineError: then end the process."""
@@ -178,7 +189,7 @@ class StageLoop(Generic[In]):
         async with self._restoring:
             await self._restore(parts)
         for part in parts:
-            part.ready, part.checked = True, False
+            part.ready, part.checked, part.verified = True, False, None
 
     async def _fence(self, part: Part) -> None:
         """Decide what the last owner left open. Only then is the changelog final up to its end."""
@@ -298,6 +309,8 @@ class StageLoop(Generic[In]):
         position = Position(batch[-1].offset + 1, self._writer, part.count)
 
         transactions = self._producer(part)
+        if self._timer() - part.worked_at > IDLE_SECONDS:
+            await self.verify([part])
         await transactions.begin()
         try:
             if singly:
@@ -317,6 +330,7 @@ class StageLoop(Generic[In]):
             raise
         await transactions.commit()
         part.store.committed(changes, position, offset)
+        part.worked_at = self._timer()
         self._observer.handled(self.stage.name, part.partition, len(inputs), outputs, sum(one.size for one in batch))
         self._observer.took(self.stage.name, self._timer() - started)
 
@@ -350,6 +364,31 @@ class StageLoop(Generic[In]):
                 f"worked on to {committed}: the changelog was lost or restored from an older backup. Start a new "
                 "generation (FEEDMILL_GENERATION) knowingly; docs/runbooks/lost-changelog.md says how."
             )
+
+    async def verify(self, parts: Iterable[Part] | None = None) -> None:
+        """Make sure that what was committed still is; raises EngineError where the broker has forgotten it.
+
+        A broker killed right after a commit may come back without its markers and take it for complete: readers
+        stand still before the outputs, and a later commit of the same producer would decide the changelog's part
+        alone, so that the next owner's closing transaction aborts the outputs. A worker at work notices the broken
+        connection; an idle one must look. The cure is to end: the next start closes, and works it off again.
+        """
+        proofs = {
+            part.partition: (part, part.store.proof[0], part.next)
+            for part in (self.parts.values() if parts is None else parts)
+            if part.ready and part.store.proof is not None
+        }
+        if not proofs:
+            return
+        ends = await self._reader().stable_ends(self.changelog_topic, list(proofs))
+        for partition, (part, proof, position) in proofs.items():
+            if ends[partition] > proof:
+                part.verified = position
+            else:
+                raise EngineError(
+                    f"The broker has lost the end of the last transaction on {self.changelog_topic}/{partition}: it "
+                    "was restarted right after it. The next start takes it over and works it off again."
+                )
 
     async def _release(self, partition: int) -> None:
         part = self.parts.pop(partition)

@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 import prometheus_client
-from msgspec import Struct
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -30,6 +29,7 @@ from prometheus_client.registry import Collector
 
 from agents import __version__
 from agents.engine.lag import Lag
+from agents.engine.store import StateSize
 from agents.engine.topics import OUTPUTS
 from agents.stage import INTERNAL, Output, Topic
 from schemas import GOES_ON, DeadLetterCode, DedupeRule, StageName, Verdict
@@ -54,13 +54,6 @@ RETRACTION = "retraction"
 
 
 M = TypeVar("M", Counter, Gauge, Histogram)
-
-
-class StateSize(Struct, frozen=True):
-    """How much state a stage keeps on this worker: `keys` as its store estimates them, `bytes` on disk."""
-
-    keys: int
-    bytes: int
 
 
 class MillMetrics:

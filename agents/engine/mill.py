@@ -23,7 +23,7 @@ from agents.engine.lag import LagReader
 from agents.engine.loop import StageLoop
 from agents.engine.metrics import MillMetrics
 from agents.engine.taking import taken
-from agents.engine.transport import EngineError
+from agents.engine.transport import EngineError, UnavailableError
 from agents.stage import Output
 from schemas import StageName
 
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 EXIT_ENDED = 70
 """Exit code after which a restart is the cure: nothing was committed, the next owner decides what was open."""
 
+BEAT_SECONDS = 1.0
 HINT_SECONDS = 1.0
 LAG_SECONDS = 5.0
 
@@ -88,8 +89,9 @@ class Mill(Service):
     async def on_start(self) -> None:
         await self._transport.start()
         await self._lag_reader.start()
-        for loop in self.loops.values():
+        for stage, loop in self.loops.items():
             await loop.start()
+            self._watchers.metrics.watch_state(stage, loop.state_size)
         self._running = True
 
     async def on_stop(self) -> None:
@@ -145,14 +147,23 @@ class Mill(Service):
                 log.exception("A bug in stage %s, with %d records from %s on in hand.", stage.value, len(records), at)
                 end_process(f"{stage.value}: a bug. Nothing was committed, the records are tried again.", EXIT_ENDED)
 
+    @Service.timer(BEAT_SECONDS)
+    async def beat(self) -> None:
+        """Tell health that the event loop turns; in a timer of its own, for a broker that is away stops the others."""
+        self._watchers.health.beat()
+
     @Service.timer(HINT_SECONDS)
     async def hint(self) -> None:
-        """Commit the positions as the group's offsets: where a new owner begins to fetch, no more.
+        """Verify the last commits, and commit the positions as the group's offsets: where a new owner begins to fetch.
 
-        An exception that leaves a timer would end the app by Faust's slow way, so none does.
+        Ends this worker where the broker has forgotten what it committed. A broker that is away is no reason to end,
+        and no exception leaves the timer: that would end the app by Faust's slow way.
         """
-        self._watchers.health.beat()
+        if not self._running:
+            return
         try:
+            for loop in self.loops.values():
+                await loop.verify()
             mine = self.app.consumer.assignment()
             offsets = {
                 TP(loop.input, partition): position
@@ -162,6 +173,10 @@ class Mill(Service):
             }
             if offsets:
                 await self.app.consumer._commit(offsets)
+        except UnavailableError as error:
+            log.warning("The last commits could not be verified: %s", error)
+        except EngineError as error:
+            end_process(str(error), EXIT_ENDED)
         except Exception as error:
             log.warning("The starting hint was not committed (%s): a restart will skip a few more records.", error)
 
@@ -179,7 +194,7 @@ class Mill(Service):
         try:
             lags = await self._lag_reader.read({place: position for place, (_, _, position) in places.items()})
         except EngineError as error:
-            log.warning("The lag could not be read: %s", error)
+            log.warning("%s", error)
             return
         except Exception:
             log.exception("The lag could not be read")

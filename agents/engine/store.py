@@ -49,8 +49,17 @@ Change = tuple[bytes, bytes | None]
 """A changelog key and its value; None deletes."""
 
 
+class StateSize(Struct, frozen=True):
+    """How much a table holds: `keys` as it estimates them, `bytes` on disk and in memory tables."""
+
+    keys: int
+    bytes: int
+
+
 class Table(Protocol):
     """A durable map of bytes: RocksDB, or a dict in the model test."""
+
+    def size(self) -> StateSize: ...
 
     def get(self, key: bytes, /) -> bytes | None: ...
 
@@ -91,6 +100,9 @@ class Store:
 
     def get(self, key: bytes) -> bytes | None:
         return self._table.get(STATE_PREFIX + key)
+
+    def size(self) -> StateSize:
+        return self._table.size()
 
     def restored(self, records: Iterable[tuple[int, bytes, bytes | None]], read_to: int) -> None:
         """Apply changelog records as they were read: (offset, key, value). `read_to` is where to go on."""
@@ -224,6 +236,12 @@ class RocksTable:
     def __init__(self, database: Rdict) -> None:
         self._database = database
 
+    def size(self) -> StateSize:
+        def ask(*names: str) -> int:
+            return sum(self._database.property_int_value(f"rocksdb.{name}") or 0 for name in names)
+
+        return StateSize(ask("estimate-num-keys"), ask("total-sst-files-size", "cur-size-all-mem-tables"))
+
     def get(self, key: bytes) -> bytes | None:
         value = self._database.get(key)
         return None if value is None else bytes(value)
@@ -257,6 +275,9 @@ class MemoryTables:
 class MemoryTable:
     def __init__(self, content: dict[bytes, bytes]) -> None:
         self._content = content
+
+    def size(self) -> StateSize:
+        return StateSize(len(self._content), sum(len(key) + len(value) for key, value in self._content.items()))
 
     def get(self, key: bytes) -> bytes | None:
         return self._content.get(key)

@@ -109,6 +109,10 @@ class Changelog(Protocol):
         """
         ...
 
+    async def stable_ends(self, topic: str, partitions: Sequence[int]) -> Mapping[int, int]:
+        """The end of what is decided in each partition: read_committed readers come so far."""
+        ...
+
     async def committed(self, topic: str, partition: int) -> int | None:
         """The group's committed offset of an input partition; None where there is none."""
         ...

@@ -20,8 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from agents.dedupe.stage import NEW, REVISES, DedupeStage
 from agents.engine.lag import NO_LAG, Lag
 from agents.engine.loop import Observer
-from agents.engine.metrics import MAX_SITES, LagMetrics, MillMetrics, Spread, StateSize, outcomes
-from agents.engine.store import MemoryTables, Overlay, Store
+from agents.engine.metrics import MAX_SITES, LagMetrics, MillMetrics, Spread, outcomes
+from agents.engine.store import MemoryTables, Overlay, StateSize, Store
 from agents.enrich.stage import EnrichStage
 from agents.parse.stage import ParseStage
 from agents.sources.records import raw_document

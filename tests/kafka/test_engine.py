@@ -152,6 +152,8 @@ async def test_outputs_state_and_position_go_together(place: Place, owners: list
     records = await place.publish((b"a", 0), (b"a", 0), (b"b", 0))
     await first.loop.run(records)
     assert await place.numbers() == [(b"a", 1), (b"a", 2), (b"b", 1)]
+    assert first.loop.positions() == {}, "not verified yet"
+    await first.loop.verify()
     assert first.loop.positions() == {0: records[-1].offset + 1}
 
 
