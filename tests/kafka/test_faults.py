@@ -10,7 +10,7 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -97,7 +97,7 @@ async def _publish_under_faults(
     await publishing
 
 
-def _schedule(workers: list[Worker], broker: EmbeddedBroker) -> list[tuple[float, object]]:
+def _schedule(workers: list[Worker], broker: EmbeddedBroker) -> list[tuple[float, Callable[[], None]]]:
     rng = random.Random(SEED)
     killed, stopped, paused = rng.sample(workers, 3)
 
