@@ -259,14 +259,14 @@ def _report(shown: Console, settings: Settings, mill: Workers, finished: Finishe
         f"{account.raw:,} documents, {finished.bytes:,} bytes in {finished.seconds:.1f} s with the workers' start."
     )
     shown.print()
+    shown.print(f"Metrics, health and readiness of the workers{'' if keep else ', while they ran'}:")
+    for worker in mill.all:
+        shown.print(f"  {worker.metrics}", soft_wrap=True)
     if keep:
-        shown.print("Everything goes on running until Ctrl-C. Metrics, health and readiness of the workers:")
-        for worker in mill.all:
-            shown.print(f"  {worker.metrics}", soft_wrap=True)
-        shown.print("In another shell:")
+        shown.print("Everything goes on running until Ctrl-C. In another shell:")
         shown.print(f"  export {variable('broker')}={settings.broker} {variable('partitions')}={settings.partitions}")
     else:
-        shown.print("`feedmill demo --keep` leaves it running, with metrics of each worker. Then, in another shell:")
+        shown.print("`feedmill demo --keep` leaves it running. Then, in another shell:")
     for line in (
         "feedmill tail --from-start            # the items, readable",
         "feedmill ingest YOUR-FEEDS/           # more documents: RSS, Atom, JSON Feed, Markdown",
