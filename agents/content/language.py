@@ -92,8 +92,17 @@ def detect(text: str, title: str = "", declared: str | None = None) -> Language:
         return Language(UNDETERMINED, 0.0)
     if hangul > han + kana:
         return _language("ko", 0.5 + hangul / (cjk + alphabetic) / 2)
-    distinct = np.bincount(_kinds()[np.minimum(np.unique(codes), 0x20000)], minlength=_KINDS)
+    distinct = np.bincount(_kinds()[np.minimum(_distinct(codes), 0x20000)], minlength=_KINDS)
     return _east_asian(distinct[:_HAN].tolist(), han, kana, wanted)
+
+
+def _distinct(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Each code once, in order; for the few hundred here in half the time of `np.unique`, which hashes."""
+    ordered = np.sort(codes)
+    first = np.empty(ordered.size, np.bool_)
+    first[:1] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
 
 
 def _east_asian(distinct: list[int], han: int, kana: int, wanted: str) -> Language:
