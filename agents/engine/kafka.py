@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_MS = 10_000
 STABLE_WITHIN_SECONDS = 20.0
+MARKED_WITHIN_SECONDS = 10.0  # a broker answers a commit before it writes the markers, some 12 ms later
 STOP_WITHIN_SECONDS = 5.0
 READ_WAIT_MS = 20  # 500 ms would be waited in full when only a marker is left to read
 READ_RECORDS = 20_000
@@ -210,10 +211,16 @@ class KafkaChangelog:
             for at, position in self._at.items()
         }
 
-    async def stable_ends(self, topic: str, partitions: Sequence[int]) -> Mapping[int, int]:
-        with _translated():
-            ends = await self.consumer.end_offsets([TopicPartition(topic, number) for number in partitions])
-        return {at.partition: end for at, end in ends.items()}
+    async def stable_ends(self, topic: str, beyond: Mapping[int, int]) -> Mapping[int, int]:
+        asked = [TopicPartition(topic, number) for number in beyond]
+        deadline = asyncio.get_running_loop().time() + MARKED_WITHIN_SECONDS
+        while True:
+            with _translated():
+                ends = await self.consumer.end_offsets(asked)
+            arrived = all(end > beyond[at.partition] for at, end in ends.items())
+            if arrived or asyncio.get_running_loop().time() > deadline:
+                return {at.partition: end for at, end in ends.items()}
+            await asyncio.sleep(0.02)
 
     async def committed(self, topic: str, partition: int) -> int | None:
         at = TopicPartition(topic, partition)

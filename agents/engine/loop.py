@@ -380,7 +380,9 @@ class StageLoop(Generic[In]):
         }
         if not proofs:
             return
-        ends = await self._reader().stable_ends(self.changelog_topic, list(proofs))
+        ends = await self._reader().stable_ends(
+            self.changelog_topic, {partition: proof for partition, (_, proof, _) in proofs.items()}
+        )
         for partition, (part, proof, position) in proofs.items():
             if ends[partition] > proof:
                 part.verified = position

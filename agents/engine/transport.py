@@ -109,8 +109,12 @@ class Changelog(Protocol):
         """
         ...
 
-    async def stable_ends(self, topic: str, partitions: Sequence[int]) -> Mapping[int, int]:
-        """The end of what is decided in each partition: read_committed readers come so far."""
+    async def stable_ends(self, topic: str, beyond: Mapping[int, int]) -> Mapping[int, int]:
+        """The end of what is decided in each partition: read_committed readers come so far.
+
+        Where it is not beyond the given offset yet, asks again for some seconds: a broker answers a commit before
+        it has written the markers.
+        """
         ...
 
     async def committed(self, topic: str, partition: int) -> int | None:

@@ -580,8 +580,8 @@ class ModelChangelog:
         await self._worker.world.step(self._worker)
         return {number: self._broker.read(topic, number, start, 5) for number, start in starts.items()}
 
-    async def stable_ends(self, topic: str, partitions: Sequence[int]) -> Mapping[int, int]:
-        return {number: self._broker.stable_offset(topic, number) for number in partitions}
+    async def stable_ends(self, topic: str, beyond: Mapping[int, int]) -> Mapping[int, int]:
+        return {number: self._broker.stable_offset(topic, number) for number in beyond}
 
     async def committed(self, topic: str, partition: int) -> int | None:
         return self._broker.offsets.get((topic, partition))
