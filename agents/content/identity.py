@@ -37,8 +37,16 @@ def content_key(scope: str, title: str, content: bytes) -> bytes:
 
 
 def titled_key(address: bytes, title: str) -> bytes:
-    """Key of one article of several that take turns at one address (`reused-address`); `address` is its key."""
+    """Key of one article of several that take turns at one address (`reused-address`); `address` is its key.
+
+    An article without a title goes by the first words of its text.
+    """
     return _key("titled", address.hex(), plain_title(title))
+
+
+def turn_key(address: bytes) -> bytes:
+    """Key of the article that took its turn last at such an address. It moves on with each new one."""
+    return _key("turn", address.hex())
 
 
 def plain_title(title: str) -> str:
