@@ -23,6 +23,10 @@ SHORT_TEXT = 80
 
 UNRELATED = 0.2
 
+OPENING = 64
+"""Folded characters, one of PREFIXES. Texts that share so long a beginning are one article, however long the rest:
+an aggregator's extract of two sentences is hardly alike by sketch."""
+
 
 class Fingerprint(Struct, frozen=True, array_like=True):
     """One revision's content. `length` counts folded characters; `prefixes` holds 4 bytes for each of PREFIXES."""
@@ -39,14 +43,18 @@ class Fingerprint(Struct, frozen=True, array_like=True):
 
 
 class Likeness(Struct, frozen=True):
-    """How alike two contents are, each 0..1. `text` is None where either text is too short to tell."""
+    """How alike two contents are, each 0..1. `text` is None where either text is too short to tell.
+
+    Two entries without a title have no title in common: posts of a microblog are not alike for that.
+    """
 
     title: float
     text: float | None
+    opening: bool = False
 
     @property
     def related(self) -> bool:
-        return self.title >= UNRELATED or (self.text is not None and self.text >= UNRELATED)
+        return self.opening or self.title >= UNRELATED or (self.text is not None and self.text >= UNRELATED)
 
 
 def fingerprint(title: str, text: str) -> Fingerprint:
@@ -64,23 +72,31 @@ def fingerprint(title: str, text: str) -> Fingerprint:
 
 def likeness(a: Fingerprint, b: Fingerprint) -> Likeness:
     short = a.length < SHORT_TEXT or b.length < SHORT_TEXT
+    titled = any(a.title_sketch) or any(b.title_sketch)
     return Likeness(
-        title=similarity(a.title_sketch, b.title_sketch),
+        title=similarity(a.title_sketch, b.title_sketch) if titled else 0.0,
         text=None if short else similarity(a.text_sketch, b.text_sketch),
+        opening=_opening(a) is not None and _opening(a) == _opening(b),
     )
 
 
 def only_cuts_short(copy: Fingerprint, whole: Fingerprint) -> bool:
     """Whether `copy` has the title of `whole` and a text that is its beginning.
 
-    The beginning is compared up to the last of PREFIXES that the copy reaches, at least half of it: what
-    follows may be an ellipsis or "read more". A copy without any text is the extreme case.
+    The beginning is compared up to the last of PREFIXES that the copy reaches: at least half of it, unless it is
+    very long. What follows may be an ellipsis, "read more", or an edit (`judge` tells). A copy without any text is
+    the extreme case.
     """
     if copy.title_hash != whole.title_hash or copy.length >= whole.length:
         return False
     if not copy.length:
         return True
     return bool(copy.prefixes) and whole.prefixes.startswith(copy.prefixes[-4:], len(copy.prefixes) - 4)
+
+
+def _opening(content: Fingerprint) -> bytes | None:
+    end = 4 * (PREFIXES.index(OPENING) + 1)
+    return content.prefixes[end - 4 : end] if len(content.prefixes) >= end else None
 
 
 def _hash(text: str) -> bytes:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from msgspec import Struct
 
-from agents.content.identity import titled_key
+from agents.content.identity import titled_key, turn_key
 from agents.dedupe.fingerprint import HASH_VERSION, Fingerprint
 from agents.stage import State
 from schemas import Alias, Confidence, DateOrigin, Entry, FoundDate, ScriptFamily
@@ -32,13 +32,17 @@ class UnknownFormatError(Exception):
 
 
 class Version(Struct, frozen=True, array_like=True):
-    """One revision's content and dates. `source` is (partition, offset, index) of the entry that brought it."""
+    """One revision's content and dates. `source` is (partition, offset, index) of the entry that brought it.
+
+    `sent` is when the sender saw it, `received` when the record came: the sender's header, else the broker's time.
+    """
 
     title_hash: bytes
     text_hash: bytes
     updated: datetime | None
     sent: datetime | None
     source: tuple[int, int, int]
+    received: datetime
 
 
 class Lineage(Struct, frozen=True, array_like=True):
@@ -66,6 +70,11 @@ class Lineage(Struct, frozen=True, array_like=True):
     def present(self) -> Version:
         return self.versions[0]
 
+    @property
+    def stated(self) -> datetime | None:
+        """The update that the publisher stated last, of the present revision or of one before it."""
+        return next((version.updated for version in self.versions if version.updated is not None), None)
+
     def expired(self, arrival: datetime) -> bool:
         """Whether only addresses and the revision number count any more."""
         return arrival - self.last_seen > FORGET_CONTENT_AFTER
@@ -82,7 +91,7 @@ class Lineage(Struct, frozen=True, array_like=True):
 
 
 class Match(Struct, frozen=True):
-    """A lineage that an entry met, and the alias that led there (None: by link and title)."""
+    """A lineage that an entry met, and the alias that led there (None: an article of several at one address)."""
 
     id: bytes
     lineage: Lineage
@@ -128,9 +137,23 @@ def matches(state: State, entry: Entry) -> list[Match]:
     return found
 
 
-def titled_match(state: State, entry: Entry) -> Match | None:
-    """The lineage of the article with this title at an address that several articles take turns at."""
-    owner = read_lineage(state, titled_key(entry.aliases[0].key, entry.title))
+def titled_match(state: State, entry: Entry, heading: str) -> Match | None:
+    """The lineage of the article with this heading at an address that several articles take turns at."""
+    return _turn(state, titled_key(entry.aliases[0].key, heading), entry)
+
+
+def latest_turn(state: State, address: Alias, entry: Entry) -> Match | None:
+    """The lineage of the article that took its turn last at an address."""
+    return _turn(state, turn_key(address.key), entry)
+
+
+def take_turn(state: State, address: Alias, id: bytes) -> None:
+    """Remember which article took its turn last at an address that belongs to another one."""
+    state.put(turn_key(address.key), POINTER + id)
+
+
+def _turn(state: State, key: bytes, entry: Entry) -> Match | None:
+    owner = read_lineage(state, key)
     if owner is None or owner[1].forgotten(entry.arrival):
         return None
     return Match(owner[0], owner[1], None)
@@ -143,6 +166,7 @@ def version_of(entry: Entry, content: Fingerprint, source: tuple[int, int, int])
         updated=entry.updated.at if entry.updated else None,
         sent=entry.sent_at,
         source=source,
+        received=entry.source.received_at,
     )
 
 
@@ -183,16 +207,19 @@ def revise(lineage: Lineage, entry: Entry, content: Fingerprint) -> Lineage:
 
 
 def restate(lineage: Lineage, entry: Entry, content: Fingerprint) -> Lineage:
-    """The lineage with the content of its present revision read anew: replayed, or hashed by newer rules."""
-    present = version_of(entry, content, lineage.present.source)
-    if not entry.replay_of:
-        present = msgspec.structs.replace(present, updated=lineage.present.updated, sent=lineage.present.sent)
+    """The lineage with its present revision read anew: replayed, or hashed by newer rules."""
+    present = msgspec.structs.replace(lineage.present, title_hash=content.title_hash, text_hash=content.text_hash)
+    published = lineage.published
+    if entry.replay_of:  # a newer mill may read dates that an older one could not
+        present = msgspec.structs.replace(present, updated=entry.updated.at if entry.updated else present.updated)
+        published = _published(entry) or published
     return msgspec.structs.replace(
         lineage,
         hashing=HASH_VERSION,
         versions=[present, *lineage.versions[1:]],
         quick=entry.quick,
         print=content,
+        published=published,
         last_seen=max(lineage.last_seen, entry.arrival),
     )
 
@@ -208,18 +235,26 @@ def sighted(lineage: Lineage, entry: Entry, *, same_content: bool) -> Lineage:
     return msgspec.structs.replace(lineage, last_seen=entry.arrival, quick=quick)
 
 
-def store(state: State, id: bytes, before: Lineage | None, after: Lineage, entry: Entry) -> None:
-    """Write what changed: the lineage, and pointers from those of the entry's aliases that nobody owns yet."""
+def store(
+    state: State, id: bytes, before: Lineage | None, after: Lineage, entry: Entry, heading: str | None = None
+) -> None:
+    """Write what changed: the lineage, and pointers from those of the entry's aliases that nobody owns yet.
+
+    `heading` is given for one of several articles at an address: it is found by what it is called now, too.
+    """
+    names = [alias.key for alias in entry.aliases]
+    if heading is not None:
+        names.append(titled_key(names[0], heading))
     owned = set(after.aliases)
     added: list[bytes] = []
-    for alias in entry.aliases:
-        if alias.key in owned or len(owned) >= MAX_ALIASES:
+    for key in names:
+        if key in owned or len(owned) >= MAX_ALIASES:
             continue
-        owner = read_lineage(state, alias.key)
+        owner = read_lineage(state, key)
         if owner is not None and owner[0] != id and not owner[1].forgotten(entry.arrival):
             continue  # an owned alias never moves while its owner lives
-        owned.add(alias.key)
-        added.append(alias.key)
+        owned.add(key)
+        added.append(key)
     if added:
         after = msgspec.structs.replace(after, aliases=[*after.aliases, *added])
     if after is not before:

@@ -6,7 +6,7 @@ settles those; only where it differs is the visible text taken out and hashed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
 
@@ -18,10 +18,12 @@ from agents.content.text import script_family
 from agents.deadletters import entry_dead_letter
 from agents.dedupe import lineage as lineages
 from agents.dedupe.fingerprint import Fingerprint, fingerprint
-from agents.dedupe.judge import Judgement, judge, meet
-from agents.dedupe.lineage import Lineage
+from agents.dedupe.judge import Judgement, judge
+from agents.dedupe.lineage import Lineage, Match
+from agents.dedupe.meeting import meet
 from agents.stage import EntryRef, Headers, Output, State, Topic
 from schemas import (
+    Alias,
     DeadLetterCode,
     Decision,
     DedupeRule,
@@ -36,6 +38,8 @@ from schemas import (
 NEW = frozenset({DedupeRule.FIRST_SIGHTING, DedupeRule.REUSED_ADDRESS})
 REVISES = frozenset({DedupeRule.CONTENT_CHANGED, DedupeRule.RETURNED})
 RESTATES = frozenset({DedupeRule.REPLAYED, DedupeRule.REBASED})
+HEADING = 64  # characters of a text without a title that stand for one
+
 SAME_CONTENT = frozenset({DedupeRule.SAME_ENTRY, DedupeRule.SAME_TEXT})
 
 _entries = msgspec.msgpack.Decoder(Entry)
@@ -72,13 +76,16 @@ def _admit(entry: Entry, state: State) -> list[Output]:
     def content() -> Fingerprint:
         return fingerprint(entry.title, text())
 
-    found = lineages.matches(state, entry)
-    meeting = meet(entry, found, lambda: lineages.titled_match(state, entry), content)
+    @cache
+    def heading() -> str:
+        return entry.title or text()[:HEADING]
+
+    meeting = meet(entry, lineages.matches(state, entry), _Turns(state, entry, heading), content)
     judgement = judge(entry, meeting, content)
 
     before: Lineage | None
     if (match := judgement.match) is None:
-        before, id = None, _new_id(entry, state)
+        before, id = None, _new_id(entry, state, heading)
         after = lineages.begin(entry, id, content(), script_family(f"{entry.title}\n{text()}"))
     else:
         before, id = match.lineage, match.id
@@ -88,20 +95,34 @@ def _admit(entry: Entry, state: State) -> list[Output]:
             after = lineages.restate(before, entry, content())
         else:
             after = lineages.sighted(before, entry, same_content=judgement.rule in SAME_CONTENT)
-    lineages.store(state, id, before, after, entry)
+    takes_turns = match is not None and match.alias is None
+    lineages.store(state, id, before, after, entry, heading() if takes_turns else None)
+    if judgement.beside is not None and judgement.beside.alias is not None:
+        lineages.take_turn(state, judgement.beside.alias, id)
 
     if judgement.rule in NEW or judgement.rule in REVISES or judgement.rule is DedupeRule.REPLAYED:
         return [_news_output(entry, id, before, after, judgement)]
     return [_duplicate(entry, id, after.revision, judgement)]
 
 
-def _new_id(entry: Entry, state: State) -> bytes:
+class _Turns:
+    def __init__(self, state: State, entry: Entry, heading: Callable[[], str]) -> None:
+        self._state, self._entry, self._heading = state, entry, heading
+
+    def titled(self) -> Match | None:
+        return lineages.titled_match(self._state, self._entry, self._heading())
+
+    def latest(self, address: Alias) -> Match | None:
+        return lineages.latest_turn(self._state, address, self._entry)
+
+
+def _new_id(entry: Entry, state: State, heading: Callable[[], str]) -> bytes:
     """The strongest key that is free; where another article holds the address, address and title together."""
     strongest = entry.aliases[0].key
     owner = lineages.read_lineage(state, strongest)
     if owner is None or owner[1].forgotten(entry.arrival):
         return strongest
-    return titled_key(strongest, entry.title)
+    return titled_key(strongest, heading())
 
 
 def _retract(entry: Entry, state: State, now: datetime) -> list[Output]:
