@@ -1,8 +1,10 @@
 """What the engine changes in Faust, and the check that it is still the Faust that this was tested with.
 
-Two changes. Faust's consumer reads uncommitted records outside its own exactly-once mode: ours reads committed
+Three changes. Faust's consumer reads uncommitted records outside its own exactly-once mode: ours reads committed
 ones only. Faust's commit of group offsets stops for ever at the first transaction marker, and elsewhere takes the
-message after a gap as done: it is switched off, and the engine commits its own position as a hint.
+message after a gap as done: it is switched off, with the lists that it keeps of what was acknowledged, which would
+grow for ever; the engine commits its own position as a hint. And aiokafka sends no heartbeat between joining the
+group and the end of the assignment's callback, in which the state is restored: ours sends them.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from agents.engine.transport import EngineError
 
 TESTED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
 
-_ORIGINAL = "feedmill_original"
+_ORIGINAL = "feedmill_original_"
 _READ_COMMITTED = "read_committed"
 
 
@@ -27,6 +29,7 @@ class UntestedLibraryError(EngineError):
 
 def relied_on() -> dict[str, Callable[..., Any]]:
     """The functions whose behaviour the engine replaces or depends on beyond their documentation."""
+    from aiokafka.consumer.group_coordinator import GroupCoordinator
     from aiokafka.producer.transaction_manager import TransactionManager
     from faust.app.base import App, BootStrategy
     from faust.streams import Stream
@@ -44,20 +47,24 @@ def relied_on() -> dict[str, Callable[..., Any]]:
         "Consumer.wait_empty": consumer.Consumer.wait_empty,
         "Consumer._clean_unacked_messages": consumer.Consumer._clean_unacked_messages,
         "Consumer._drain_messages": consumer.Consumer._drain_messages,
-        "Consumer._commit_offsets": vars(consumer.Consumer).get(_ORIGINAL, consumer.Consumer._commit_offsets),
+        "Consumer.commit": consumer.Consumer.commit,
+        "Consumer.force_commit": _original(consumer.Consumer, "force_commit"),
+        "Consumer._add_gap": _original(consumer.Consumer, "_add_gap"),
         "Consumer.perform_seek": consumer.Consumer.perform_seek,
         "ConductorCompiler.build": ConductorCompiler.build,
-        "driver.create": vars(driver.AIOKafkaConsumerThread).get(
-            _ORIGINAL, driver.AIOKafkaConsumerThread._create_worker_consumer
-        ),
+        "driver.create": _original(driver.AIOKafkaConsumerThread, "_create_worker_consumer"),
         "driver.Consumer._new_topicpartition": driver.Consumer._new_topicpartition,
         "driver.thread._commit": driver.AIOKafkaConsumerThread._commit,
         "TransactionManager.error_transaction": TransactionManager.error_transaction,
         "TransactionManager.fatal_error": TransactionManager.fatal_error,
+        "GroupCoordinator.ensure_active_group": GroupCoordinator.ensure_active_group,
+        "GroupCoordinator._on_join_complete": _original(GroupCoordinator, "_on_join_complete"),
+        "GroupCoordinator._start_heartbeat_task": GroupCoordinator._start_heartbeat_task,
+        "GroupCoordinator._heartbeat_routine": GroupCoordinator._heartbeat_routine,
     }
 
 
-DIGEST = "12ce86b70e4aba4d4f102a11f35f78e8"
+DIGEST = "2eb896cc39abb480319e23644f734bc0"
 """Over the source of `relied_on`. `python -m agents.engine.guard` prints the present one, for a deliberate upgrade."""
 
 
@@ -85,30 +92,56 @@ def check_libraries() -> None:
 
 
 def change_faust() -> None:
-    """Make Faust's consumers read_committed and its commits no-ops; twice is once."""
-    from faust.transport import consumer
-    from faust.transport.drivers import aiokafka as driver
+    """Read committed, commit nothing, and send heartbeats while state is restored; twice is once."""
+    from aiokafka.consumer.group_coordinator import GroupCoordinator
+    from faust.transport.consumer import Consumer
+    from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
-    thread = driver.AIOKafkaConsumerThread
-    if _ORIGINAL in vars(thread):
-        return
-    create = thread._create_worker_consumer
+    def committed(create: Callable[..., Any]) -> Callable[..., Any]:
+        def create_committed(self: Any, transport: Any) -> Any:
+            made = create(self, transport)
+            made._isolation_level = _READ_COMMITTED
+            return made
 
-    def create_committed(self: Any, transport: Any) -> Any:
-        made = create(self, transport)
-        made._isolation_level = _READ_COMMITTED
-        return made
+        return create_committed
 
-    async def commit_nothing(self: Any, offsets: Any, start_new_transaction: bool = True) -> bool:
-        return True
+    def forgetting(_: Callable[..., Any]) -> Callable[..., Any]:
+        async def commit_nothing(self: Any, topics: Any = None, start_new_transaction: bool = True) -> bool:
+            for kept in (self._acked, self._acked_index, self._gap):
+                kept.clear()
+            return False
 
-    _replace(thread, "_create_worker_consumer", create_committed)
-    _replace(consumer.Consumer, "_commit_offsets", commit_nothing)
+        return commit_nothing
+
+    def gapless(_: Callable[..., Any]) -> Callable[..., Any]:
+        async def add_no_gap(self: Any, tp: Any, offset_from: int, offset_to: int) -> None:
+            return None
+
+        return add_no_gap
+
+    def alive(complete: Callable[..., Any]) -> Callable[..., Any]:
+        async def complete_alive(self: Any, *arguments: Any) -> None:
+            self._start_heartbeat_task()
+            await complete(self, *arguments)
+
+        return complete_alive
+
+    _replace(AIOKafkaConsumerThread, "_create_worker_consumer", committed)
+    _replace(Consumer, "force_commit", forgetting)
+    _replace(Consumer, "_add_gap", gapless)
+    _replace(GroupCoordinator, "_on_join_complete", alive)
 
 
-def _replace(owner: type, name: str, function: Callable[..., Any]) -> None:
-    setattr(owner, _ORIGINAL, getattr(owner, name))
-    setattr(owner, name, function)
+def _replace(owner: type, name: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    if _ORIGINAL + name not in vars(owner):
+        original = getattr(owner, name)
+        setattr(owner, _ORIGINAL + name, original)
+        setattr(owner, name, change(original))
+
+
+def _original(owner: type, name: str) -> Callable[..., Any]:
+    found: Callable[..., Any] = getattr(owner, _ORIGINAL + name, None) or getattr(owner, name)
+    return found
 
 
 if __name__ == "__main__":

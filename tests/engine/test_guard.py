@@ -1,0 +1,45 @@
+"""What the engine changes in Faust and aiokafka, in the installed releases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from types import SimpleNamespace
+from typing import Any
+
+from faust.transport.consumer import Consumer
+from faust.types import TP
+from intervaltree import IntervalTree  # type: ignore[import-untyped]
+
+from agents.engine.guard import change_faust, check_libraries, digest
+
+AT = TP("feeds.internal.news.g1", 0)
+
+
+def test_the_installed_libraries_are_the_tested_ones_also_when_changed() -> None:
+    before = digest()
+    check_libraries()
+    change_faust()
+    change_faust()
+    check_libraries()
+    assert digest() == before
+
+
+def test_faust_keeps_no_list_of_what_was_acknowledged() -> None:
+    """With its commits off and a marker after each record, its own lists grew by three numbers a record, for ever."""
+    change_faust()
+    consumer: Any = SimpleNamespace(
+        _acked=defaultdict(list), _acked_index=defaultdict(set), _gap=defaultdict(IntervalTree)
+    )
+
+    async def work() -> None:
+        for offset in range(0, 1000, 2):
+            await Consumer._add_gap(consumer, AT, offset - 1, offset)
+            consumer._acked[AT].append(offset)
+            consumer._acked_index[AT].add(offset)
+        assert await Consumer.force_commit(consumer) is False
+
+    asyncio.run(work())
+    assert not consumer._acked[AT]
+    assert not consumer._acked_index[AT]
+    assert not consumer._gap[AT]
