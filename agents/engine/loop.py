@@ -283,12 +283,18 @@ class StageLoop(Generic[In]):
         """
         singly = False
         while True:
+            known = len(part.refusals)
             try:
                 await self._transact(part, batch, inputs, singly=singly)
                 part.refusals.clear()
                 return
             except RefusedError as refused:
                 self._observer.refused(self.stage.name, part.partition, refused.reason)
+                if singly and len(part.refusals) == known:
+                    raise EngineError(
+                        f"The broker refuses the state of {self.changelog_topic}/{part.partition}, and nothing can "
+                        f"take its place: {refused.reason}. Compare the topic's settings with `feedmill topics check`."
+                    ) from refused
                 part.ready = False
                 await self._settle([part])
                 if part.next > batch[0].offset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
@@ -10,10 +11,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 
 from agents.engine.admin import administration
 from agents.engine.broker import EmbeddedBroker
+from agents.engine.guard import change_faust
 from agents.engine.kafka import KafkaTransport, incoming
 from agents.engine.loop import StageLoop
 from agents.engine.store import MemoryTables, RocksTables, Tables
@@ -260,6 +262,17 @@ async def test_what_the_broker_refuses_becomes_a_dead_letter_and_the_rest_goes_o
     assert all(b"could not be sent" in (letter.value or b"") for letter in letters)
 
 
+async def test_a_changelog_that_refuses_the_state_stops_the_worker(place: Place, owners: list[Owner]) -> None:
+    """No dead letter can take the place of state; tried again, it would be refused for ever."""
+    async with administration(place.connection) as admin:
+        await admin.configure({place.naming.changelog(StageName.STORIES): {"max.message.bytes": "200"}})
+    owner = await owner_of(place, owners, MemoryTables())
+    records = await place.publish(*[(b"key %d" % number, 0) for number in range(50)])
+    with pytest.raises(EngineError, match="refuses the state"):
+        await asyncio.wait_for(owner.loop.run(records), 30)
+    assert await place.numbers() == []
+
+
 async def test_a_lost_changelog_stops_the_worker(place: Place, owners: list[Owner]) -> None:
     """The group's offset says more was done than the state knows: nothing is processed on such a state."""
     records = await place.publish((b"a", 0), (b"a", 0))
@@ -274,3 +287,37 @@ async def test_a_lost_changelog_stops_the_worker(place: Place, owners: list[Owne
     with pytest.raises(EngineError, match="changelog was lost"):
         await owner.loop.run(records)
     assert await place.numbers() == []
+
+
+class Restoring(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """A restore that takes longer than the session."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.assigned = 0
+        self.done = asyncio.Event()
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        return None
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        self.assigned += 1
+        await asyncio.sleep(self.seconds)
+        self.done.set()
+
+
+async def test_a_restore_longer_than_the_session_keeps_its_partitions(place: Place) -> None:
+    """aiokafka began to send heartbeats only when the assignment's callback was over: the group had moved on."""
+    change_faust()
+    consumer = AIOKafkaConsumer(
+        **place.connection, group_id=place.naming.group, session_timeout_ms=6000, heartbeat_interval_ms=1000
+    )
+    restoring = Restoring(8.0)
+    consumer.subscribe([place.input], listener=restoring)
+    await consumer.start()
+    try:
+        await asyncio.wait_for(restoring.done.wait(), 30)
+        await asyncio.sleep(2.0)
+        assert restoring.assigned == 1
+    finally:
+        await consumer.stop()
