@@ -69,12 +69,14 @@ class Article(Struct, frozen=True):
         first, *others = self.paragraphs
         picture = f"https://images.weserv.nl/?url=img.{self.site}/photo/{self.number}.jpg"
         body = [
-            f'<div class="article"><div class="fullPic"><img src="{picture}" alt="{self.title}">'
+            '<div class="article">',
+            f'<div class="fullPic"><img src="{picture}" alt="{self.title}">',
             f'<div class="picinfo">图为{self.title}。</div></div>',
             f"<p>（澜海社塔里恩二十日电）{first}</p>",
             *(f"<p>{paragraph}</p>" for paragraph in others),
-            f'<p>相关阅读：<a href="/news/2026/11/{self.number - 1:07}.html?utm_source=rss">前一篇报道</a> '
-            f'<a href="https://www.{self.site}/topics/harbour">港口专题</a></p></div>',
+            f'<p>相关阅读：<a href="/news/2026/11/{self.number - 1:07}.html?utm_source=rss">前一篇报道</a>',
+            f'<a href="https://www.{self.site}/topics/harbour">港口专题</a></p>',
+            "</div>",
         ]
         return "\n".join(body)
 
