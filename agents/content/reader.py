@@ -22,6 +22,11 @@ MAX_LISTED = 1000
 """Links and images kept of one body."""
 
 
+MAX_TAGS = 500_000
+"""Of one body, each `<` for one; what follows is not read. A tag costs some microseconds and some hundred bytes, and
+8 MiB hold three million."""
+
+
 class MarkupTooDeep(ValueError):  # noqa: N818  (it says what the markup is, not what we did)
     """The body is nested deeper than MAX_DEPTH; enrich makes it a dead letter `too-deep`."""
 
@@ -46,6 +51,8 @@ _SURROGATES = re.compile("[\ud800-\udfff]+")
 
 def read(html: str, base: str | None, writer: SafeWriter | None) -> Reader:
     """Walk over a body. With a `writer` addresses are made absolute and MarkupTooDeep is possible; without, neither."""
+    if cut := html.count("<") > MAX_TAGS:
+        html = html[: len(html) - len(html.split("<", MAX_TAGS)[-1]) - 1]
     # `<body>` first, so that a <frameset> is ignored and a <title> or <style> does not open a head
     reader = Reader(base, writer)
     try:
@@ -53,6 +60,7 @@ def read(html: str, base: str | None, writer: SafeWriter | None) -> Reader:
     except UnicodeDecodeError:  # a lone surrogate in a tag or the name of an attribute
         reader = Reader(base, writer and writer.afresh())
         sax_parse("<!DOCTYPE html><body>" + _SURROGATES.sub("", html), reader)
+    reader.truncated |= cut
     return reader
 
 

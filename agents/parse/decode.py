@@ -19,7 +19,7 @@ from schemas import DeadLetterCode
 
 HEAD = 2048  # bytes in which a declaration must stand
 LOOK = 8192  # characters that must be readable
-SAMPLE = 65_536  # bytes that the detector sees
+SAMPLE = 65_536  # bytes that the detector sees, and characters by which it is judged
 EBCDIC = b"\x4c\x6f\xa7\x94"  # `<?xm`
 FEW = 0.02  # share of broken characters with which a reading is still the right one
 
@@ -181,8 +181,8 @@ def _declared(body: bytes, content_type: str | None) -> Decoded | None:
         if (text := _strict(body, codec)) is None:
             continue
         if codec in _SINGLE_BYTE_GUESS and _mostly_high(body) and (other := _detected(body)):
-            east_asian = len(_EAST_ASIAN.findall(other.text))
-            if east_asian * 2 > len(_MULTIBYTE.findall(other.text)):
+            sample = other.text[:SAMPLE]
+            if len(_EAST_ASIAN.findall(sample)) * 2 > len(_MULTIBYTE.findall(sample)):
                 return other
         return Decoded(text, codec, How.DECLARED)
     for codec in candidates:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.content import reader
 from agents.content.html import (
     MAX_HTML_BYTES,
     MAX_LISTED,
@@ -219,6 +220,16 @@ def test_limits() -> None:
     plain = read_plain("&" * (2 << 20))
     assert plain.truncated
     assert len(plain.html) <= MAX_HTML_BYTES
+
+
+def test_a_body_of_nothing_but_tags_is_read_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "MAX_TAGS", 6)
+    whole = "<p>one</p><p>two</p><p>three</p>"
+    assert read_html(whole).text == "one\n\ntwo\n\nthree"
+    assert not read_html(whole).truncated
+    page = read_html(f"{whole}<p>four</p>")
+    assert (page.text, page.truncated) == ("one\n\ntwo\n\nthree", True)
+    assert visible_text(f"{whole}<p>four</p>", True) == page.text
 
 
 @pytest.mark.parametrize("tag", ["div", "b", "blockquote", "font", "unknown"])
