@@ -47,7 +47,7 @@ def meet(entry: Entry, found: list[Match], turns: Turns, content: Content) -> Me
     """Choose among the lineages that the entry's aliases lead to, strongest alias first.
 
     The strongest decides, unless its article is another one that only shares the address: then the next alias, then
-    the articles that take turns there.
+    the articles that take turns there. They are asked too where the contents cannot be compared.
     """
     if entry.replay_of is not None:
         addresses = [match.alias for match in found if match.alias is not None]
@@ -58,7 +58,7 @@ def meet(entry: Entry, found: list[Match], turns: Turns, content: Content) -> Me
     for match in found:
         alike = _stranger(entry, match, content)
         if alike is None:
-            if _unreadable(entry, match.lineage) and (turn := _in_turn(entry, [match], turns, content)) is not None:
+            if _undecided(entry, match.lineage, content) and (turn := _in_turn(entry, [match], turns, content)):
                 return turn
             others = [other for other in found if other is not match and all(other is not s for s, _ in strangers)]
             return Meeting(match, evidence=(*_reached(match), *map(_other, others)))
@@ -88,9 +88,9 @@ def _stranger(entry: Entry, match: Match, content: Content) -> Likeness | None:
         return None
     if alias is not None and alias.kind is AliasKind.CONTENT:
         return None
-    alike = likeness(content(), lineage.print)
-    if alike.related or _said_before(lineage, content()):
+    if _alike(lineage, content()):
         return None
+    alike = likeness(content(), lineage.print)
     if alike.text is None and not entry.link_is_root and not _guid_alone(entry, match):
         return None  # too short to tell: the address decides
     return alike
@@ -108,9 +108,11 @@ def _guid_alone(entry: Entry, match: Match) -> bool:
     return bool(links) and all(key not in match.lineage.aliases for key in links)
 
 
-def _unreadable(entry: Entry, lineage: Lineage) -> bool:
-    """Whether the address alone decided, because other hashes of the content cannot be compared with ours."""
-    return lineage.hashing != HASH_VERSION and entry.quick != lineage.quick and not lineage.expired(entry.arrival)
+def _undecided(entry: Entry, lineage: Lineage, content: Content) -> bool:
+    """Whether the address alone decided: the texts are too short, or hashed by other rules."""
+    if entry.quick == lineage.quick or lineage.expired(entry.arrival):
+        return False
+    return lineage.hashing != HASH_VERSION or not _alike(lineage, content())
 
 
 def _in_turn(entry: Entry, holders: Iterable[Match], turns: Turns, content: Content) -> Meeting | None:
@@ -129,11 +131,14 @@ def _continues(entry: Entry, lineage: Lineage, content: Content) -> bool:
         return True
     if lineage.expired(entry.arrival) or lineage.hashing != HASH_VERSION:
         return False
-    return likeness(content(), lineage.print).related or _said_before(lineage, content())
+    return _alike(lineage, content())
 
 
-def _said_before(lineage: Lineage, now: Fingerprint) -> bool:
-    return any(now.same_content(version.title_hash, version.text_hash) for version in lineage.versions)
+def _alike(lineage: Lineage, now: Fingerprint) -> bool:
+    """Whether a content is like the present revision's, or the very one of an earlier revision."""
+    if any(now.same_content(version.title_hash, version.text_hash) for version in lineage.versions):
+        return True
+    return likeness(now, lineage.print).related
 
 
 def _reached(match: Match) -> tuple[str, ...]:
