@@ -26,8 +26,17 @@ from schemas import (
     StageName,
     Verdict,
 )
-from tests.dedupe.articles import BREAD, BREAD_TITLE, CHESS, CHESS_TITLE, FERRY, FERRY_CORRECTED, FERRY_TITLE
-from tests.dedupe.articles import MOON, MOON_TITLE
+from tests.dedupe.articles import (
+    BREAD,
+    BREAD_TITLE,
+    CHESS,
+    CHESS_TITLE,
+    FERRY,
+    FERRY_CORRECTED,
+    FERRY_TITLE,
+    MOON,
+    MOON_TITLE,
+)
 from tests.dedupe.entries import LINK, START, Desk, Shelf, entry, read, records
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -236,7 +245,7 @@ def test_batches_do_not_matter(shown: list[Entry], data: st.DataObject) -> None:
     encoded = records(shown)
     whole, parts, stage = Shelf(), Shelf(), DedupeStage()
     expected = stage.handle(encoded, whole, NOW)
-    ends = sorted(data.draw(st.sets(st.integers(0, len(encoded))))) + [len(encoded)]
+    ends = [*sorted(data.draw(st.sets(st.integers(0, len(encoded))))), len(encoded)]
     outputs = []
     for start, end in zip([0, *ends], ends, strict=False):
         outputs += stage.handle(encoded[start:end], parts, NOW)
