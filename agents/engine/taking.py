@@ -10,7 +10,8 @@ from typing import Any
 
 from agents.engine.transport import Incoming
 
-MAX_MESSAGES = 256
+MAX_BYTES = 8 * 1024 * 1024
+"""What is taken is worked off before a rebalance or a stop goes on, and sixty-five documents can be half a gigabyte."""
 
 
 async def taken(app: Any, stream: Any) -> AsyncIterator[tuple[list[Incoming], list[Any]]]:
@@ -23,7 +24,8 @@ async def taken(app: Any, stream: Any) -> AsyncIterator[tuple[list[Incoming], li
     queue = stream.channel.queue
     async for first in stream.events():
         events = [first]
-        while len(events) < MAX_MESSAGES and not queue.empty():
+        size = len(first.message.value or b"")
+        while size < MAX_BYTES and not queue.empty():
             event = queue.get_nowait()
             message = event.message
             if not app.flow_control.is_active() or message.generation_id != app.consumer_generation_id:
@@ -32,6 +34,7 @@ async def taken(app: Any, stream: Any) -> AsyncIterator[tuple[list[Incoming], li
                 message.tracked = True
                 app.consumer._unacked_messages.add(message)
             events.append(event)
+            size += len(message.value or b"")
         yield [_record(event.message) for event in events], events
 
 
