@@ -36,6 +36,7 @@ from agents.engine.mill import Mill, Watchers, stop_within
 from agents.engine.store import RocksTables
 from agents.engine.topics import INPUT, MAX_REQUEST, Naming, topic_table
 from agents.engine.transport import UnavailableError
+from agents.engine.turns import Turns
 from agents.enrich.stage import EnrichStage
 from agents.parse.stage import ParseStage
 from agents.settings import LogLevel, Settings
@@ -92,6 +93,7 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
     transport = KafkaTransport(
         connection(settings), group=naming.group, transaction_timeout_seconds=settings.transaction_timeout_seconds
     )
+    turns = Turns(time.monotonic)
     tables = RocksTables(settings.state_dir / "state", cache_bytes=settings.rocksdb_cache_mb * 1024 * 1024)
     app.mill = Mill(
         app,
@@ -110,6 +112,7 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
                 timer=time.monotonic,
                 observer=watchers,
                 skip=frozenset(settings.skip_records),
+                turns=turns,
             )
             for name, stage in stages.items()
         },

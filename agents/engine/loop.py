@@ -36,6 +36,7 @@ from agents.engine.transport import (
     Transactions,
     Transport,
 )
+from agents.engine.turns import Turns
 from agents.stage import Output, Stage, Topic
 from schemas import StageName
 
@@ -113,6 +114,7 @@ class StageLoop(Generic[In]):
         timer: Callable[[], float],
         observer: Observer,
         skip: frozenset[str] = frozenset(),
+        turns: Turns | None = None,
     ) -> None:
         self.stage = stage
         self.input = naming.topic(INPUT[stage.name])
@@ -127,6 +129,7 @@ class StageLoop(Generic[In]):
         self._timer = timer
         self._observer = observer
         self._skip = skip
+        self._turns = turns or Turns(timer)
         self._dispatch = Dispatch(stage, naming, partitions)
         self._taking_over = asyncio.Lock()
         self._restoring = asyncio.Lock()  # one reader, whose assignment is replaced by each restore
@@ -219,6 +222,8 @@ class StageLoop(Generic[In]):
                 store.rebuild(f"it has read to {store.read_to}, its changelog ends at {end}")
             if store.proof is not None and store.proof[0] < begin:
                 store.rebuild(f"its changelog begins at {begin} now, after what it knows")
+            if store.proof is None and store.read_to > 0:
+                store.rebuild("its first restore was cut short")
             if store.proof is not None:
                 unproven.add(number)
             starts[number] = store.proof[0] if store.proof is not None else begin
@@ -296,7 +301,8 @@ class StageLoop(Generic[In]):
                         f"take its place: {refused.reason}. Compare the topic's settings with `feedmill topics check`."
                     ) from refused
                 part.ready = False
-                await self._settle([part])
+                with self._turns.open():
+                    await self._settle([part])
                 if part.next > batch[0].offset:
                     raise EngineError(
                         f"{self.input}/{part.partition} moved on to {part.next} while a refused batch was tried again: "
@@ -305,6 +311,7 @@ class StageLoop(Generic[In]):
                 singly = True
 
     async def _transact(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[In], *, singly: bool) -> None:
+        await self._turns.come()
         started = self._timer()
         overlay = Overlay(part.store)
         outputs = self._handle(inputs, overlay)
@@ -313,32 +320,34 @@ class StageLoop(Generic[In]):
         changes = overlay.changes()
         part.count += 1
         position = Position(batch[-1].offset + 1, self._writer, part.count)
+        with self._turns.open():
+            offset = await self._commit(part, parcels, [*changes, (POSITION_KEY, encode_position(position))], singly)
+        part.store.committed(changes, position, offset)
+        part.worked_at = self._timer()
+        self._observer.handled(self.stage.name, part.partition, len(inputs), outputs, sum(one.size for one in batch))
+        self._observer.took(self.stage.name, self._timer() - started)
 
+    async def _commit(self, part: Part, parcels: Sequence[Parcel], changes: Sequence[Change], singly: bool) -> int:
+        """One transaction; the offset of its last change, which is the position."""
         transactions = self._producer(part)
         if self._timer() - part.worked_at > IDLE_SECONDS:
             await self.verify([part])
         await transactions.begin()
         try:
+            sent = []
             if singly:
                 await self._send_singly(transactions, parcels, part.refusals)
-                sent = []
             else:
                 sent = [await transactions.send(parcel.record) for parcel in parcels]
             for change in changes:
                 sent.append(await transactions.send(self._change(part.partition, change)))
-            sent.append(
-                await transactions.send(self._change(part.partition, (POSITION_KEY, encode_position(position))))
-            )
             # Every delivery is awaited: aiokafka commits happily after a failed batch.
             *_, offset = await _all(sent)
         except RefusedError:
             await transactions.abort()
             raise
         await transactions.commit()
-        part.store.committed(changes, position, offset)
-        part.worked_at = self._timer()
-        self._observer.handled(self.stage.name, part.partition, len(inputs), outputs, sum(one.size for one in batch))
-        self._observer.took(self.stage.name, self._timer() - started)
+        return int(offset)
 
     def _handle(self, inputs: Sequence[In], overlay: Overlay) -> list[Output]:
         """The stage's work. Here suspect records will go to a child process (DESIGN 5.9)."""

@@ -123,8 +123,11 @@ class Store:
         self._write(changes, (offset, encode_position(position)), offset + 1)
 
     def caught_up(self, end: int) -> None:
-        """The changelog has nothing but markers between what was read and `end`."""
-        if end > self._meta.read_to:
+        """The changelog has nothing but markers between what was read and `end`.
+
+        Without a proof nothing is noted: a store that has read something and proves nothing was left half restored.
+        """
+        if end > self._meta.read_to and self._meta.proof is not None:
             self._write((), self._meta.proof, end)
 
     def rebuild(self, why: str) -> None:

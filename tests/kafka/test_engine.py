@@ -18,7 +18,7 @@ from agents.engine.broker import EmbeddedBroker
 from agents.engine.guard import change_faust
 from agents.engine.kafka import KafkaTransport, incoming
 from agents.engine.loop import StageLoop
-from agents.engine.store import MemoryTables, RocksTables, Tables
+from agents.engine.store import STATE_PREFIX, MemoryTables, RocksTables, Store, Tables
 from agents.engine.topics import Naming, topic_table
 from agents.engine.transport import EngineError, FencedError, Incoming
 from agents.stage import EntryRef, Output, State, Topic
@@ -225,6 +225,16 @@ async def _recreated(place: Place) -> None:
         except Exception:
             time.sleep(0.2)  # noqa: ASYNC251  # the broker deletes topics in its own time
     await place.create()
+
+
+async def test_a_store_whose_first_restore_was_cut_short_is_rebuilt(place: Place, owners: list[Owner]) -> None:
+    """A compacted changelog has its position at the end: half of it proves nothing, and may be of another log."""
+    tables = MemoryTables()
+    half = Store(tables, place.naming.changelog(StageName.STORIES), 0)
+    half.restored([(0, STATE_PREFIX + b"a", b"41")], 1)
+    owner = await owner_of(place, owners, tables)
+    await owner.loop.run(await place.publish((b"a", 0)))
+    assert await place.numbers() == [(b"a", 1)]
 
 
 async def test_a_fenced_owner_commits_nothing(place: Place, owners: list[Owner]) -> None:
