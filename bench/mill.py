@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import tempfile
@@ -12,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -63,6 +63,8 @@ class Mill:
         self._settings = settings or {}
         self._count = workers
         self.workers: Workers | None = None
+        self.started = 0.0
+        """When workers were last started, by the monotonic clock."""
 
     def __enter__(self) -> Self:
         try:
@@ -75,6 +77,7 @@ class Mill:
                 **self._settings,
             }
             self.workers = Workers(self.folder, self._count, _inherited(environment), print)
+            self.started = time.monotonic()
             self.workers.start()
         except BaseException:
             self.__exit__(None, None, None)
@@ -102,18 +105,26 @@ class Mill:
             raise RuntimeError("this mill was not started")
         return self.workers.all
 
+    def start_again(self, worker: Worker) -> None:
+        self.started = time.monotonic()
+        worker.start()
+
+    def state_of(self, worker: Worker) -> Path:
+        """The worker's state folder; it may be deleted while the worker is stopped."""
+        return self.folder / f"worker-{worker.number}"
+
     def processes(self) -> list[psutil.Process]:
         return [psutil.Process(int((self.folder / f"worker-{one.number}.pid").read_text())) for one in self.all]
 
     def wait_until_ready(self, *, settled: float = 2.0) -> None:
         """Until every worker has its share of the partitions, and the start has calmed down."""
         deadline = time.monotonic() + READY_SECONDS
-        while not all(ready(worker) for worker in self.all):
+        while not all(answers(worker, ready=True) for worker in self.all):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"the workers were not ready within {READY_SECONDS:.0f} s")
             time.sleep(0.02)
         time.sleep(settled)
-        if not all(ready(worker) for worker in self.all):  # the second one's joining was a rebalance
+        if not all(answers(worker, ready=True) for worker in self.all):  # the second one's joining was a rebalance
             self.wait_until_ready(settled=settled)
 
     def spent(self) -> Spent:
@@ -207,12 +218,14 @@ class Outcomes:
         return taken
 
 
-def ready(worker: Worker) -> bool:
-    """Whether the worker says that it is ready to work."""
+def answers(worker: Worker, *, ready: bool = False) -> bool:
+    """Whether the worker's health server answers, or answers that it is ready."""
     try:
         with urllib.request.urlopen(f"http://{LOOPBACK}:{worker.metrics_port}/readyz", timeout=1) as answer:
-            return bool(json.load(answer)["ready"])
-    except (urllib.error.URLError, OSError, ValueError):
+            return int(answer.status) == HTTPStatus.OK
+    except urllib.error.HTTPError:  # 503: it is there, and says why it is not ready
+        return not ready
+    except OSError:
         return False
 
 
