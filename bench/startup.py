@@ -48,8 +48,8 @@ def main() -> Iterator[Table]:
         "A worker's start, seconds",
         ("", "until it answers", "until it is ready", "taking over", "of it fencing", "of it restoring"),
         starts,
-        f"One worker, all partitions of four stages; {DOCUMENTS:,} articles known where there is state. It answers when "
-        "it has imported all and has seen its topics; then it joins the group, and takes over. One start each.",
+        f"One worker, all partitions of four stages; {DOCUMENTS:,} articles known where there is state. It answers "
+        "when it has imported all and has seen its topics; then it joins the group, and takes over. One start each.",
     )
     yield Table(
         "A worker that does nothing",
