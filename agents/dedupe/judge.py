@@ -198,4 +198,4 @@ def _differences(lineage: Lineage, now: Fingerprint, alike: Likeness) -> list[st
 
 
 def _shown(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}"
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
