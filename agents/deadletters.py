@@ -2,7 +2,8 @@
 
 An entry's payload is form 4 (a JSON item with the names of JSON Feed). What that form has no name for stands in
 the extension object `_feedmill`, which parse honours, so that the payload parses back to the same entry: the
-dates with their provenance, what the entry may be known by, and whether it was a retraction.
+dates with their provenance, what the entry may be known by, and whether it was a retraction. An item that cannot
+leave the mill is written as the entry that it was made of, for its safe HTML has lost what a caption is.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from schemas import (
     DeadLetter,
     DeadLetterCode,
     Entry,
+    Flag,
     Format,
     FoundDate,
-    Item,
+    News,
     PayloadEncoding,
     RawDocument,
     Source,
@@ -29,6 +31,12 @@ from schemas import (
 from schemas.cloudevents import event_headers
 
 EXTENSION = "_feedmill"
+
+KEPT_FLAGS = frozenset({Flag.REPAIRED, Flag.SHARED_LINK})
+"""Flags that say something of the document around an entry: its dead letter has to bring them along."""
+
+MAX_LETTER = 12 * 1024 * 1024 - 64 * 1024
+"""Bytes of a dead letter that its topic surely takes. 8 MiB in an old codec can be 24 MiB of UTF-8."""
 
 _json = msgspec.json.Encoder()
 
@@ -103,124 +111,44 @@ def entry_dead_letter(
     return _output(letter, entry.traceparent)
 
 
-def item_dead_letter(
-    stage: StageName,
-    code: DeadLetterCode,
-    message: str,
-    item: Item,
-    now: datetime,
-    *,
-    traceparent: str | None = None,
-) -> Output:
-    """The dead letter of an item that could not leave the mill. Its payload holds the sanitised HTML."""
-    payload, encoding = _payload(item_document(item))
-    letter = DeadLetter(
-        stage=stage,
-        code=code,
-        message=message,
-        source=item.source,
-        id=item.id,
-        revision=item.revision,
-        payload=payload,
-        payload_encoding=encoding,
-        content_type="application/json",
-        source_url=item.feed.url if item.feed else None,
-        replay_of=item.replay_of,
-        failed_at=now,
-    )
-    return _output(letter, traceparent)
+def news_dead_letter(stage: StageName, code: DeadLetterCode, message: str, news: News, now: datetime) -> Output:
+    """The dead letter of an item on its way out: the entry that it was made of, by the item's name and number."""
+    return entry_dead_letter(stage, code, message, news.entry, now, id=news.id, revision=news.revision)
 
 
 def entry_document(entry: Entry) -> bytes:
-    """Write an entry as a JSON item that parse reads back to the same identity, dates and body."""
-    return _document(
-        feed=entry.feed,
-        guid=entry.guid,
-        url=entry.original_url,
-        base_url=entry.base_url,
-        title=entry.title,
-        body=entry.body,
-        body_is_html=entry.body_is_html,
-        authors=entry.authors,
-        categories=entry.categories,
-        language=entry.declared_language,
-        attachments=[msgspec.to_builtins(attachment) for attachment in entry.attachments],
-        extension={
-            "known_by": [alias.kind.value for alias in entry.aliases],
-            "published": _date(entry.published),
-            "updated": _date(entry.updated),
-            "seen": _date(entry.seen),
-            "sent_at": entry.sent_at,
-            "images": [msgspec.to_builtins(image) for image in entry.images],
-            "retraction": entry.retraction,
-        },
-    )
-
-
-def item_document(item: Item) -> bytes:
-    """Write a finished item as a JSON item that parse reads back to the same identity and dates."""
-    dates = item.dates
-    return _document(
-        feed=item.feed,
-        guid=item.guid,
-        url=item.original_url,
-        base_url=item.url,
-        title=item.title,
-        body=item.html,
-        body_is_html=True,
-        authors=item.authors,
-        categories=item.categories,
-        language=item.language,
-        attachments=[msgspec.to_builtins(attachment) for attachment in item.attachments],
-        extension={
-            name.removesuffix("_at"): {**msgspec.to_builtins(provenance), "at": at}
-            for name, at, provenance in (
-                ("published_at", item.published_at, dates.published_at),
-                ("updated_at", item.updated_at, dates.updated_at),
-                ("seen_at", item.seen_at, dates.seen_at),
-            )
-            if at is not None and provenance is not None
-        },
-    )
-
-
-def _document(
-    *,
-    feed: Any,
-    guid: str | None,
-    url: str | None,
-    base_url: str | None,
-    title: str,
-    body: str,
-    body_is_html: bool,
-    authors: list[str],
-    categories: list[str],
-    language: str | None,
-    attachments: list[dict[str, Any]],
-    extension: dict[str, Any],
-) -> bytes:
-    if feed is not None and feed.title:
-        extension["feed_title"] = feed.title
-    if base_url:
-        extension["base_url"] = base_url
+    """Write an entry as a JSON item that parse reads back to the same identity, dates, flags and body."""
+    feed = entry.feed
+    extension = {
+        "known_by": [alias.kind.value for alias in entry.aliases],
+        "published": _date(entry.published),
+        "updated": _date(entry.updated),
+        "seen": _date(entry.seen),
+        "sent_at": entry.sent_at,
+        "images": [msgspec.to_builtins(image) for image in entry.images],
+        "retraction": entry.retraction,
+        "flags": sorted(KEPT_FLAGS.intersection(entry.flags)) or None,
+        "feed_title": feed.title or None if feed else None,
+        "base_url": entry.base_url or None,
+    }
     document = {
-        "id": guid,
-        "url": url,
-        "title": title,
-        ("content_html" if body_is_html else "content_text"): body,
-        "authors": [{"name": name} for name in authors],
-        "tags": categories,
-        "language": language,
+        "id": entry.guid,
+        "url": entry.original_url,
+        "title": entry.title,
+        ("content_html" if entry.body_is_html else "content_text"): entry.body,
+        "authors": [{"name": name} for name in entry.authors],
+        "tags": entry.categories,
+        "language": entry.declared_language,
         "attachments": [
             {
-                "url": attachment["url"],
-                "mime_type": attachment["type"],
-                "size_in_bytes": attachment["bytes"],
-                "duration_in_seconds": attachment["seconds"],
+                "url": attachment.url,
+                "mime_type": attachment.type,
+                "size_in_bytes": attachment.bytes,
+                "duration_in_seconds": attachment.seconds,
             }
-            for attachment in attachments
+            for attachment in entry.attachments
         ],
-        "source_url": feed.url if feed is not None else None,
+        "source_url": feed.url if feed else None,
         EXTENSION: {name: value for name, value in extension.items() if value is not None},
     }
     return _json.encode({name: value for name, value in document.items() if value not in (None, [], "")})
@@ -242,7 +170,13 @@ def _payload(body: bytes) -> tuple[str, PayloadEncoding]:
 
 
 def _output(letter: DeadLetter, traceparent: str | None) -> Output:
+    value = _json.encode(letter)
+    if len(value) > MAX_LETTER:
+        message = f"{letter.message} The payload is left out: the letter would have {len(value):,} bytes."
+        code, encoding = DeadLetterCode.TOO_LARGE, PayloadEncoding.UTF_8
+        letter = msgspec.structs.replace(letter, code=code, message=message, payload="", payload_encoding=encoding)
+        value = _json.encode(letter)
     source = letter.source
     headers: Headers = event_headers(letter.schema, source, source.received_at, traceparent)
     entry = EntryRef(source.partition, source.offset, -1 if source.index is None else source.index)
-    return Output(Topic.DEAD_LETTER, None, _json.encode(letter), entry, headers, label=letter.code)
+    return Output(Topic.DEAD_LETTER, None, value, entry, headers, label=letter.code)

@@ -49,7 +49,8 @@ class Output(Struct, frozen=True, gc=False):
 
     The rest is what is counted without decoding `value`; none of it is sent. `label` is a duplicate's rule, a dead
     letter's code, an item's verdict. An item also carries its `site`, its `arrival`, and its `freshness`: seconds
-    from publication to first sighting, where both are exact.
+    from publication to first sighting, where both are exact. `origin` is the stage's input that it was made of, where
+    `refused` needs more than `value` tells.
     """
 
     topic: Topic
@@ -61,6 +62,7 @@ class Output(Struct, frozen=True, gc=False):
     site: str | None = None
     arrival: datetime | None = None
     freshness: float | None = None
+    origin: bytes | None = None
 
 
 class State(Protocol):

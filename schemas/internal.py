@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
 from schemas.closed import Flag, ScriptFamily, Verdict
 from schemas.item import Attachment, Decision, Feed, FoundDate, Item
@@ -119,13 +119,14 @@ class Draft(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An enriched item on its way to `stories`, which fills in `grouping`, `story_id` and `reprint_of`.
 
     `first_seen` places the item in the story window: `seen_at`, at most arrival + 24 h. `item` is None for a
-    retraction.
+    retraction. `news` is the record that the item was made of, for the dead letter of one that cannot leave.
     """
 
     id: str
     family: ScriptFamily
     arrival: Moment
     item: Item | None
+    news: Raw = Raw()
     signature: bytes | None = None
     first_seen: Moment | None = None
     traceparent: str | None = None

@@ -79,7 +79,7 @@ def replayed(letter: DeadLetter) -> RawRecord:
 
     Raises UnplayableError where nothing of the document was kept.
     """
-    if letter.code is DeadLetterCode.TOO_LARGE:
+    if letter.code is DeadLetterCode.TOO_LARGE and not letter.payload:
         raise UnplayableError("a document over 8 MiB is not kept; publish it again in parts")
     body = letter.payload.encode("utf-8", "surrogatepass")
     if letter.payload_encoding is PayloadEncoding.BASE64:

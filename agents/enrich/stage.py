@@ -15,7 +15,7 @@ from agents.content.html import MAX_LISTED, MarkupTooDeep, Page, read_html, read
 from agents.content.language import detect
 from agents.content.sketch import fold_codes
 from agents.content.text import clean_line, count, first_words
-from agents.deadletters import entry_dead_letter, item_dead_letter
+from agents.deadletters import news_dead_letter
 from agents.enrich.dateline import read_dateline
 from agents.enrich.images import gallery
 from agents.stage import EntryRef, Headers, Output, State, Topic
@@ -55,16 +55,17 @@ class EnrichStage:
         self.pipeline = pipeline
 
     def handle(self, batch: Sequence[bytes], state: State, now: datetime) -> list[Output]:
-        return [self._enrich(_news.decode(record), now) for record in batch]
+        return [self._enrich(record, now) for record in batch]
 
     def refused(self, output: Output, code: DeadLetterCode, message: str, now: datetime) -> Output:
         if output.topic is Topic.DRAFTS and output.value is not None:
             draft = _drafts.decode(output.value)
             if draft.item is not None:
-                return item_dead_letter(self.name, code, message, draft.item, now, traceparent=draft.traceparent)
+                return news_dead_letter(self.name, code, message, _news.decode(draft.news), now)
         raise ValueError(f"a record for {output.topic} cannot be dead-lettered: {message}")
 
-    def _enrich(self, news: News, now: datetime) -> Output:
+    def _enrich(self, record: bytes, now: datetime) -> Output:
+        news = _news.decode(record)
         entry = news.entry
         if news.retraction:
             return _output(Draft(id=news.id, family=news.family, arrival=entry.arrival, item=None), entry, None)
@@ -72,13 +73,13 @@ class EnrichStage:
             page = read_html(entry.body, entry.base_url) if entry.body_is_html else read_plain(entry.body)
         except MarkupTooDeep as error:
             message = f"The body cannot be made safe to show: {error}."
-            code = DeadLetterCode.TOO_DEEP
-            return entry_dead_letter(self.name, code, message, entry, now, id=news.id, revision=news.revision)
+            return news_dead_letter(self.name, DeadLetterCode.TOO_DEEP, message, news, now)
         draft = Draft(
             id=news.id,
             family=news.family,
             arrival=entry.arrival,
             item=_item(news, page, self.pipeline),
+            news=msgspec.Raw(record),
             first_seen=_first_seen(entry),
             traceparent=entry.traceparent,
         )

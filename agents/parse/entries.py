@@ -143,7 +143,8 @@ def _of_feed(around: Surroundings, feed: Feed | None) -> Surroundings:
 
 def _base(document: Document, raw: RawDocument, address: CanonicalUrl | None) -> str | None:
     """What relative addresses are relative to where the document does not say: the feed's site, else the feed."""
-    fetched = _short(raw.source_url) or (_short(address.url) if address else None)
+    given = raw.source_url if raw.source_url and _ABSOLUTE.match(raw.source_url) else None
+    fetched = _short(given) or (_short(address.url) if address else None)
     for candidate in (document.base, document.home):
         if candidate and (absolute := resolve(candidate, fetched)) and (short := _short(absolute)):
             return short if document.base else fetched or short

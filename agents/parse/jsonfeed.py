@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import msgspec
@@ -11,7 +12,7 @@ import orjson
 
 from agents.content.dates import parse_epoch_ms
 from agents.content.text import clean_line
-from agents.deadletters import EXTENSION
+from agents.deadletters import EXTENSION, KEPT_FLAGS
 from agents.parse import title as titles
 from agents.parse.found import Document, Found, Unreadable, bounded_int, bounded_seconds
 from agents.parse.rejection import MAX_ENTRIES, Rejection, too_deep, too_many_entries
@@ -44,6 +45,7 @@ class Extension(msgspec.Struct):
     sent_at: Moment | None = None
     images: list[FeedImage] = []
     retraction: bool = False
+    flags: list[str] = []
     feed_title: str | None = None
     base_url: str | None = None
 
@@ -126,6 +128,8 @@ def _entry(item: Any, format: Format, inherited: list[str]) -> Found | Unreadabl
     html, plain, summary = (_string(item, name) for name in ("content_html", "content_text", "summary"))
     body = html or plain or summary or ""
     extension = _extension(item)
+    # what a dead letter holds was decoded before: `&amp;lt;` would lose one more layer at each replay
+    plain_line = titles.line if EXTENSION in item else titles.plain
     identifier = _text(item, "id")
     link = _text(item, "url") or _text(item, "external_url")
     if link is None and identifier and _ADDRESS.fullmatch(identifier) and EXTENSION not in item:
@@ -136,15 +140,15 @@ def _entry(item: Any, format: Format, inherited: list[str]) -> Found | Unreadabl
     updated, updated_date = _date(item, "date_modified")
     source = _text(item, "source_url") if format is Format.JSON_ITEM else None
     return Found(
-        title=titles.plain(_text(item, "title") or ""),
+        title=plain_line(_text(item, "title") or ""),
         link=link,
         guid=identifier,
         body=body,
         body_is_html=bool(html),
         link_base=extension.base_url,
         base=extension.base_url,
-        authors=_authors(item) or inherited,
-        categories=_tags(item),
+        authors=_authors(item, plain_line) or inherited,
+        categories=_tags(item, titles.line if EXTENSION in item else clean_line),
         attachments=attachments,
         images=list({image.url: image for image in [*extension.images, *images, *pictures]}.values()),
         language=_text(item, "language"),
@@ -154,9 +158,10 @@ def _entry(item: Any, format: Format, inherited: list[str]) -> Found | Unreadabl
         updated_date=extension.updated or updated_date,
         seen_date=extension.seen,
         sent_at=extension.sent_at,
-        feed=Feed(source, clean_line(extension.feed_title or "") or None) if source or extension.feed_title else None,
+        feed=Feed(source, titles.line(extension.feed_title or "") or None) if source or extension.feed_title else None,
         retraction=extension.retraction,
         known_by=extension.known_by,
+        flags=[flag for flag in sorted(KEPT_FLAGS) if flag in extension.flags],
         extra=[text for text in (plain, summary) if text and text is not body],
     )
 
@@ -198,7 +203,7 @@ def _date(item: Object, name: str) -> tuple[list[str], FoundDate | None]:
     return [text], None
 
 
-def _authors(item: Object) -> list[str]:
+def _authors(item: Object, plain_line: Callable[[str], str] = titles.plain) -> list[str]:
     """1.1 has a list of objects, 1.0 one object; in practice also plain names."""
     value = item.get("authors") or item.get("author")
     names = []
@@ -206,14 +211,14 @@ def _authors(item: Object) -> list[str]:
         if isinstance(author, dict):
             author = _text(author, "name") or _text(author, "url")
         if isinstance(author, str):
-            names.append(titles.plain(author))
+            names.append(plain_line(author))
     return [name for name in dict.fromkeys(names) if name]
 
 
-def _tags(item: Object) -> list[str]:
+def _tags(item: Object, plain_line: Callable[[str], str]) -> list[str]:
     value = item.get("tags")
     tags = value if isinstance(value, list) else [value]
-    return [tag for tag in dict.fromkeys(clean_line(tag) for tag in tags if isinstance(tag, str)) if tag]
+    return [tag for tag in dict.fromkeys(plain_line(tag) for tag in tags if isinstance(tag, str)) if tag]
 
 
 def _attachments(item: Object) -> tuple[list[Attachment], list[FeedImage]]:

@@ -48,6 +48,11 @@ def from_text(text: str) -> str:
     return _line(_decoded(_without_pairs(text[:MAX_LENGTH])))
 
 
+def line(text: str) -> str:
+    """A title that was read before: one line, nothing decoded a second time. Idempotent."""
+    return _line(text)
+
+
 def _without_pairs(text: str) -> str:
     """Without tags of formatting, but only where some element is closed: a lone `<b>` is what is talked about."""
     return _TAG.sub("", text) if "<" in text and _CLOSING.search(text) else text

@@ -11,15 +11,15 @@ from datetime import datetime
 
 import msgspec
 
-from agents.deadletters import item_dead_letter
+from agents.deadletters import news_dead_letter
 from agents.stage import EntryRef, Headers, Output, State, Topic
 from agents.stories.memory import Membership, recall, remember
 from agents.stories.size import encode_item
-from schemas import Confidence, DeadLetterCode, Draft, Grouping, GroupingRule, Item, StageName
+from schemas import Confidence, DeadLetterCode, Draft, Grouping, GroupingRule, Item, News, StageName
 from schemas.cloudevents import event_headers
 
 _drafts = msgspec.msgpack.Decoder(Draft)
-_items = msgspec.json.Decoder(Item)
+_news = msgspec.msgpack.Decoder(News)
 
 
 class StoriesStage:
@@ -28,15 +28,16 @@ class StoriesStage:
     name = StageName.STORIES
 
     def handle(self, batch: Sequence[bytes], state: State, now: datetime) -> list[Output]:
-        return [self._settle(_drafts.decode(record), state, now) for record in batch]
+        return [self._settle(record, state, now) for record in batch]
 
     def refused(self, output: Output, code: DeadLetterCode, message: str, now: datetime) -> Output:
-        if output.topic is Topic.ENRICHED and output.value is not None:
-            item = _items.decode(output.value)
-            return item_dead_letter(self.name, code, message, item, now, traceparent=_traceparent(output.headers))
+        if output.topic is Topic.ENRICHED and output.value is not None and output.origin is not None:
+            news = _news.decode(_drafts.decode(output.origin).news)
+            return news_dead_letter(self.name, code, message, news, now)
         raise ValueError(f"a record for {output.topic} cannot be dead-lettered: {message}")
 
-    def _settle(self, draft: Draft, state: State, now: datetime) -> Output:
+    def _settle(self, record: bytes, state: State, now: datetime) -> Output:
+        draft = _drafts.decode(record)
         if draft.item is None:
             tracing: Headers = (("traceparent", draft.traceparent.encode()),) if draft.traceparent else ()
             return Output(Topic.ENRICHED, draft.id.encode(), None, None, tracing)
@@ -46,9 +47,7 @@ class StoriesStage:
             message = (
                 "The item has more than 4 MiB even without its links, images, attachments, categories and authors."
             )
-            return item_dead_letter(
-                self.name, DeadLetterCode.TOO_LARGE, message, item, now, traceparent=draft.traceparent
-            )
+            return news_dead_letter(self.name, DeadLetterCode.TOO_LARGE, message, _news.decode(draft.news), now)
         source = item.source
         entry = EntryRef(source.partition, source.offset, -1 if source.index is None else source.index)
         headers = event_headers(item.schema, source, source.received_at, draft.traceparent)
@@ -62,6 +61,7 @@ class StoriesStage:
             site=item.site,
             arrival=draft.arrival,
             freshness=_freshness(item),
+            origin=record,
         )
 
 
@@ -94,7 +94,3 @@ def _freshness(item: Item) -> float | None:
     if not sure or published.origin is seen.origin:
         return None
     return (item.seen_at - item.published_at).total_seconds()
-
-
-def _traceparent(headers: Headers) -> str | None:
-    return next((value.decode() for name, value in headers if name == "traceparent"), None)

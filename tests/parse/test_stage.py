@@ -163,6 +163,13 @@ def test_the_traceparent_goes_on() -> None:
 
 
 DOCUMENTS = [
+    pytest.param(
+        rss(
+            "<item><title>&amp;amp;amp;lt;b&amp;amp;amp;gt; A&amp;#160;B</title><link>https://x.org/1</link>"
+            "<dc:creator>&amp;amp;amp;lt;i&amp;amp;amp;gt;</dc:creator><category>&lt;b&gt;A&amp;#160;B&lt;/b&gt;</category></item>"
+        ),
+        id="escaped again and again, no-break spaces",
+    ),
     pytest.param(BLOCK, id="markdown"),
     pytest.param("<!--NaN-->\n[a](/1)\n------\n\n<div><i>2024-02-16T21:03:04Z</i>x</div>", id="markdown, dated body"),
     pytest.param(
@@ -203,12 +210,8 @@ DOCUMENTS = [
 def test_a_dead_letter_parses_back_to_its_entry(document: str, source_url: str | None) -> None:
     for before in entries(document, source_url=source_url):
         after = entry(entry_document(before), source_url=before.feed.url if before.feed else None)
-        assert [alias.key for alias in after.aliases] == [alias.key for alias in before.aliases]
-        for name in ("title", "body", "body_is_html", "url", "original_url", "guid", "site", "feed_key", "feed_site"):
+        for name in set(Entry.__struct_fields__) - {"source", "quick"}:
             assert (name, getattr(after, name)) == (name, getattr(before, name))
-        for name in ("authors", "categories", "attachments", "images", "published", "updated", "seen", "sent_at"):
-            assert (name, getattr(after, name)) == (name, getattr(before, name))
-        assert after.retraction == before.retraction
 
 
 def test_a_refused_entry_becomes_its_dead_letter() -> None:
@@ -269,4 +272,7 @@ def _check(body: bytes) -> None:
             assert each.aliases
             assert each.title or each.url or each.body or each.retraction
             again = entries(entry_document(each), source_url=each.feed.url if each.feed else None)
-            assert [alias.key for alias in again[0].aliases] == [alias.key for alias in each.aliases]
+            for name in ("aliases", "title", "body", "feed", "published", "updated", "seen", "authors", "categories"):
+                assert (name, getattr(again[0], name)) == (name, getattr(each, name))
+            for name in ("attachments", "images", "retraction", "flags", "base_url"):
+                assert (name, getattr(again[0], name)) == (name, getattr(each, name))

@@ -15,16 +15,20 @@ from schemas import (
     Decision,
     DedupeRule,
     Draft,
+    Entry,
     Format,
+    FoundDate,
     Grouping,
     GroupingRule,
     Item,
+    News,
     ScriptFamily,
     Source,
     Verdict,
 )
 
 ID = "0123456789abcdef0123456789abcdef"
+BODY = "<p class='caption'>渡轮今天恢复通航。</p>"
 ARRIVAL = datetime(2026, 11, 20, 0, 21, tzinfo=UTC)
 
 
@@ -71,6 +75,30 @@ def item(**changed: Any) -> Item:
 
 
 def draft(item: Item | None, arrival: datetime = ARRIVAL, id: str = ID, traceparent: str | None = None) -> bytes:
-    return msgspec.msgpack.encode(
-        Draft(id=id, family=ScriptFamily.HAN, arrival=arrival, item=item, traceparent=traceparent)
+    made = Draft(id=id, family=ScriptFamily.HAN, arrival=arrival, item=item, traceparent=traceparent)
+    if item is not None:
+        made = msgspec.structs.replace(made, news=msgspec.Raw(msgspec.msgpack.encode(news(item, arrival, traceparent))))
+    return msgspec.msgpack.encode(made)
+
+
+def news(item: Item, arrival: datetime = ARRIVAL, traceparent: str | None = None) -> News:
+    """What such an item could have been made of."""
+    entry = Entry(
+        source=item.source,
+        arrival=arrival,
+        aliases=[],
+        quick=b"q" * 16,
+        title=item.title,
+        body=BODY,
+        original_url=item.original_url,
+        seen=FoundDate(ARRIVAL, "1795134060000", DateOrigin.COMMENT, Confidence.EXACT),
+        traceparent=traceparent,
+    )
+    return News(
+        entry=entry,
+        id=item.id,
+        revision=item.revision,
+        verdict=item.verdict,
+        decision=item.decision,
+        family=ScriptFamily.HAN,
     )

@@ -23,7 +23,7 @@ from schemas import (
     StageName,
     Verdict,
 )
-from tests.stories.samples import ARRIVAL, ID, draft, item
+from tests.stories.samples import ARRIVAL, BODY, ID, draft, item
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -97,6 +97,7 @@ def test_what_the_broker_refuses_becomes_a_dead_letter(state: Overlay) -> None:
     refused = stage.refused(output, DeadLetterCode.REFUSED_BY_BROKER, "The record is too large.", NOW)
     letter = msgspec.json.decode(refused.value or b"", type=DeadLetter)
     assert (letter.code, letter.id, letter.revision) == (DeadLetterCode.REFUSED_BY_BROKER, ID, 3)
+    assert msgspec.json.decode(letter.payload)["content_html"] == BODY, "the entry as it came, not its safe HTML"
     assert refused.entry == output.entry
     assert dict(refused.headers)["traceparent"] == b"00-11-22-01"
     [tombstone] = handle(state, draft(None))
