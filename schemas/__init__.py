@@ -16,7 +16,7 @@ from schemas.closed import (
     StageName,
     Verdict,
 )
-from schemas.internal import Alias, AliasKind, Draft, Entry, FeedImage, News, RawDocument
+from schemas.internal import MAX_DOCUMENT_BYTES, Alias, AliasKind, Draft, Entry, FeedImage, News, RawDocument
 from schemas.item import (
     Attachment,
     DateProvenance,
@@ -37,6 +37,7 @@ from schemas.source import Moment, Position, Source
 
 __all__ = [
     "GOES_ON",
+    "MAX_DOCUMENT_BYTES",
     "Alias",
     "AliasKind",
     "Attachment",

@@ -15,6 +15,10 @@ Key = Annotated[bytes, Meta(min_length=16, max_length=16)]
 """A blake2b-128 hash of an address or of content."""
 
 
+MAX_DOCUMENT_BYTES = 8 * 1024 * 1024
+"""Bytes of the largest raw document (contract); only `ingest` and `process` can meet a larger one."""
+
+
 class RawDocument(Struct, frozen=True, kw_only=True):
     """One record of `feeds.raw` with its headers read.
 

@@ -1,7 +1,6 @@
 """The terminal: what may reach it, and the consoles that write to it.
 
-Titles and messages come from strangers. An escape sequence in one can rename the window, hide a line or answer in
-the user's name; a bidi override can turn a sentence round. None of them reaches a terminal as itself.
+Nothing of `content/unsafe.py` reaches it as itself.
 """
 
 from __future__ import annotations
@@ -9,22 +8,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from agents.content.unsafe import UNSAFE, visible
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-# C0 (but for line break and tab) and C1 controls, DEL; invisible formats: soft hyphen, Arabic letter mark, Mongolian
-# vowel separator, zero-width space, bidi marks, embeddings, overrides and isolates, line and paragraph separators,
-# word joiner and its kin, BOM, interlinear annotation, lone surrogates, tags.
-# Zero-width joiner and non-joiner stay: Persian and emoji need them.
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
-)
+_UNSAFE = re.compile(f"[{UNSAFE}]")
 
 
 def safe(text: str) -> str:
     """Text for a terminal: control, escape and bidi characters as visible `\\x1b`, `\\u202e`. Idempotent."""
-    return _UNSAFE.sub(_visible, text)
+    return _UNSAFE.sub(lambda match: visible(match[0]), text)
 
 
 def safe_line(text: str) -> str:
@@ -45,13 +39,6 @@ def console(*, stderr: bool = False, width: int | None = None) -> Console:
     if width is None and not made.is_terminal:
         made.width = 80
     return made
-
-
-def _visible(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _json_escape(match: re.Match[str]) -> str:

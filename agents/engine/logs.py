@@ -20,6 +20,8 @@ from urllib.parse import quote
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from agents.content.unsafe import UNSAFE, visible
+
 FLOOD_SECONDS = 30.0
 """What a library says again and again is written once in so long, with how often it was said."""
 
@@ -37,11 +39,8 @@ _MAX_FAMILIES = 1000
 # `user:password@` in an address
 _USERINFO = re.compile(r"(?<=://)[^/\s@'\"]*:[^/\s@'\"]*(?=@)")
 
-# Controls, bidi and invisible formats, line separators, tags, lone surrogates. Joiners stay: Persian needs them.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
-    "\U000e0000-\U000e007f]"
-)
+# In a log a line is one line: tab and line feed are shown too.
+_UNSAFE = re.compile(f"[\t\n{UNSAFE}]")
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 _TRACES = ("exception", "stack")
@@ -230,7 +229,4 @@ def _visible(match: re.Match[str]) -> str:
     character = match[0]
     if character in _SHORT:
         return _SHORT[character]
-    code = ord(character)
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return visible(character)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from schemas import DeadLetterCode, Format
 
-MAX_BYTES = 8 * 1024 * 1024  # a document; the broker's limit for `feeds.raw`
 MAX_ENTRIES = 10_000  # in a document
 MAX_DEPTH = 200  # elements inside each other; feeds with XHTML bodies reach 30
 

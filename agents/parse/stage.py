@@ -12,10 +12,10 @@ from agents.parse import feeds, jsonfeed, markdown
 from agents.parse.decode import decode
 from agents.parse.entries import build, is_empty, partition_key
 from agents.parse.found import Document, Unreadable
-from agents.parse.rejection import MAX_BYTES, Rejection
+from agents.parse.rejection import Rejection
 from agents.parse.sniff import sniff
 from agents.stage import EntryRef, Headers, Output, State, Topic
-from schemas import DeadLetterCode, Entry, Format, Position, RawDocument, StageName
+from schemas import MAX_DOCUMENT_BYTES, DeadLetterCode, Entry, Format, Position, RawDocument, StageName
 
 _pack = msgspec.msgpack.Encoder()
 _entries = msgspec.msgpack.Decoder(Entry)
@@ -50,8 +50,8 @@ def read_document(body: bytes, content_type: str | None = None, source_url: str 
 
     Raises Rejection.
     """
-    if len(body) > MAX_BYTES:
-        message = f"The document has {len(body):,} bytes; {MAX_BYTES:,} are read."
+    if len(body) > MAX_DOCUMENT_BYTES:
+        message = f"The document has {len(body):,} bytes; {MAX_DOCUMENT_BYTES:,} are read."
         raise Rejection(DeadLetterCode.TOO_LARGE, message)
     if not body:
         raise Rejection(DeadLetterCode.EMPTY_DOCUMENT, "The document is empty.")

@@ -16,9 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol
 
-from agents.parse.rejection import MAX_BYTES
 from agents.sources.records import MAX_LINE, RawRecord, Read, Refused, read_line, sized, unread
-from schemas import DeadLetterCode
+from schemas import MAX_DOCUMENT_BYTES, DeadLetterCode
 
 STDIN = "-"
 SAMPLES = "samples"
@@ -165,7 +164,7 @@ class Documents:
 def _one(stream: Readable, where: str, ref: str) -> Read:
     """The stream as one document; of one that is too large no more than that is read."""
     parts: list[bytes] = []
-    room = MAX_BYTES + 1
+    room = MAX_DOCUMENT_BYTES + 1
     while room and (part := stream.read(room)):
         parts.append(part)
         room -= len(part)

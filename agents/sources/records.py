@@ -9,8 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from agents.engine.intake import MAX_HEADER, read_moment
-from agents.parse.rejection import MAX_BYTES
-from schemas import DeadLetterCode, RawDocument
+from schemas import MAX_DOCUMENT_BYTES, DeadLetterCode, RawDocument
 
 TOPIC = "file"
 """`source.topic` of what no broker ever held."""
@@ -92,7 +91,7 @@ def read_line(line: bytes, where: str, ref: str) -> Read:
 
 def sized(record: RawRecord, where: str) -> Read:
     """The record, or its refusal (`too-large`, without the body) where it is over 8 MiB."""
-    if len(record.body) <= MAX_BYTES:
+    if len(record.body) <= MAX_DOCUMENT_BYTES:
         return record
     bodiless = msgspec.structs.replace(record, body=b"")
     return Refused(bodiless, DeadLetterCode.TOO_LARGE, f"{where} has more than 8 MiB.")
@@ -122,7 +121,7 @@ def raw_document(record: RawRecord, offset: int, now: datetime) -> RawDocument:
 
 
 def _bad(line: bytes, message: str, ref: str) -> Refused:
-    if len(line) > MAX_BYTES:
+    if len(line) > MAX_DOCUMENT_BYTES:
         return Refused(RawRecord(body=b"", ref=ref), DeadLetterCode.TOO_LARGE, f"{message} It has more than 8 MiB.")
     return unread(message, ref, line.rstrip(b"\r\n"))
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.deadletters import entry_document
-from agents.parse.rejection import MAX_BYTES
 from agents.parse.stage import ParseStage
 from agents.stage import EntryRef, Topic
 from schemas import (
+    MAX_DOCUMENT_BYTES,
     DateOrigin,
     DeadLetter,
     DeadLetterCode,
@@ -82,7 +82,7 @@ def test_10_000_entries_are_read() -> None:
 
 
 def test_a_document_over_8_mib_has_an_empty_payload() -> None:
-    found = letter(raw(b"<rss>".ljust(MAX_BYTES + 1)))
+    found = letter(raw(b"<rss>".ljust(MAX_DOCUMENT_BYTES + 1)))
     assert (found.code, found.payload) == (DeadLetterCode.TOO_LARGE, "")
 
 

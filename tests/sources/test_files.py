@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 
 from agents import samples
-from agents.parse.rejection import MAX_BYTES
 from agents.sources import files
 from agents.sources.files import Documents, SourceError
 from agents.sources.records import RawRecord, Read, Refused
-from schemas import DeadLetterCode
+from schemas import MAX_DOCUMENT_BYTES, DeadLetterCode
 
 
 @pytest.fixture
@@ -100,8 +99,8 @@ def test_the_samples_by_name(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("size", "expected"),
     [
-        pytest.param(MAX_BYTES, None, id="8 MiB"),
-        pytest.param(MAX_BYTES + 1, "too-large", id="one byte more"),
+        pytest.param(MAX_DOCUMENT_BYTES, None, id="8 MiB"),
+        pytest.param(MAX_DOCUMENT_BYTES + 1, "too-large", id="one byte more"),
     ],
 )
 @pytest.mark.parametrize("kind", ["file", "stdin", "zip"])
@@ -130,7 +129,7 @@ def test_no_more_is_read_than_the_limit_and_one(folder: Path) -> None:
     [refused] = Documents(["-"], endless)  # type: ignore[arg-type]  # all that is asked of it
     assert isinstance(refused, Refused)
     assert (refused.code, refused.record.body) == (DeadLetterCode.TOO_LARGE, b"")
-    assert endless.taken == MAX_BYTES + 1
+    assert endless.taken == MAX_DOCUMENT_BYTES + 1
 
 
 def test_an_endless_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from agents.engine.intake import raw_document as kafka_document
 from agents.engine.transport import Incoming
-from agents.parse.rejection import MAX_BYTES
 from agents.sources.records import RawRecord, Refused, raw_document, read_line
-from schemas import DeadLetterCode
+from schemas import MAX_DOCUMENT_BYTES, DeadLetterCode
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -88,9 +87,9 @@ def test_lines_that_are_no_records(written: bytes, says: str) -> None:
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        pytest.param("x" * MAX_BYTES, None, id="8 MiB"),
-        pytest.param("x" * (MAX_BYTES + 1), DeadLetterCode.TOO_LARGE, id="one byte more"),
-        pytest.param("字" * (MAX_BYTES // 3 + 1), DeadLetterCode.TOO_LARGE, id="bytes count, not characters"),
+        pytest.param("x" * MAX_DOCUMENT_BYTES, None, id="8 MiB"),
+        pytest.param("x" * (MAX_DOCUMENT_BYTES + 1), DeadLetterCode.TOO_LARGE, id="one byte more"),
+        pytest.param("字" * (MAX_DOCUMENT_BYTES // 3 + 1), DeadLetterCode.TOO_LARGE, id="bytes count, not characters"),
     ],
 )
 def test_the_largest_document(body: str, code: DeadLetterCode | None) -> None:
@@ -101,7 +100,7 @@ def test_the_largest_document(body: str, code: DeadLetterCode | None) -> None:
 
 
 def test_a_long_line_that_is_no_record_comes_back_empty() -> None:
-    refused = read_line(b"x" * (MAX_BYTES + 1), "Line 1 of in.jsonl", "in.jsonl")
+    refused = read_line(b"x" * (MAX_DOCUMENT_BYTES + 1), "Line 1 of in.jsonl", "in.jsonl")
     assert isinstance(refused, Refused)
     assert (refused.code, refused.record.body) == (DeadLetterCode.TOO_LARGE, b"")
 
