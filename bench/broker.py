@@ -3,43 +3,39 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import psutil
 
 from agents.engine.broker import EmbeddedBroker
+from bench.report import Table, spread
 
 RUNS = 5
 
 
-def main() -> None:
-    """Print the median of some runs, in seconds and MiB. The first start of all (downloads) is not counted."""
+def main() -> Iterator[Table]:
+    """The first start of all (downloads) is not counted."""
     with EmbeddedBroker(tell=print):
         pass
     figures: dict[str, list[float]] = {
-        "start": [],
-        "memory": [],
-        "stop and start": [],
-        "kill and restart": [],
-        "stop": [],
+        "start, s": [],
+        "memory just started, MiB": [],
+        "stop and start, s": [],
+        "kill and restart, s": [],
+        "stop, s": [],
     }
     for _ in range(RUNS):
         broker = EmbeddedBroker()
-        figures["start"].append(_seconds(broker.start))
-        figures["memory"].append(psutil.Process(broker.pid).memory_info().rss / 2**20)
-        figures["stop and start"].append(_seconds(broker.restart))
-        figures["kill and restart"].append(_seconds(broker.kill) + _seconds(broker.restart))
-        figures["stop"].append(_seconds(broker.stop))
-    for name, values in figures.items():
-        unit = "MiB" if name == "memory" else "s"
-        print(f"broker, {name:17} {sorted(values)[RUNS // 2]:7.2f} {unit}")
+        figures["start, s"].append(_seconds(broker.start))
+        figures["memory just started, MiB"].append(psutil.Process(broker.pid).memory_info().rss / 2**20)
+        figures["stop and start, s"].append(_seconds(broker.restart))
+        figures["kill and restart, s"].append(_seconds(broker.kill) + _seconds(broker.restart))
+        figures["stop, s"].append(_seconds(broker.stop))
+    rows = [(name, *spread(values)) for name, values in figures.items()]
+    yield Table("The embedded broker", ("", "least", "median", "most"), rows, f"{RUNS} runs.")
 
 
 def _seconds(act: Callable[[], object]) -> float:
     started = time.monotonic()
     act()
     return time.monotonic() - started
-
-
-if __name__ == "__main__":
-    main()
