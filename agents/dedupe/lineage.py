@@ -112,6 +112,8 @@ def read_lineage(state: State, key: bytes) -> tuple[bytes, Lineage] | None:
     if value is not None and value[:1] == POINTER:
         key = value[1:]
         value = state.get(key)
+        if value is not None and value[:1] == POINTER:
+            return None  # its owner was forgotten, and the owner's own address belongs to another item now
     if value is None:
         return None
     if value[:1] != LINEAGE:

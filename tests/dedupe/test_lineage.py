@@ -119,6 +119,19 @@ def test_an_alias_is_free_when_its_owner_is_forgotten() -> None:
     assert again.id == later.id
 
 
+def test_an_alias_is_free_when_the_address_of_its_forgotten_owner_went_to_another() -> None:
+    """The owner's record is then a pointer itself: it stopped the worker."""
+    desk = Desk()
+    other = "https://m.lanhai.example/ferry"
+    assert desk.saw(
+        ferry(guid="8"),
+        ferry(link=other, guid="7", day=200),
+        ferry(link=LINK, guid="7", day=900),
+        ferry(FERRY_CORRECTED, link=None, feed=OWN, guid="8", day=901),
+        ferry(FERRY_CORRECTED, link=LINK, day=901),
+    ) == ["first-sighting A1", "first-sighting B1", "returned B2", "first-sighting C1", "content-changed B3"]
+
+
 def test_the_id_is_the_key_of_the_first_link() -> None:
     desk = Desk()
     assert desk.see(ferry(guid="7")).told.id == link_key("lanhai.example/a/20261102/ferry.html").hex()
