@@ -17,6 +17,7 @@ import numpy.typing as npt
 _DATA = Path(__file__).parent / "data"
 
 Codes = npt.NDArray[np.uint32]
+Hashes = npt.NDArray[np.uint64]
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
@@ -49,21 +50,30 @@ def sketch(codes: Codes, *, gram: int, bins: int) -> bytes:
         return bytes(bins)
     gram = min(gram, codes.size)
     count = codes.size - gram + 1
-    hashed = codes[:count].astype(np.uint64)
+    wide = codes.astype(np.uint64)
+    hashed = wide[:count].copy()
     for place in range(1, gram):
-        hashed = hashed * _MULTIPLIER + codes[place : place + count]
+        hashed *= _MULTIPLIER
+        hashed += wide[place : place + count]
     hashed ^= hashed >> np.uint64(31)
     hashed *= _MIX
     hashed ^= hashed >> np.uint64(29)
     hashed.sort()
-    shift = 64 - (bins.bit_length() - 1)
-    starts = np.arange(bins, dtype=np.uint64) << np.uint64(shift)
-    first = np.searchsorted(hashed, starts)
-    found = hashed[np.minimum(first, count - 1)]
-    filled = (first < count) & ((found >> np.uint64(shift)) == np.arange(bins, dtype=np.uint64))
+    numbers, starts, shift = _bins(bins)
+    first = hashed.searchsorted(starts)
+    found = hashed.take(first, mode="clip")
+    filled = (first < count) & ((found >> shift) == numbers)
     # The smallest hash of a bin has many zero bits on top: its low byte is the one that tells texts apart.
-    values = np.where(filled, found % np.uint64(255) + np.uint64(1), np.uint64(0)).astype(np.uint8)
+    values: npt.NDArray[np.uint8] = ((found % np.uint64(255) + np.uint64(1)) * filled).astype(np.uint8)
     return values.tobytes()
+
+
+@cache
+def _bins(bins: int) -> tuple[Hashes, Hashes, np.uint64]:
+    """Numbers of the bins, where each begins among the hashes, and how far a hash is shifted to give its bin."""
+    shift = np.uint64(64 - (bins.bit_length() - 1))
+    numbers = np.arange(bins, dtype=np.uint64)
+    return numbers, numbers << shift, shift
 
 
 def similarity(a: bytes, b: bytes) -> float:
