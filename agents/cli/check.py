@@ -89,6 +89,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
 
 
 def check_state_folder(settings: Settings) -> Iterator[Finding]:
+    """Whether the state folder, or the first folder above it that is there, can be written to and has room."""
     folder = settings.state_dir.absolute()
     try:
         present = next(path for path in (folder, *folder.parents) if path.exists())

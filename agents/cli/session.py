@@ -57,6 +57,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def require(found: Mapping[str, Found], names: Iterable[str]) -> None:
+    """Raise CommandError, with the way out, where one of the topics is not there."""
     if missing := [name for name in names if name not in found]:
         verb = "does" if len(missing) == 1 else "do"
         raise CommandError(

@@ -21,6 +21,8 @@ _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 class FrontMatter(Struct, frozen=True):
+    """What a front matter says that is asked for, each as it stood. `date` is a spelling, not read yet."""
+
     title: str | None = None
     link: str | None = None
     date: str | None = None

@@ -38,6 +38,7 @@ _HANGUL = re.compile(r"[가-힣]")
 
 
 def read_cjk(text: str, zone: timezone | None) -> ReadDate | None:
+    """A Chinese, Japanese or Korean date, the whole of `text`; None where it is none. `zone`: what is meant without."""
     bare, named = _without_named_zone(text)
     if not (match := _DATE.fullmatch(bare)):
         return None

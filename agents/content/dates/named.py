@@ -25,6 +25,7 @@ _YEAR_LAST = re.compile(  # ctime, Ruby, Twitter: Fri Feb 16 21:03:04 GMT 2024
 
 
 def read_named(text: str, zone: timezone | None) -> ReadDate | None:
+    """A date whose month is a word, the whole of `text`; None where it is none. `zone`: what is meant without one."""
     bare = text if text.isascii() else _without_accents(text)
     for form in (_DAY_FIRST, _MONTH_FIRST, _YEAR_LAST, _YEAR_FIRST):
         if not (match := form.fullmatch(bare)):

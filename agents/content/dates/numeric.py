@@ -33,6 +33,7 @@ _RUN = re.compile(r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)(?P<hour>\d\d)(?P
 
 
 def read_numeric(text: str, zone: timezone | None) -> ReadDate | None:
+    """A date of digits alone, the whole of `text`; None where it is none. `zone`: what is meant without one."""
     if match := _YEAR_FIRST.fullmatch(text):
         return finish(match, (int(match["year"]), int(match["month"]), int(match["day"])), zone)
     if match := _YEAR_LAST.fullmatch(text):
