@@ -21,8 +21,8 @@ from bench.report import Cell, Table, percentile
 
 PARTITIONS = 4
 WORKERS = (1, 2)
-NEW = 8000
-FEEDS, POLLS = 40, 12
+NEW = 4000
+FEEDS, POLLS = 40, 10
 RATE, LATENCY_DOCUMENTS = 20, 400
 KILLED = 2000
 WITHIN = 120.0

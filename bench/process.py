@@ -21,7 +21,7 @@ from agents.sources.records import RawRecord
 from bench.documents import FEED_ENTRIES, feed, markdowns
 from bench.report import Table
 
-NEW = 4000
+NEW = 3000
 FEEDS, POLLS = 10, 20
 SAMPLES_TIMES = 20
 JOBS = (1, 2)
