@@ -14,6 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka import errors as kafka_errors
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.producer.message_accumulator import BatchBuilder
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from agents.engine.topics import MAX_REQUEST
@@ -146,6 +147,29 @@ class KafkaTransactions:
             )
         return _delivered(delivery, record)
 
+    async def send_all(self, records: Sequence[Outgoing]) -> Sequence[Awaitable[int]]:
+        """In whole batches: a future for each record, and a task to wait for it, took 40 µs a record."""
+        waiting: list[Awaitable[int]] = []
+        last = (records[-1].topic, records[-1].partition)
+        packed = self._packed(records)
+        # the last record's partition last: its awaitable is the one that is asked for the offset
+        for place in (*(place for place in packed if place != last), last):
+            for batch in packed[place]:
+                with _translated():
+                    delivery = await self._producer.send_batch(batch, place[0], partition=place[1])
+                waiting.append(_delivered(delivery, None, batch.record_count()))
+        return waiting
+
+    def _packed(self, records: Sequence[Outgoing]) -> dict[tuple[str, int], list[BatchBuilder]]:
+        """Records by their topic and partition, in batches as large as the producer's."""
+        packed: dict[tuple[str, int], list[BatchBuilder]] = {}
+        for record in records:
+            batches = packed.setdefault((record.topic, record.partition), [])
+            if not batches or not _appended(batches[-1], record):
+                batches.append(self._producer.create_batch())
+                _appended(batches[-1], record)  # an empty batch takes a record of any size
+        return packed
+
     async def commit(self) -> None:
         with _translated():
             await self._producer.commit_transaction()
@@ -258,9 +282,16 @@ def _reader(connection: Mapping[str, Any], isolation: str) -> AIOKafkaConsumer:
     )
 
 
-async def _delivered(delivery: Awaitable[Any], record: Outgoing) -> int:
+def _appended(batch: BatchBuilder, record: Outgoing) -> bool:
+    """Whether the batch had room for the record."""
+    appended = batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers))
+    return appended is not None
+
+
+async def _delivered(delivery: Awaitable[Any], record: Outgoing | None, count: int = 1) -> int:
+    """The offset of the last of `count` records that were sent as one; `record` is the one that a refusal names."""
     with _translated(record):
-        return int((await delivery).offset)
+        return int((await delivery).offset) + count - 1
 
 
 async def _stopped(stop: Callable[[], Awaitable[None]]) -> None:

@@ -334,15 +334,13 @@ class StageLoop(Generic[In]):
             await self.verify([part])
         await transactions.begin()
         try:
-            sent = []
+            records = [Outgoing(self.changelog_topic, part.partition, key, value) for key, value in changes]
             if singly:
                 await self._send_singly(transactions, parcels, part.refusals)
             else:
-                sent = [await transactions.send(parcel.record) for parcel in parcels]
-            for change in changes:
-                sent.append(await transactions.send(self._change(part.partition, change)))
+                records = [*(parcel.record for parcel in parcels), *records]
             # Every delivery is awaited: aiokafka commits happily after a failed batch.
-            *_, offset = await _all(sent)
+            *_, offset = await _all(await transactions.send_all(records))
         except RefusedError:
             await transactions.abort()
             raise
@@ -366,9 +364,6 @@ class StageLoop(Generic[In]):
                     ) from refused
                 refusals[(output.entry, output.topic)] = refused.reason
                 raise
-
-    def _change(self, partition: int, change: Change) -> Outgoing:
-        return Outgoing(self.changelog_topic, partition, change[0], change[1])
 
     async def _check_position(self, part: Part) -> None:
         """The group's offset is never ahead of the state, unless the changelog is not the one that it was."""

@@ -84,6 +84,14 @@ class Transactions(Protocol):
         """Queue one record; the awaitable gives its offset when the broker has it."""
         ...
 
+    async def send_all(self, records: Sequence[Outgoing]) -> Sequence[Awaitable[int]]:
+        """Queue records, at least one, in order within each partition.
+
+        Together the awaitables say that the broker has them all; the last one gives the last record's offset. A
+        refusal does not name its record: send them one by one to find it.
+        """
+        ...
+
     async def commit(self) -> None: ...
 
     async def abort(self) -> None: ...

@@ -536,6 +536,9 @@ class ModelTransactions:
         except Exception as error:
             return self._delivered(0, error)
 
+    async def send_all(self, records: Sequence[Outgoing]) -> Sequence[Awaitable[int]]:
+        return [await self.send(record) for record in records]
+
     async def commit(self) -> None:
         self._world.maybe_pause_at_commit(self._worker)
         await self._world.step(self._worker)
