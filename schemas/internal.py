@@ -71,7 +71,8 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `quick` hashes everything the publisher wrote of the entry; equal `quick` means the same entry again.
     `body` has lost only the date element that opens it. `link_is_root`: the address is a site's front page.
-    `sent_at` is when the sender says it saw the entry: the comment date, else the `received-at` header.
+    `sent_at` is when the sender says it saw the entry: the comment date, at most the moment of receipt (one far ahead
+    of it says nothing); without one the `received-at` header.
     """
 
     source: Source

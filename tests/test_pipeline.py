@@ -54,6 +54,15 @@ def test_new_revised_repeated_and_old() -> None:
     assert first[0].topic == "feeds.enriched"
 
 
+def test_a_comment_date_in_the_future_makes_no_later_correction_old() -> None:
+    future = record(markdown("渡轮搁浅", FIRST, stamp=3365000000000), 0)
+    corrected = record(markdown("渡轮搁浅", LATER), 20)
+    assert told([one for results in mill(future, corrected) for one in results]) == [
+        ("enriched", "new"),
+        ("enriched", "revision"),
+    ]
+
+
 def test_outcomes_stand_in_the_order_of_the_entries() -> None:
     first, second = mill(
         record(atom(entry(1), entry(2), entry(3))),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import UTC, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from hashlib import blake2b
 
 from msgspec import Struct
@@ -35,6 +35,9 @@ MAX_RAW = 64  # characters of a date as it stood
 MAX_LANGUAGE = 64
 MAX_MEDIA = 1000  # attachments, and images, of an entry: the item's limit
 MAX_SHOWN = 200  # characters of an alias in evidence
+
+CLOCKS_DIFFER = timedelta(hours=24)
+"""A comment date may be so far ahead of its receipt by a wrong zone; what is further ahead is no date of a sighting."""
 
 _TAG = re.compile(r"<[^<>]*>")
 _ABSOLUTE = re.compile(r"https?://", re.IGNORECASE)
@@ -250,7 +253,7 @@ def _entry(
         published=published,
         updated=updated,
         seen=found.seen_date or around.seen,
-        sent_at=found.sent_at or (raw.received_at if raw.received_from_header else None),
+        sent_at=_sent(found, raw),
         flags=_flags(found, url, around.document, is_shared),
         retraction=found.retraction,
     )
@@ -311,6 +314,18 @@ def _read_date(spellings: list[str], zone: timezone | None, origin: DateOrigin =
         if read := parse_date(raw, zone=zone):
             return FoundDate(read.at, raw.strip()[:MAX_RAW], origin, read.confidence)
     return None
+
+
+def _sent(found: Found, raw: RawDocument) -> datetime | None:
+    """When the sender saw the entry: never after it was received.
+
+    A comment date of the year 2076 says nothing; believed, it would make every later correction an older copy.
+    """
+    if found.sent_at is None:
+        return raw.received_at if raw.received_from_header else None
+    if found.sent_at > raw.received_at + CLOCKS_DIFFER:
+        return None
+    return min(found.sent_at, raw.received_at)
 
 
 def _attachments(found: Found, base: str | None) -> list[Attachment]:

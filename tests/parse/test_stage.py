@@ -156,6 +156,22 @@ def test_dates_of_the_sender() -> None:
     assert found.sent_at == found.seen.at == datetime(2024, 2, 16, 21, 39, 3, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("comment", "sent"),
+    [
+        pytest.param(1708167600000 - 60_000, "2024-02-17T10:59:00Z", id="a minute before its receipt"),
+        pytest.param(1708167600000 + 8 * 3_600_000, "2024-02-17T11:00:00Z", id="another zone's clock"),
+        pytest.param(3365000000000, None, id="the year 2076 is no sighting"),
+    ],
+)
+def test_nobody_sees_an_entry_after_it_was_received(comment: int, sent: str | None) -> None:
+    received = datetime(2024, 2, 17, 11, 0, tzinfo=UTC)
+    (found,) = results(raw(BLOCK.replace("1708119543000", str(comment)), received_at=received))
+    assert isinstance(found, Entry)
+    assert found.sent_at == (datetime.fromisoformat(sent) if sent else None)
+    assert int(found.seen.at.timestamp() * 1000) == comment  # as the sender stated it
+
+
 def test_the_traceparent_goes_on() -> None:
     document = msgspec.structs.replace(raw(BLOCK), traceparent="00-a-b-01")
     (output,) = outputs(document)
