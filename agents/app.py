@@ -26,6 +26,7 @@ from agents.engine.admin import ADVICE, Kind, administration, differences
 from agents.engine.connection import connection, faust_arguments
 from agents.engine.guard import change_faust, check_libraries
 from agents.engine.health import Health, HealthServer
+from agents.engine.inbox import Inbox
 from agents.engine.intake import document_intake
 from agents.engine.kafka import KafkaTransport
 from agents.engine.lag import LagReader
@@ -53,6 +54,10 @@ class FeedmillApp(faust.App):
     logger = logging.getLogger("faust.app")
     mill: Mill
 
+    def FlowControlQueue(self, maxsize: int | None = None, *, clear_on_resume: bool = False) -> Inbox:  # noqa: N802
+        """The queues that Faust makes for its topics."""
+        return Inbox(maxsize, flow_control=self.flow_control, clear_on_resume=clear_on_resume)
+
 
 class _Boot(BootStrategy):
     """Starts the mill after Faust's producer and before its consumer and agents; stops in reverse order."""
@@ -77,7 +82,7 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
         topic_disable_leader=True,
         table_standby_replicas=0,
         stream_wait_empty=True,
-        stream_buffer_maxsize=64,  # messages; a frame holds up to 256 kB
+        stream_buffer_maxsize=64,  # messages; a frame holds up to 256 kB, and bytes are bounded by the inbox
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=4 * 1024 * 1024,
         consumer_group_instance_id=settings.group_instance_id,
