@@ -88,6 +88,10 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
         consumer_group_instance_id=settings.group_instance_id,
         broker_session_timeout=settings.session_timeout_seconds,
         broker_heartbeat_interval=settings.heartbeat_seconds,
+        # How long the group waits for a member that does not answer to a rebalance, for it restores its state. A dead
+        # one is found out by the session timeout. Faust's 60 s would take a large state's partitions away again and
+        # again, at each worker that joins meanwhile.
+        broker_rebalance_timeout=settings.restore_timeout_seconds,
         broker_max_poll_interval=86400.0,  # Faust does not poll without partitions; spares would leave for ever
         producer_max_request_size=MAX_REQUEST,
         web_enabled=False,

@@ -95,6 +95,15 @@ class Settings(BaseSettings):
     heartbeat_seconds: float = Field(
         1, ge=0.1, le=60, description="Seconds between two signs of life; at most a third of the session timeout."
     )
+    restore_timeout_seconds: float = Field(
+        600,
+        ge=5,
+        le=86400,
+        description=(
+            "Seconds that a worker may restore its state while others join or leave: the group waits for it so long "
+            "before its partitions go to others."
+        ),
+    )
     transaction_timeout_seconds: float = Field(
         15,
         ge=1,

@@ -304,16 +304,49 @@ class Restoring(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.assigned = 0
+        self.shares: list[int] = []
         self.done = asyncio.Event()
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
         return None
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
-        self.assigned += 1
+        self.shares.append(len(assigned))
         await asyncio.sleep(self.seconds)
         self.done.set()
+
+
+@pytest.mark.parametrize(
+    ("wait_seconds", "first_share"),
+    [
+        pytest.param(20.0, 1, id="the group waits for it"),
+        pytest.param(1.0, 2, id="waited for too shortly, it loses all"),
+    ],
+)
+async def test_a_worker_that_joins_while_another_restores(place: Place, wait_seconds: float, first_share: int) -> None:
+    """What `FEEDMILL_RESTORE_TIMEOUT_SECONDS` is for; it is Faust's `broker_rebalance_timeout`."""
+    change_faust()
+    members = [
+        AIOKafkaConsumer(
+            **place.connection,
+            group_id=place.naming.group,
+            session_timeout_ms=6000,
+            heartbeat_interval_ms=500,
+            rebalance_timeout_ms=int(wait_seconds * 1000),
+        )
+        for _ in range(2)
+    ]
+    restoring, joining = Restoring(4.0), Restoring(0.0)
+    try:
+        for member, listener in zip(members, (restoring, joining), strict=True):
+            member.subscribe([place.input], listener=listener)
+            await member.start()
+            await asyncio.sleep(1.0)
+        await asyncio.wait_for(joining.done.wait(), 30)
+        assert joining.shares[0] == first_share
+    finally:
+        for member in members:
+            await member.stop()
 
 
 async def test_a_restore_longer_than_the_session_keeps_its_partitions(place: Place) -> None:
@@ -328,6 +361,6 @@ async def test_a_restore_longer_than_the_session_keeps_its_partitions(place: Pla
     try:
         await asyncio.wait_for(restoring.done.wait(), 30)
         await asyncio.sleep(2.0)
-        assert restoring.assigned == 1
+        assert len(restoring.shares) == 1
     finally:
         await consumer.stop()
