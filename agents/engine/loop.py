@@ -428,16 +428,16 @@ def _proves(store: Store, records: Sequence[Incoming]) -> bool:
 
 
 async def _all(waiting: Iterable[Awaitable[Any]]) -> list[Any]:
-    """Await everything, then give the results or raise the first failure: none may go on in the background."""
+    """Await everything, then give the results or raise the first failure: none may go on in the background.
+
+    A refusal goes before what followed from it: the broker takes no later batch of its partition either, out of
+    sequence as it is. Ending for that, a worker would end there again after every restart.
+    """
     results = await asyncio.gather(*waiting, return_exceptions=True)
-    refused = None
-    for result in results:
-        if isinstance(result, RefusedError):
-            refused = refused or result
-        elif isinstance(result, BaseException):
+    refusals = [result for result in results if isinstance(result, RefusedError)]
+    for result in (*refusals, *results):
+        if isinstance(result, BaseException):
             raise result
-    if refused is not None:
-        raise refused
     return results
 
 

@@ -23,7 +23,7 @@ from agents.engine.topics import Naming, topic_table
 from agents.engine.transport import EngineError, FencedError, Incoming
 from agents.stage import EntryRef, Output, State, Topic
 from schemas import DeadLetterCode, StageName
-from tests.engine.model.world import Silent
+from tests.engine.model.worker import Silent
 
 PARTITIONS = 2
 REFUSED_KEY = b"refused"
@@ -270,6 +270,17 @@ async def test_what_the_broker_refuses_becomes_a_dead_letter_and_the_rest_goes_o
     letters = await place.read(place.naming.topic(Topic.DEAD_LETTER))
     assert len(letters) == 2
     assert all(b"could not be sent" in (letter.value or b"") for letter in letters)
+
+
+async def test_what_follows_a_refusal_in_its_partition_does_not_end_the_worker(
+    place: Place, owners: list[Owner]
+) -> None:
+    """A large record is a producer's batch of its own; the batch behind it comes out of sequence, and is no culprit."""
+    async with administration(place.connection) as admin:
+        await admin.configure({place.naming.topic(Topic.ENRICHED): {"max.message.bytes": "600000"}})
+    owner = await owner_of(place, owners, MemoryTables())
+    await owner.loop.run(await place.publish((b"b", 0), (b"b", 700_000), (b"b", 0)))
+    assert await place.numbers() == [(b"b", 1), (b"b", 3)]
 
 
 async def test_a_changelog_that_refuses_the_state_stops_the_worker(place: Place, owners: list[Owner]) -> None:
