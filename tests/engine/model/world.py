@@ -1,606 +1,607 @@
-"""The world of the model: workers, their group, and everything that befalls them."""
+"""The world of the model: one history, in which things happen to workers, their group and the broker."""
 
 from __future__ import annotations
 
-import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from agents.engine.intake import document_intake
-from agents.engine.loop import StageLoop, frame_intake
-from agents.engine.store import Change, MemoryTable, MemoryTables, StateSize
+from agents.engine.frames import decode_frame
+from agents.engine.loop import StageLoop
 from agents.engine.topics import INPUT, Naming
-from agents.engine.transport import EngineError, Incoming, Outgoing, Transactions, UnavailableError
-from agents.stage import Output, Stage, Topic
+from agents.engine.transport import EngineError, FencedError, Outgoing, UnavailableError
+from agents.stage import INTERNAL, Headers, Stage, Topic
 from schemas import StageName
-from tests.engine.model.broker import ModelBroker
-from tests.engine.model.documents import REFUSED, Planned, plan
+from tests.engine.model.broker import ModelBroker, Place
+from tests.engine.model.documents import MARKS, Planned, plan, replay_header
+from tests.engine.model.eventloop import Quiet, answer
+from tests.engine.model.faults import Faults, rates
+from tests.engine.model.group import Group
+from tests.engine.model.worker import Disk, Waiting, Worker
 
 PARTITIONS = 2
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-MOST_STEPS = 20_000
+MOST_STEPS = 5_000
+MOST_WORKERS = 4
+
+HISTORIES_OF_A_PLAN = 10
+"""Neighbouring seeds publish the same records: what the stages make of them need not be worked out each time."""
+
+WORKER_FAULTS = ("kill", "stop", "pause", "evict", "cut_off")
 
 Stages = Mapping[StageName, Stage[Any]]
 LoopMaker = type[StageLoop[Any]]
 
-
-class DeadError(Exception):
-    """A call of a process that was killed: nothing of it has any effect."""
+REFUSAL = "the model's topic takes no such record"
 
 
-class Faults:
-    """How often each thing happens, per step, while the faults last; and for how many steps they last."""
+ENDS = (Topic.ENRICHED, Topic.DUPLICATES, Topic.DEAD_LETTER)
 
-    kill = 0.003
-    stop = 0.002
-    pause = 0.01
-    wake = 0.03  # of the paused: it goes on, or the group goes on without it
-    pause_at_commit = 0.12
-    time_out = 0.004
-    fail_delivery = 0.01
-    lose_markers = 0.02
-    compact = 0.01
-    wipe = 0.3  # of the killed: their disk is lost
-    join = 0.01
-    hint = 0.03
-    steps = 180
+_NAMES = {topic: Naming("m").topic(topic) for topic in Topic}
+TOPICS = {name: topic for topic, name in _NAMES.items()}
 
 
-class Quiet(asyncio.BaseEventLoop):
-    """An event loop without clock, sockets or idling: when nothing can run, the world goes on.
+class Names(Naming, frozen=True):
+    """The mill's own names, made once: a history asks for them a thousand times."""
 
-    Five times as quick as a loop that asks the operating system between any two steps.
-    """
+    def topic(self, topic: Topic) -> str:
+        return _NAMES[topic]
 
-    def play(self, begin: Callable[[], None], happen: Callable[[], bool]) -> None:
-        asyncio.events._set_running_loop(self)
-        try:
-            begin()
-            self._drain()
-            while happen():
-                self._drain()
-        finally:
-            asyncio.events._set_running_loop(None)
 
-    def end(self) -> None:
-        """Cancel what is left and let it end."""
-        asyncio.events._set_running_loop(self)
-        try:
-            for _ in range(20):
-                left = asyncio.all_tasks(self)
-                if not left:
-                    break
-                for task in left:
-                    task.cancel()
-                self._drain()
-        finally:
-            asyncio.events._set_running_loop(None)
+NAMING = Names("m")
 
-    def _drain(self) -> None:
-        ready: Any = self._ready  # type: ignore[attr-defined]
-        while ready:
-            handle = ready.popleft()
-            if not handle._cancelled:
-                handle._run()
+INPUTS: list[Place] = [(NAMING.topic(INPUT[stage]), number) for stage in StageName for number in range(PARTITIONS)]
+CHANGELOGS: list[Place] = [(NAMING.changelog(stage), number) for stage in StageName for number in range(PARTITIONS)]
+OUTPUTS: list[Place] = [(NAMING.topic(topic), number) for topic in ENDS for number in range(PARTITIONS)]
 
-    def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Tasks of the dead are never asked for their results."""
+
+class Event(NamedTuple):
+    """One line of the history. `producer` is the transactional id that it is about; empty: everybody's."""
+
+    step: int
+    producer: str
+    what: str
 
 
 class World:
-    """One history. `run` plays it to its end: faults first, then peace until everything is worked off."""
+    """`run` plays one history to its end: faults first, then peace until everything is worked off.
+
+    With `diary` it writes down what the broker was asked, too.
+    """
 
     def __init__(
-        self, seed: int, stages: Stages, make_loop: LoopMaker = StageLoop, faults: type[Faults] = Faults
+        self,
+        seed: int,
+        stages: Stages,
+        make_loop: LoopMaker = StageLoop,
+        faults: Faults | None = None,
+        *,
+        foreign: Sequence[Disk] = (),
+        diary: bool = False,
     ) -> None:
+        self.seed = seed
         self.rng = random.Random(seed)
-        self.naming = Naming("m")
-        self.inputs = [self.naming.topic(INPUT[stage]) for stage in StageName]
-        self.broker = ModelBroker(self._refuses)
+        self.naming = NAMING
+        self.partitions = PARTITIONS
         self.stages = stages
         self.make_loop = make_loop
-        self.faults = faults
-        self.records: list[Planned] = plan(self.rng, self.naming, PARTITIONS)
-        self.published = 0
+        self.faults = faults or Faults()
+        self.foreign = foreign
+        self.broker = ModelBroker(self._refusal)
+        self.group = Group(self.rng, INPUTS, self._assigned)
+        self.records: Sequence[Planned] = plan(seed // HISTORIES_OF_A_PLAN, PARTITIONS, self.faults)
+        self.places: list[tuple[int, int]] = []
+        """Partition and offset of each record that was published."""
         self.workers: list[Worker] = []
-        self.waiting: list[tuple[Worker, asyncio.Future[None], Callable[[], bool] | None]] = []
-        self.steps = 0
-        self.seconds = 0.0
-        self.restarting = 0.0
-        """Seconds that the broker takes to come back, from the next step on."""
+        self.waiting: list[Waiting] = []
         self.peace = False
-        self.members: dict[Worker, set[tuple[str, int]]] = {}
-        self.assigned: dict[Worker, list[tuple[str, int]]] = {}
-        self.joined: set[Worker] = set()
-        self.generation = 0
-        self.rebalancing = False
-        self.history: list[str] = []
+        self.ended = False
+        self.skip: set[str] = set()
+        """What the operator has named in FEEDMILL_SKIP_RECORDS."""
+        self.garbage: Counter[str] = Counter()
+        """Records that are no frames, and how many workers ended at each."""
+        self.history: list[Event] = []
+        self.tally: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        """What no history may bring: bugs, and alarms that are false."""
+        self.calls = self.commits = self.commits_among_faults = 0
+        self._alive: list[Worker] = []
+        self._paused: list[Worker] = []
+        self._rates = rates(self.faults)
+        self._any_of_worker = sum(self._rates[kind] for kind in WORKER_FAULTS)
+        self._any_of_broker = sum(self._rates[kind] for kind, _ in self._broker_faults)
+        self._slept = self._restarting = 0.0
+        self._limited = self._limited_topics()
+        self._outsiders: dict[int, str] = {}
+        self.batch_records = self.rng.choice((1, 2)) if self.rng.random() < self.faults.small_batches else 1000
+        self._to_lose = self.rng.random() < self.faults.lose_changelog
+        self.lost: Place | None = None
+        """The changelog that was lost: from then on the mill has to stand still there."""
+        self.stopped_there = 0
+        self.loop = Quiet()
+        if diary:
+            self.broker.diary = lambda producer, what: self.history.append(Event(self.broker.step, producer, what))
 
-    def _refuses(self, record: Outgoing) -> bool:
-        return record.topic == self.naming.topic(Topic.ENRICHED) and REFUSED.encode() in (record.value or b"")
+    @property
+    def steps(self) -> int:
+        return self.broker.step
 
     def run(self) -> None:
         """Play: whenever every task waits for a step, one thing happens."""
-        loop = Quiet()
         try:
-            loop.play(self._begin, self._happen)
+            self.loop.play(self._begin, self._happen)
         finally:
             for worker in self.workers:
                 worker.kill()
-            loop.end()
-            loop.close()
+            self.loop.end()
 
-    def _begin(self) -> None:
-        for number in range(self.rng.randint(1, 3)):
-            self.spawn(Disk(), f"w{number}")
+    def count(self, tally: Counter[str]) -> None:
+        """Add what this history consisted of."""
+        tally.update(self.tally)
+        tally.update(
+            {
+                "histories": 1,
+                "steps": self.steps,
+                "calls": self.calls,
+                "transactions": self.broker.transactions,
+                "commits": self.commits,
+                "commits among faults": self.commits_among_faults,
+                "assignments": self.group.generation,
+                "raw records": len(self.records),
+                "entries": sum(planned.entries for planned in self.records),
+                **Counter(f"raw {planned.about}" for planned in self.records),
+            }
+        )
 
-    def _happen(self) -> bool:
-        """Let one thing happen; False at the end of the history."""
-        self.steps += 1
-        self.seconds += self.restarting
-        self.restarting = 0.0
-        if self.steps > MOST_STEPS:
-            raise AssertionError(f"no end after {MOST_STEPS} steps: {self.history[-20:]}")
-        if not self.peace and self.steps > self.faults.steps:
-            self._make_peace()
-        if self.peace and self.published == len(self.records) and self.steps % 8 == 0 and self._done():
+    def forget(self) -> None:
+        """Break the circles of a history that is over, so that its memory is free at once."""
+        loops = [loop for worker in self.workers for loop in worker.loops.values()]
+        for one in (*loops, *self.workers, self.broker, self.group, self):
+            one.__dict__.clear()
+
+    # -- what the workers ask of it
+
+    def drop(self, worker: Worker) -> None:
+        """Forget the calls of a dead worker: they never return."""
+        self.waiting = [one for one in self.waiting if one.worker is not worker]
+        self._alive = [one for one in self._alive if one is not worker]
+        self._paused = [one for one in self._paused if one is not worker]
+
+    def timer(self) -> float:
+        return self.broker.step * 0.01 + self._slept
+
+    def clock(self) -> datetime:
+        return NOW
+
+    def chance(self, fault: str) -> bool:
+        """Whether a fault befalls a call."""
+        if self.peace or self.rng.random() >= self._rates[fault]:
             return False
-        self._act()
+        self.tally[fault] += 1
         return True
 
-    # -- what happens
-
-    def _act(self) -> None:
-        rng, faults = self.rng, self.faults
-        if not self.peace:
-            chance = rng.random()
-            for worker in [one for one in self.workers if one.alive]:
-                chance -= faults.kill
-                if chance < 0:
-                    self._kill(worker)
-                    return
-                chance -= faults.pause
-                if chance < 0 and not worker.paused:
-                    worker.paused = True
-                    self._tell(f"pause {worker.name}")
-                    return
-                chance -= faults.stop
-                if chance < 0 and not worker.stopping:
-                    worker.stopping = True
-                    self._tell(f"stop {worker.name}")
-                    return
-                if worker.paused and rng.random() < faults.wake:
-                    self._expire_or_wake(worker)
-                    return
-            chance = rng.random()
-            if chance < faults.time_out and self.broker.current:
-                self.broker.time_out(rng.choice(sorted(self.broker.current)))
-            elif chance < faults.time_out + faults.compact:
-                stage = rng.choice(list(StageName))
-                partition = rng.randrange(PARTITIONS)
-                end = self.broker.end_offset(self.naming.changelog(stage), partition)
-                self.broker.compact(self.naming.changelog(stage), partition, rng.randint(0, max(0, end - 2)))
-            elif chance < faults.time_out + faults.compact + faults.join and len(self._alive()) < 4:
-                self.spawn(Disk(), f"w{len(self.workers)}")
-        if not self._alive():
-            self.spawn(Disk(), f"w{len(self.workers)}")
-        if self.published < len(self.records) and rng.random() < 0.3:
-            self.broker.publish(self.records[self.published].record)
-            self.published += 1
-        if rng.random() < faults.hint:
-            for worker in self._alive():
-                if not worker.paused:
-                    worker.hint()
-        ready = [
-            place for place, (worker, _, may) in enumerate(self.waiting) if not worker.paused and (not may or may())
-        ]
-        if ready:
-            future = self.waiting.pop(rng.choice(ready))[1]
-            if not future.done():
-                future.set_result(None)
-
-    def _kill(self, worker: Worker) -> None:
-        self._tell(f"kill {worker.name}")
-        worker.kill()
-        self.leave(worker)
-        if self.rng.random() < self.faults.wipe:
-            worker.disk = Disk()
-        if self.rng.random() < 0.7:
-            self.spawn(worker.disk, f"{worker.name}'")
-
-    def _expire_or_wake(self, worker: Worker) -> None:
-        if worker in self.members and self.rng.random() < 0.6:
-            self._tell(f"session of {worker.name} ends")
-            self.leave(worker)
-        else:
-            self._tell(f"wake {worker.name}")
-            worker.paused = False
+    def now_and_then(self) -> bool:
+        return not self.peace and self.rng.random() < self.faults.within
 
     def maybe_pause_at_commit(self, worker: Worker) -> None:
         """The worst moment to be paused: everything is sent, nothing is decided, and the session may end."""
-        if not self.peace and self.rng.random() < self.faults.pause_at_commit:
-            worker.paused = True
-            self._tell(f"pause {worker.name} before a commit")
+        if self.chance("pause_at_commit"):
+            self._pause(worker)
+            self.tell(f"{worker.name} is paused before a commit")
             if self.rng.random() < 0.5:
-                self._tell(f"session of {worker.name} ends")
-                self.leave(worker)
+                self._end_session(worker)
+
+    def committed(self) -> None:
+        self.commits += 1
+        self.commits_among_faults += not self.peace
+
+    def broker_restarts(self) -> None:
+        """Takes some seconds, from the next step on."""
+        self._restarting = 5.0
+
+    def stopped(self, worker: Worker) -> None:
+        self.tell(f"{worker.name} has stopped in order")
+        self.drop(worker)
+        self.group.leave(worker)
+
+    def died(self, worker: Worker, why: EngineError) -> None:
+        """A worker ended itself, as the engine does on any failure; its manager starts another."""
+        self.tell(f"{worker.name} ended: {why}")
+        self._count_end(worker, why)
+        worker.kill()
+        self.group.leave(worker)
+        self._spawn(worker.disk, f"{worker.name}+")
+
+    def bug(self, worker: Worker, error: Exception) -> None:
+        self.wrong.append(f"a bug ended {worker.name}: {error!r}")
+        worker.kill()
+        self.group.leave(worker)
+
+    def restored(self, worker: Worker, stage: StageName, partition: int, records: int, rebuilt: str | None) -> None:
+        self.tally["restores"] += 1
+        if rebuilt is not None:
+            self.tally[f"rebuilt: {_rebuilt(rebuilt)}"] += 1
+        if self.broker.diary is not None:
+            because = f", rebuilt: {rebuilt}" if rebuilt else ""
+            id = self.naming.transactional_id(stage, partition)
+            self.broker.diary(id, f"{worker.name} restores {stage.value}/{partition}: {records} records{because}")
+
+    def tell(self, what: str) -> None:
+        self.history.append(Event(self.broker.step, "", what))
+
+    # -- what happens
+
+    def _begin(self) -> None:
+        workers = self.rng.randint(1, 3)
+        self.group.expect(workers)
+        for number in range(workers):
+            self._spawn(Disk(), f"w{number}")
+
+    def _happen(self) -> bool:
+        """Let one thing happen; False at the end of the history."""
+        broker = self.broker
+        broker.step += 1
+        if self._restarting:
+            self._slept += self._restarting
+            self._restarting = 0.0
+        if self.wrong or broker.step > MOST_STEPS:
+            return False
+        if not self.peace:
+            if self._to_lose and broker.step > self.faults.steps // 2:
+                self._lose_changelog()
+            if broker.step > self.faults.steps:
+                self._make_peace()
+            elif self._befall():
+                return True
+        elif broker.step % 8 == 0 and len(self.places) == len(self.records) and self._done():
+            self.ended = True
+            return False
+        if self.lost and (self.stopped_there >= 3 or broker.step > self.faults.steps + 300):
+            return False
+        if not self._alive:
+            self._spawn(Disk(), f"w{len(self.workers)}")
+        self._progress()
+        self._let_go()
+        return True
+
+    def _progress(self) -> None:
+        """What is no fault: records come, timers are due, markers are written, senders decide."""
+        rng, broker = self.rng, self.broker
+        if len(self.places) < len(self.records) and rng.random() < (0.3 if self.peace else 0.06):
+            self._publish(self.records[len(self.places)])
+        if broker.late and rng.random() < 0.4:
+            broker.write_markers(rng.choice(broker.late), most=rng.randint(1, 3))
+        if self._outsiders and rng.random() < 0.1:
+            self._decide_outsider(next(iter(self._outsiders)))
+
+    def _let_go(self) -> None:
+        """Let one of the calls go on that can; each with the same chance."""
+        waiting, random = self.waiting, self.rng.random
+        count = len(waiting)
+        while count:
+            place = int(random() * count)
+            one = waiting[place]
+            if not one.worker.paused and (one.may is None or one.may()):
+                waiting[place] = waiting[-1]
+                waiting.pop()
+                if one.worker.cut_off:
+                    one.worker.cut_off = False
+                    answer(one.future, UnavailableError("the broker cannot be reached"))
+                else:
+                    answer(one.future, one.answer)
+                self.calls += 1
+                return
+            count -= 1
+            waiting[place], waiting[count] = waiting[count], one
+
+    # -- faults
+
+    def _befall(self) -> bool:
+        """Let a fault happen, or mostly none. True where it was a worker's: it takes the whole step."""
+        rng, alive = self.rng, self._alive
+        chance = rng.random() - self._any_of_worker * len(alive)
+        if chance < 0:
+            self._befall_worker(rng.choice(alive))
+            return True
+        paused = self._paused
+        if paused and rng.random() < self.faults.wake * len(paused):
+            self._expire_or_wake(rng.choice(paused))
+            return True
+        if chance > self._any_of_broker:
+            return False
+        for kind, happen in self._broker_faults:
+            chance -= self._rates[kind]
+            if chance < 0:
+                if happen(self):
+                    self.tally[kind] += 1
+                return False
+        return False
+
+    def _befall_worker(self, worker: Worker) -> None:
+        kind = self.rng.choices(WORKER_FAULTS, [self._rates[kind] for kind in WORKER_FAULTS])[0]
+        if kind == "kill":
+            self._kill(worker, self.faults.restart)
+        elif kind == "stop" and not worker.stopping:
+            worker.stopping = True
+            self.tell(f"{worker.name} is told to stop")
+        elif kind == "pause" and not worker.paused:
+            self._pause(worker)
+            self.tell(f"{worker.name} is paused")
+        elif kind == "evict" and worker in self.group.members:
+            self._end_session(worker)
+        elif kind == "cut_off":
+            worker.cut_off = True
+            self.tell(f"{worker.name} is cut off")
+        else:
+            return
+        self.tally[kind] += 1
+
+    def _kill(self, worker: Worker, restart: float) -> None:
+        self.tell(f"{worker.name} is killed")
+        worker.kill()
+        self._befall_disk(worker)
+        rng, faults = self.rng, self.faults
+        if rng.random() >= restart:
+            self.group.leave(worker)
+            return
+        heir = self._spawn(worker.disk, f"{worker.name}'")
+        if rng.random() < faults.seat and self.group.seat(worker, heir):
+            self.tell(f"{heir.name} takes the seat of {worker.name}")
+            self.tally["seat"] += 1
+        else:
+            self.group.leave(worker)
+
+    def _befall_disk(self, worker: Worker) -> None:
+        rng, faults, disk = self.rng, self.faults, worker.disk
+        chance = rng.random()
+        names = sorted(name for name in disk.tables.content if disk.tables.content[name])
+        if (chance := chance - faults.wipe) < 0:
+            worker.disk, kind = Disk(), "wipe"
+        elif (chance := chance - faults.power_cut) < 0:
+            disk.power_cut(lambda writes: rng.randint(0, min(writes, 4)))
+            kind = "power_cut"
+        elif (chance := chance - faults.foreign) < 0 and self.foreign:
+            worker.disk, kind = self._as_it_once_was(self.foreign), "foreign"
+        elif (chance := chance - faults.stale) < 0:
+            worker.disk, kind = self._as_it_once_was([one.disk for one in self.workers]), "stale"
+        elif chance - faults.damage < 0 and names:
+            disk.damage(rng.choice(names), rng.choice(("newer", "unreadable")))
+            kind = "damage"
+        else:
+            return
+        self.tally[kind] += 1
+        self.tell(f"the disk of {worker.name}: {kind.replace('_', ' ')}")
+
+    def _as_it_once_was(self, disks: Sequence[Disk]) -> Disk:
+        copy = self.rng.choice(disks).copy()
+        copy.power_cut(lambda writes: self.rng.randint(0, writes))
+        return copy
+
+    def _pause(self, worker: Worker) -> None:
+        if not worker.paused:
+            worker.paused = True
+            self._paused.append(worker)
+
+    def _expire_or_wake(self, worker: Worker) -> None:
+        if worker in self.group.members and self.rng.random() < 0.6:
+            self._end_session(worker)
+        else:
+            self.tell(f"{worker.name} goes on")
+            self.tally["wake"] += 1
+            worker.paused = False
+            self._paused.remove(worker)
+
+    def _end_session(self, worker: Worker) -> None:
+        self.tell(f"the session of {worker.name} ends")
+        self.tally["session ends"] += 1
+        self.group.leave(worker)
+
+    def _time_out(self) -> bool:
+        open_ = sorted(id for id, producer in self.broker.producers.items() if producer.current is not None)
+        if not open_:
+            return False
+        id = self.rng.choice(open_)
+        self.tell(f"the transaction of {id} times out")
+        self.broker.time_out(id)
+        return True
+
+    def _compact(self) -> bool:
+        place = self.rng.choice(CHANGELOGS)
+        end = self.broker.end_offset(place)
+        if end < 3:
+            return False
+        self.broker.compact(place, self.rng.randint(0, end - 2))
+        return True
+
+    def _join(self) -> bool:
+        if len(self._alive) >= MOST_WORKERS:
+            return False
+        self._spawn(Disk(), f"w{len(self.workers)}")
+        return True
+
+    def _forget_hints(self) -> bool:
+        place = self.rng.choice(INPUTS)
+        if (offset := self.broker.offsets.get(place)) is None:
+            return False
+        if self.rng.random() < 0.5:
+            del self.broker.offsets[place]
+        else:
+            self.broker.offsets[place] = self.rng.randint(0, offset)
+        return True
+
+    def _outage(self) -> bool:
+        self.tell("the broker cannot be reached")
+        for worker in self._alive:
+            worker.cut_off = True
+        return True
+
+    def _slow(self) -> bool:
+        self._slept += 3.0
+        return True
+
+    def _write_garbage(self) -> bool:
+        topic, partition = self.rng.choice([place for place in INPUTS if TOPICS[place[0]] in INTERNAL])
+        value = self.rng.choice((b"\xc1", b"\x93\x01\x02\x03", b""))
+        offset = self.broker.publish(Outgoing(topic, partition, None, value))
+        self.garbage[f"{topic}/{partition}/{offset}"] = 0
+        self.tell(f"somebody writes {topic}/{partition}/{offset}, which is no frame")
+        return True
+
+    _broker_faults: tuple[tuple[str, Callable[[World], bool]], ...] = (
+        ("time_out", _time_out),
+        ("compact", _compact),
+        ("join", _join),
+        ("forget_hints", _forget_hints),
+        ("outage", _outage),
+        ("slow", _slow),
+        ("garbage", _write_garbage),
+    )
+
+    def _lose_changelog(self) -> None:
+        """Somebody deletes a changelog while no worker is alive; the group's offset says that there was one."""
+        hinted = [number for number, place in enumerate(INPUTS) if self.broker.offsets.get(place)]
+        if not hinted:
+            return
+        self.batch_records = self.rng.choice((1, 2)) if self.rng.random() < self.faults.small_batches else 1000
+        self._to_lose = False
+        self.lost = CHANGELOGS[self.rng.choice(hinted)]
+        for worker in list(self._alive):
+            self._kill(worker, restart=0.0)
+        self.tell(f"{self.lost[0]}/{self.lost[1]} is lost")
+        self.broker.recreate(self.lost)
 
     def _make_peace(self) -> None:
         self.peace = True
-        self._tell("peace")
-        for worker in self._alive():
+        self.tell("peace")
+        for worker in self._paused:
             worker.paused = False
+        self._paused.clear()
 
-    def _done(self) -> bool:
-        for stage, topic in zip(StageName, self.inputs, strict=True):
-            for partition in range(PARTITIONS):
-                if self.broker.stable_offset(topic, partition) < self.broker.end_offset(topic, partition):
-                    return False
-                if self.broker.read(topic, partition, self._position(stage, partition), 1)[0]:
-                    return False
-        outputs = [self.naming.topic(topic) for topic in (Topic.ENRICHED, Topic.DUPLICATES, Topic.DEAD_LETTER)]
-        return all(
-            self.broker.stable_offset(topic, partition) == self.broker.end_offset(topic, partition)
-            for topic in outputs
-            for partition in range(PARTITIONS)
-        )
+    def _count_end(self, worker: Worker, why: EngineError) -> None:
+        text = str(why)
+        if "is no frame" in text:
+            kind = "unreadable frame"
+            for place in self.garbage:
+                if f"{place} is" in text:
+                    self.garbage[place] += 1
+                    if self.garbage[place] >= 3 or self.rng.random() < 0.4:
+                        self.skip.add(place)
+                        self.tell(f"the operator names {place} to be skipped")
+        elif "out of sequence" in text:
+            kind = "its own refusal"
+            self.wrong.append(f"what followed a refusal ended a worker: {text}")
+        elif isinstance(why, FencedError):
+            kind = "fenced"
+        elif isinstance(why, UnavailableError):
+            kind = "broker unavailable"
+        elif "has lost the end" in text:
+            kind = "commit forgotten"
+        elif "stable offset" in text:
+            kind = "stable offset behind"
+        elif "while a refused batch was tried again" in text:
+            kind = "overtaken after a refusal"
+        elif self.lost is not None and f"{self.lost[0]}/{self.lost[1]} stands at" in text:
+            kind = "lost changelog"
+            self.stopped_there += 1
+        elif "lost-changelog" in text and worker not in self.group.members:
+            kind = "alarm of one who was replaced"  # asleep between its restore and its look at the group's offset
+        else:
+            kind = "alarm"
+            self.wrong.append(f"an alarm ended a worker: {text}")
+        self.tally[f"ended: {kind}"] += 1
 
-    def _position(self, stage: StageName, partition: int) -> int:
-        topic = self.naming.topic(INPUT[stage])
-        positions = [
-            part.next
-            for worker, owned in self.members.items()
-            if (topic, partition) in owned and stage in worker.loops
-            if (part := worker.loops[stage].parts.get(partition)) is not None and part.ready
-        ]
-        return max(positions, default=0)
+    # -- records
 
-    def _alive(self) -> list[Worker]:
-        return [worker for worker in self.workers if worker.alive]
+    def _publish(self, planned: Planned) -> None:
+        topic = self.naming.topic(Topic.RAW)
+        partition = planned.partition
+        headers: Headers = ()
+        if planned.replay is not None:
+            number, index = planned.replay
+            headers = (replay_header(self.naming, *self.places[number], index),)
+        record = Outgoing(topic, partition, planned.key, planned.body, headers)
+        if partition in self._outsiders:
+            self._decide_outsider(partition)
+        offset = self._publish_outside(record, planned.outside) if planned.outside else self.broker.publish(record)
+        self.places.append((partition, offset))
 
-    def _tell(self, what: str) -> None:
-        self.history.append(f"{self.steps}: {what}")
-
-    def clock_ticks(self, worker: Worker) -> bool:
-        """Whether a worker's timers are due: now and then, and always where nothing else is left to happen."""
-        return self.rng.random() < 0.02 or (self.peace and self.steps % 50 == 0)
-
-    # -- the group
-
-    def spawn(self, disk: Disk, name: str) -> None:
-        worker = Worker(self, disk, name)
-        self.workers.append(worker)
-        worker.start()
-
-    def died(self, worker: Worker, why: str) -> None:
-        """A worker ended itself, as the engine does on any failure; its manager starts another."""
-        self._tell(f"{worker.name} ended: {why}")
-        worker.kill()
-        self.leave(worker)
-        self.spawn(worker.disk, f"{worker.name}+")
-
-    def leave(self, worker: Worker) -> None:
-        if worker in self.members:
-            del self.members[worker]
-            self._rebalance()
-        self.joined.discard(worker)
-        self._maybe_assign()
-
-    async def join(self, worker: Worker) -> set[tuple[str, int]]:
-        """Join the group, or join it again; returns at the end of the rebalance with what was assigned."""
-        self.members.setdefault(worker, set())
-        self.joined.add(worker)
-        self._rebalance()
-        self._maybe_assign()
-        await self.step(worker, lambda: worker not in self.joined)
-        return self.members.get(worker, set())
-
-    def _rebalance(self) -> None:
-        self.rebalancing = True
-
-    def _maybe_assign(self) -> None:
-        if not self.rebalancing or not self.members or set(self.members) - self.joined:
-            return
-        everything = [(topic, number) for topic in self.inputs for number in range(PARTITIONS)]
-        self.rng.shuffle(everything)
-        members = list(self.members)
-        for worker in members:
-            self.members[worker] = set()
-        for place, one in enumerate(everything):
-            self.members[members[place % len(members)]].add(one)
-        self.assigned = {worker: sorted(mine) for worker, mine in self.members.items()}
-        self.rebalancing = False
-        self.generation += 1
-        self.joined.clear()
-
-    async def step(self, worker: Worker, may: Callable[[], bool] | None = None) -> None:
-        """Wait until the world lets this worker go on, and not before it `may`; a dead one never does."""
-        if not worker.alive:
-            raise DeadError
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.waiting.append((worker, future, may))
-        await future
-        if not worker.alive:
-            raise DeadError
-
-
-class Disk:
-    """A state folder: what it holds outlives its worker."""
-
-    def __init__(self) -> None:
-        self.tables = MemoryTables()
-
-
-class Worker:
-    """One process: four loops, and of Faust what the engine sees of it."""
-
-    def __init__(self, world: World, disk: Disk, name: str) -> None:
-        self.world = world
-        self.disk = disk
-        self.name = name
-        self.alive = True
-        self.paused = False
-        self.stopping = False
-        self.loops: dict[StageName, StageLoop[Any]] = {}
-        self.fetched: dict[tuple[str, int], int] = {}
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.ensure_future(self._live())
-
-    def kill(self) -> None:
-        self.alive = False
-        self.world.waiting = [one for one in self.world.waiting if one[0] is not self]
-        if self._task is not None:
-            self._task.cancel()
-
-    def owned(self, topic: str) -> set[int]:
-        return {number for name, number in self.world.members.get(self, set()) if name == topic}
-
-    def hint(self) -> None:
-        """Commit the positions as the group's offsets; refused where the group has moved on without this worker."""
-        if self.world.rebalancing or self not in self.world.members:
-            return
-        for loop in self.loops.values():
-            for partition, position in loop.positions().items():
-                if (loop.input, partition) in self.world.members[self]:
-                    self.world.broker.offsets[(loop.input, partition)] = position
-
-    async def _live(self) -> None:
-        try:
-            await self._start_loops()
-            while not self.stopping:
-                for loop in self.loops.values():
-                    await loop.unsettle()
-                await self.world.join(self)
-                for loop in self.loops.values():
-                    await loop.take_over(self.owned(loop.input))
-                await self._serve()
-            for loop in self.loops.values():
-                await loop.stop()
-            self.alive = False
-            self.world.leave(self)
-        except (DeadError, asyncio.CancelledError):
-            return
-        except EngineError as error:
-            if self.alive:
-                self.world.died(self, str(error))
-
-    async def _start_loops(self) -> None:
-        for name, stage in self.world.stages.items():
-            loop = self.world.make_loop(
-                stage,
-                document_intake if name is StageName.PARSE else frame_intake,
-                naming=self.world.naming,
-                partitions=PARTITIONS,
-                transport=ModelTransport(self),
-                tables=LivingTables(self),
-                owned=self.owned,
-                clock=lambda: NOW,
-                timer=lambda: self.world.seconds,
-                observer=Silent(),
-            )
-            self.loops[name] = loop
-            await loop.start()
-
-    async def _serve(self) -> None:
-        """Fetch and work, all stages beside each other, until the group rebalances or the worker is to stop."""
-        self.fetched = {one: self.world.broker.offsets.get(one, 0) for one in self.world.members.get(self, ())}
-        generation = self.world.generation
-        agents = [asyncio.ensure_future(self._agent(loop, generation)) for loop in self.loops.values()]
-        agents.append(asyncio.ensure_future(self._verify(generation)))
-        try:
-            done, _ = await asyncio.wait(agents, return_when=asyncio.FIRST_EXCEPTION)
-        finally:
-            for agent in agents:
-                agent.cancel()
-        failures = [agent.exception() for agent in done if not agent.cancelled()]
-        for failure in failures:
-            if failure is not None:
-                raise failure
-
-    async def _verify(self, generation: int) -> None:
-        """What the mill's timer does."""
-        world = self.world
-
-        def due() -> bool:
-            return world.clock_ticks(self) or self.stopping or world.rebalancing or self not in world.members
-
-        while True:
-            await world.step(self, due)
-            if self.stopping or world.rebalancing or world.generation != generation or self not in world.members:
-                return
-            for loop in self.loops.values():
-                await loop.verify()
-
-    async def _agent(self, loop: StageLoop[Any], generation: int) -> None:
-        world = self.world
-        idle_since = -1
-
-        def something_new() -> bool:
-            return idle_since != world.broker.version or self.stopping or world.rebalancing or self not in world.members
-
-        while True:
-            await world.step(self, something_new)
-            if self.stopping or world.rebalancing or world.generation != generation or self not in world.members:
-                return
-            idle_since = world.broker.version
-            batch: list[Incoming] = []
-            for topic, partition in world.assigned[self]:
-                if topic == loop.input:
-                    at = self.fetched[(topic, partition)]
-                    records, resume = world.broker.read(topic, partition, at, world.rng.randint(1, 4))
-                    self.fetched[(topic, partition)] = resume
-                    batch.extend(records)
-            if batch:
-                idle_since = -1
-                await loop.run(batch)
-
-
-class LivingTables:
-    """A worker's tables: what a dead worker writes has no effect."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-        self._tables = worker.disk.tables
-
-    def open(self, name: str) -> LivingTable:
-        return LivingTable(self._worker, self._tables.open(name))
-
-    def destroy(self, name: str) -> None:
-        self._tables.destroy(name)
-
-
-class LivingTable:
-    def __init__(self, worker: Worker, table: MemoryTable) -> None:
-        self._worker = worker
-        self._table = table
-
-    def size(self) -> StateSize:
-        return self._table.size()
-
-    def get(self, key: bytes) -> bytes | None:
-        return self._table.get(key)
-
-    def write(self, changes: Iterable[Change]) -> None:
-        if not self._worker.alive:
-            raise DeadError
-        self._table.write(changes)
-
-    def close(self) -> None:
-        return None
-
-
-class ModelTransport:
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-
-    async def transactions(self, transactional_id: str) -> Transactions:
-        return ModelTransactions(self._worker, transactional_id)
-
-    async def changelog(self) -> ModelChangelog:
-        return ModelChangelog(self._worker)
-
-
-class ModelTransactions:
-    """A transactional producer: each call waits for its step, has its effect, and at the end may die of it."""
-
-    def __init__(self, worker: Worker, producer: str) -> None:
-        self._worker = worker
-        self._world = worker.world
-        self._broker = worker.world.broker
-        self._producer = producer
-        self._epoch = 0
-        self._stepped = False
-
-    async def fence(self, touch: Sequence[tuple[str, int]]) -> None:
-        await self._world.step(self._worker)
-        self._epoch = self._broker.init_producer(self._producer)
-        self._broker.begin(self._producer, self._epoch)
-        for topic, partition in touch:
-            self._broker.send(self._producer, self._epoch, Outgoing(topic, partition, b"", b""))
-        self._broker.end(self._producer, self._epoch, "aborted")
-
-    async def begin(self) -> None:
-        await self._world.step(self._worker)
-        self._stepped = False
-        self._broker.begin(self._producer, self._epoch)
-
-    async def send(self, record: Outgoing) -> Awaitable[int]:
-        if not self._world.peace and self._world.rng.random() < self._world.faults.fail_delivery:
-            return self._failed()
-        try:
-            return self._delivered(self._broker.send(self._producer, self._epoch, record), None)
-        except Exception as error:
-            return self._delivered(0, error)
-
-    async def send_all(self, records: Sequence[Outgoing]) -> Sequence[Awaitable[int]]:
-        return [await self.send(record) for record in records]
-
-    async def commit(self) -> None:
-        self._world.maybe_pause_at_commit(self._worker)
-        await self._world.step(self._worker)
-        if not self._world.peace and self._world.rng.random() < self._world.faults.lose_markers:
-            self._broker.lose_markers(self._producer, self._epoch)
-            self._world.restarting = 5.0
-            if self._world.rng.random() < 0.5:
-                raise UnavailableError("the coordinator was killed, and came back without the markers")
-            return  # it had said that the commit was done
-        self._broker.end(self._producer, self._epoch, "committed")
-        await self._world.step(self._worker)
-
-    async def abort(self) -> None:
-        await self._world.step(self._worker)
-        self._broker.end(self._producer, self._epoch, "aborted")
-
-    async def stop(self) -> None:
-        return None
-
-    async def _delivered(self, offset: int, error: Exception | None) -> int:
-        if not self._stepped:
-            self._stepped = True
-            await self._world.step(self._worker)
-        if error is not None:
-            raise error
+    def _publish_outside(self, record: Outgoing, fate: str) -> int:
+        """In a transaction of the sender's own, which is decided later."""
+        id = f"outsider.{record.partition}"
+        epoch = self.broker.init_producer(id, "outsider")
+        self.broker.begin(id, epoch, "outsider")
+        offset = self.broker.send(id, epoch, [record])
+        self._outsiders[record.partition] = fate
+        self.tally["outsider"] += 1
         return offset
 
-    async def _failed(self) -> int:
-        raise UnavailableError("the batch was not delivered")
+    def _decide_outsider(self, partition: int) -> None:
+        id = f"outsider.{partition}"
+        fate = self._outsiders.pop(partition)
+        if self.broker.producers[id].current is not None:  # it may have timed out
+            self.broker.end(id, self.broker.producers[id].epoch, fate)
 
-
-class ModelChangelog:
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-        self._broker = worker.world.broker
-
-    async def bounds(self, topic: str, partitions: Sequence[int]) -> Mapping[int, tuple[int, int]]:
-        await self._worker.world.step(self._worker)
-        return {number: (0, self._broker.stable_offset(topic, number)) for number in partitions}
-
-    async def read(self, topic: str, starts: Mapping[int, int]) -> Mapping[int, tuple[Sequence[Incoming], int]]:
-        await self._worker.world.step(self._worker)
-        return {number: self._broker.read(topic, number, start, 5) for number, start in starts.items()}
-
-    async def stable_ends(self, topic: str, beyond: Mapping[int, int]) -> Mapping[int, int]:
-        return {number: self._broker.stable_offset(topic, number) for number in beyond}
-
-    async def committed(self, topic: str, partition: int) -> int | None:
-        return self._broker.offsets.get((topic, partition))
-
-
-class Silent:
-    """An observer that looks away."""
-
-    def handled(self, stage: StageName, partition: int, entries: int, outputs: Sequence[Output], size: int) -> None:
+    def _refusal(self, record: Outgoing) -> str | None:
+        topic = TOPICS.get(record.topic)
+        if topic is None or not record.value:
+            return None
+        mark = MARKS.get(topic)
+        if (mark and mark in record.value) or (topic in self._limited and len(decode_frame(record.value)) > 1):
+            self.tally["refused records"] += 1
+            return REFUSAL
         return None
 
-    def took(self, stage: StageName, seconds: float) -> None:
-        return None
+    def _limited_topics(self) -> frozenset[Topic]:
+        if self.rng.random() >= self.faults.lower_limit:
+            return frozenset()
+        return frozenset({self.rng.choice(sorted(INTERNAL))})
 
-    def restored(self, stage: StageName, partition: int, records: int, seconds: float, rebuilt: str | None) -> None:
-        return None
+    # -- workers
 
-    def refused(self, stage: StageName, partition: int, why: str) -> None:
-        return None
+    def _spawn(self, disk: Disk, name: str) -> Worker:
+        worker = Worker(self, disk, name)
+        self.workers.append(worker)
+        self._alive.append(worker)
+        self.tell(f"{name} starts")
+        worker.start()
+        return worker
+
+    def _assigned(self) -> None:
+        for worker, mine in self.group.assigned.items():
+            shares = ", ".join(f"{topic}/{partition}" for topic, partition in mine)
+            self.tell(f"{worker.name} gets {shares}")
+
+    # -- the end
+
+    def _done(self) -> bool:
+        """Every stage stands at the end of its input, and everything is decided."""
+        broker = self.broker
+        if broker.late or self._outsiders or any(broker.logs[place].open for place in (*INPUTS, *OUTPUTS)):
+            return False
+        return not any(broker.read(place, self.position(place), 1)[0] for place in INPUTS)
+
+    def position(self, place: Place) -> int:
+        """Where the owner of an input partition stands; 0 where it has none that is ready."""
+        for worker, owned in self.group.members.items():
+            if place in owned:
+                for loop in worker.loops.values():
+                    part = loop.parts.get(place[1])
+                    if loop.input == place[0] and part is not None and part.ready:
+                        return part.next
+        return 0
+
+
+def _rebuilt(why: str) -> str:
+    for part, label in (
+        ("it has read to", "ahead of its changelog"),
+        ("its changelog begins", "begun behind it"),
+        ("its first restore", "half restored"),
+        ("its last record", "another log"),
+        ("it is of format", "newer format"),
+        ("its own record", "unreadable"),
+    ):
+        if why.startswith(part):
+            return label
+    return why
