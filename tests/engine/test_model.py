@@ -7,6 +7,7 @@ again, step for step.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -39,18 +40,25 @@ def test_promises_hold_in_every_history(first: int) -> None:
     ],
 )
 def test_the_sound_engine_stands_harsher_worlds(faults: Faults) -> None:
-    for seed in range(200):
+    for seed in range(100):
         assert not (found := failure(seed, faults=faults)), found
 
 
 def test_a_lost_changelog_stops_the_mill() -> None:
     """It stands still rather than make a second outcome of anything."""
     stopped = 0
-    for seed in range(200):
+    for seed in range(100):
         world = play(seed, faults=LOSING)
         stopped += world.stopped_there > 0
         assert not violations(world), failure(seed, faults=LOSING)
-    assert stopped > 60
+    assert stopped > 30
+
+
+@pytest.mark.xfail(strict=True, reason="a broker that writes some markers of a transaction and loses the others")
+def test_markers_that_are_lost_in_part() -> None:
+    """Such a broker has broken the transaction itself: docs/reliability.md, not promised."""
+    partly = replace(Faults(), lose_markers=0.0, lose_some_markers=0.02)
+    assert not [seed for seed in range(60) if violations(play(seed, faults=partly))]
 
 
 # Planted faults: each takes one safeguard away. `model/planted.py` has the table.
@@ -75,10 +83,11 @@ def test_a_planted_fault_is_found(planted: Planted) -> None:
     )
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("planted", [one for one in PLANTED if one.only_by], ids=lambda planted: planted.id)
 def test_only_some_kinds_of_faults_find_it(planted: Planted) -> None:
     """What a kind is in the model for: without it the fault passes."""
-    assert found_by(planted, planted.without, 100) is None
+    assert found_by(planted, planted.without, 300) is None
 
 
 # The model itself
@@ -109,7 +118,7 @@ def _records(world: World) -> dict[tuple[str, int], list[tuple[bytes | None, byt
     ("planted", "expected"),
     [
         pytest.param("IgnoresPosition", "outcomes", id="doubled"),
-        pytest.param("UnawaitedDeliveries", "no outcome", id="lost"),
+        pytest.param("NeverVerifies", "no outcome", id="lost"),
     ],
 )
 def test_a_report_tells_the_way_of_the_entry(planted: str, expected: str) -> None:
@@ -123,3 +132,4 @@ def test_a_report_tells_the_way_of_the_entry(planted: str, expected: str) -> Non
     assert expected in text.splitlines()[1]
     assert " > " in text
     assert "stands at raw/" in text
+    assert "parse passes raw/" in text

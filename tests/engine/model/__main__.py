@@ -7,13 +7,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
+from typing import Any
 
 from agents.engine.loop import StageLoop
 from tests.engine.model.check import Ref, violations
 from tests.engine.model.faults import Faults
 from tests.engine.model.history import failures, play
-from tests.engine.model.planted import PLANTED
+from tests.engine.model.planted import PLANTED, Planted
 from tests.engine.model.report import report, timeline
 
 
@@ -23,15 +24,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, help="play this one and tell it")
     parser.add_argument("--entry", metavar="P/O/I", help="of it only the way of this entry: partition/offset/index")
     parser.add_argument("--planted", choices=[planted.id for planted in PLANTED], help="with this fault, in its world")
+    parser.add_argument("--faults", metavar="KIND=RATE,…", help="in a world with these rates, see model/faults.py")
     given = parser.parse_args(arguments)
     if given.seed is None:
         return _count(given.seeds)
-    planted = next((planted for planted in PLANTED if planted.id == given.planted), None)
-    if planted is None:
-        world = play(given.seed, StageLoop, diary=True)
-    else:
-        with planted.in_place() as make_loop:
-            world = play(given.seed, make_loop, planted.faults, diary=True)
+    planted = next((one for one in PLANTED if one.id == given.planted), Planted(StageLoop, "nothing"))
+    faults = _harsher(planted.faults, given.faults) if given.faults else planted.faults
+    with planted.in_place() as make_loop:
+        world = play(given.seed, make_loop, faults, diary=True)
     broken = violations(world)
     entries = [_entry(given.entry)] if given.entry else []
     print(report(world, broken) if broken and not entries else "\n".join(timeline(world, entries)))
@@ -72,6 +72,12 @@ def _sections(tally: Counter[str]) -> Iterator[tuple[str, list[str]]]:
         ],
     )
     yield "outcomes", sorted(kind for kind in tally if kind.startswith("outcome"))
+
+
+def _harsher(faults: Faults, rates: str) -> Faults:
+    given = (part.split("=") for part in rates.split(","))
+    changes: dict[str, Any] = {kind: float(rate) for kind, rate in given}
+    return replace(faults, **changes)
 
 
 def _entry(text: str) -> Ref:

@@ -30,6 +30,8 @@ class Transaction(Struct, eq=False):
     outcome: str = "open"
     decided: int = 0
     """The steps at which it was begun and decided."""
+    closing: bool = False
+    """Of a take-over: it holds nothing and is aborted."""
 
 
 class Written(Struct, eq=False, gc=False):
@@ -140,8 +142,11 @@ class ModelBroker:
         return offset
 
     def touch(self, id: str, epoch: int, owner: str, places: Iterable[Place]) -> None:
-        """Begin a transaction and write a record without content to each place."""
+        """Begin the transaction of a take-over, and write a record without content to each place."""
         self.begin(id, epoch, owner)
+        current = self.producers[id].current
+        assert current is not None
+        current.closing = True
         self.send(id, epoch, [_touches(place) for place in places])
 
     def end(self, id: str, epoch: int, outcome: str, *, late: bool = False) -> None:
@@ -256,7 +261,7 @@ class ModelBroker:
             raise FencedError(f"{producer.id}: its transaction was ended")
         producer.current = None
         transaction.outcome, transaction.decided = outcome, self.step
-        if self.diary is not None:
+        if self.diary is not None and not transaction.closing:
             self.diary(producer.id, f"transaction {transaction.number} of {producer.id} is {outcome}")
         if late and transaction.partitions:
             producer.late = transaction

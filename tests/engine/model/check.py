@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from agents.engine.intake import document_intake
+from agents.engine.topics import INPUT
 from agents.engine.transport import Incoming
 from agents.stage import Output, Stage, Topic
 from schemas import DeadLetterCode, StageName
@@ -23,10 +24,11 @@ Ref = tuple[int, int, int]
 
 
 class Violation(Struct, frozen=True):
-    """A promise that was broken, and the entries that it was broken to."""
+    """A promise that was broken, and the entries that it was broken to, or the transactional ids that it is about."""
 
     what: str
     entries: tuple[Ref, ...] = ()
+    about: tuple[str, ...] = ()
 
 
 class Told(Struct, frozen=True):
@@ -58,14 +60,14 @@ class Memory(dict[bytes, bytes]):
 def violations(world: World) -> list[Violation]:
     """Every promise that the history broke; none is what a sound engine gives."""
     outcomes = list(_outcomes(world.broker))
-    found = [Violation(what) for what in world.wrong]
+    found = [Violation(what, about=tuple(_about(what))) for what in world.wrong]
     if not world.ended and world.lost is None and not found:
         found += [Violation(f"no end after {world.steps:,} steps", tuple(_unfinished(world)))]
     found += _exactly_once(world, outcomes, whole=world.ended)
     found += _revisions(outcomes, whole=world.ended)
-    found += _replays(outcomes)
+    found += _replays(world, outcomes)
     found += [
-        Violation(f"{place} is no frame, and was passed over without the operator's word")
+        Violation(f"{place} is no frame, and was passed over without the operator's word", about=tuple(_about(place)))
         for place in world.garbage
         if world.ended and place not in world.skip
     ]
@@ -153,13 +155,16 @@ def _revisions(outcomes: Sequence[Outcome], *, whole: bool) -> list[Violation]:
     return found
 
 
-def _replays(outcomes: Sequence[Outcome]) -> list[Violation]:
-    """A replay that comes out as an item is the revision that it names."""
+def _replays(world: World, outcomes: Sequence[Outcome]) -> list[Violation]:
+    """A replay that comes out as an item is the revision that it names, where that was ever there."""
+    raw = {(record.partition, record.offset) for record in committed(world.broker, Topic.RAW)}
     named = {outcome.told.entry: outcome.told for outcome in outcomes if outcome.topic is not Topic.DUPLICATES}
     found = []
     for outcome in outcomes:
         told = outcome.told
-        if outcome.topic is not Topic.ENRICHED or told.replay_of is None or told.rule != "replayed":
+        if outcome.topic is not Topic.ENRICHED or told.rule != "replayed":
+            continue
+        if told.replay_of is None or told.replay_of[:2] not in raw:
             continue
         original = named.get(told.replay_of)
         if told.entry and (original is None or (original.id, original.revision) != (told.id, told.revision)):
@@ -264,6 +269,16 @@ def _summary(topic: Topic, value: bytes | None) -> str:
     told = told_by(value or b"{}")
     revision = "" if told.revision is None else f" r{told.revision}"
     return f"{topic.value}{revision} ({told.rule})"
+
+
+def _about(what: str) -> Iterable[str]:
+    """The transactional ids of the stages and partitions that a sentence names."""
+    for stage in StageName:
+        for number in range(PARTITIONS):
+            id = NAMING.transactional_id(stage, number)
+            topics = (NAMING.changelog(stage), NAMING.topic(INPUT[stage]))
+            if id in what or any(f"{topic}/{number}" in what for topic in topics):
+                yield id
 
 
 def _unfinished(world: World) -> Iterable[Ref]:

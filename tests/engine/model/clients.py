@@ -82,20 +82,23 @@ class ModelTransactions:
     def _deliver(self, batch: Sequence[Outgoing], *, at_once: bool) -> Awaitable[int]:
         answer: int | Exception = 0
         lost = self._world.chance("fail_delivery")
+        at = f"{batch[0].topic}/{batch[0].partition}"
         if lost and self._world.rng.random() < 0.5:
-            answer = UnavailableError("the batch was not delivered")
+            answer = UnavailableError(f"the batch for {at} was not delivered")
         else:
             try:
                 answer = self._broker.send(self.producer, self.epoch, batch)
                 if lost:
-                    answer = UnavailableError("the batch was delivered, and its answer was lost")
+                    answer = UnavailableError(f"the batch for {at} was delivered, and its answer was lost")
             except (EngineError, RefusedError) as error:
                 answer = error
+        if isinstance(answer, Exception) and self._broker.diary is not None:
+            self._broker.diary(self.producer, f"{self.producer} sends to {at}: {answer}")
         return answered(self._world.loop, answer) if at_once else self.worker.call(answer=answer)
 
     async def commit(self) -> None:
         world, broker = self._world, self._broker
-        world.maybe_pause_at_commit(self.worker)
+        world.maybe_pause(self.worker, "pause_at_commit", "before a commit")  # all is sent, nothing is decided
         await self.worker.call()
         if world.chance("lose_markers"):
             broker.lose_markers(self.producer, self.epoch)
@@ -168,6 +171,6 @@ class ModelChangelog:
         return {number: log.stable for number, log in logs.items()}
 
     async def committed(self, topic: str, partition: int) -> int | None:
-        if self._world.now_and_then():
-            await self._worker.call()
+        self._world.maybe_pause(self._worker, "pause_at_look", "before it looks at the group's offset")
+        await self._worker.call()
         return self._broker.offsets.get((topic, partition))

@@ -42,6 +42,7 @@ class Faults:
     # of a call
     fail_delivery: float = 0.008  # of a batch: it is lost, or its answer is
     pause_at_commit: float = 0.06  # everything is sent, nothing is decided
+    pause_at_look: float = 0.01  # at the group's offset, after a restore
     lose_markers: float = 0.012  # of a commit or an abort
     lose_some_markers: float = 0.0  # the same, and some partitions have theirs: see test_model.py
     lose_commit: float = 0.004  # it was not done

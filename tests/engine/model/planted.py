@@ -466,7 +466,7 @@ PLANTED = [
         name="ProvesByPlace",
         replaced={"_proves": _proves_by_place},
     ),
-    Planted(TwoWrites, "changes and position are one write of the store", ("power_cut",), UNPOWERED),
+    Planted(TwoWrites, "changes and position are one write of the store", ("power_cut", "stale", "foreign"), UNPOWERED),
     Planted(RestoresUncommitted, "the changelog is read committed"),
     Planted(Sound, "the consumer too", faults=replace(Faults(), read_committed=False), name="ConsumesUncommitted"),
     Planted(DropsRefused, "a refused record becomes a dead letter", ("refused",)),

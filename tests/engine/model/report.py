@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from agents.engine.frames import UnreadableFrameError, decode_frame
+from agents.engine.store import POSITION_KEY, decode_position
 from agents.engine.topics import INPUT
 from agents.engine.transport import Outgoing
 from agents.stage import INTERNAL, Topic
@@ -17,8 +18,8 @@ from tests.engine.model.check import Ref, Violation, name, told_by
 from tests.engine.model.world import ENDS, NAMING, World
 
 MOST_VIOLATIONS = 5
-MOST_ENTRIES = 3
-MOST_LINES = 150
+MOST_ENTRIES = 2
+MOST_LINES = 120
 
 READER = {INPUT[stage]: stage for stage in StageName}
 
@@ -36,57 +37,79 @@ def report(world: World, broken: Sequence[Violation]) -> str:
     if len(broken) > MOST_VIOLATIONS:
         lines.append(f"  and {len(broken) - MOST_VIOLATIONS} more")
     entries = list(dict.fromkeys(entry for violation in broken for entry in violation.entries))[:MOST_ENTRIES]
-    lines += [f"  {name(entry)} is {_described(world, entry)}" for entry in entries]
-    lines += ["", *timeline(world, entries)]
-    return "\n".join([*lines, "", f"To play it again: python -m tests.engine.model --seed {world.seed}"])
+    about = {id for violation in broken for id in violation.about}
+    lines += [f"{name(entry)} is {_described(world, entry)}" for entry in entries]
+    lines += ["", *timeline(world, entries, about)]
+    return "\n".join([*lines, "", f"All of it: python -m tests.engine.model --seed {world.seed}"])
 
 
-def timeline(world: World, entries: Sequence[Ref] = ()) -> list[str]:
-    """The history, with the way of some entries; of the rest only what could have to do with them."""
+def timeline(world: World, entries: Sequence[Ref] = (), about: Iterable[str] = ()) -> list[str]:
+    """The history. Of entries: their way and, from their publication on, what could have to do with them.
+
+    `about` names transactional ids whose events are wanted; with neither, everything is told.
+    """
     way: list[Line] = []
-    about: set[str] = set()
+    wanted = set(about)
     for entry in entries:
-        for line, producers in _way(world, entry, prefix=f"{name(entry)} " if len(entries) > 1 else ""):
+        for line, producers in _way(world, entry, f"{name(entry)} " if len(entries) > 1 else "it "):
             way.append(line)
-            about |= producers
-    last = max((line.step for line in way), default=world.steps)
+            wanted |= producers
+    first = min((line.step for line in way), default=0)
+    last = max((line.step for line in way), default=world.steps) if world.ended else world.steps
     others = [
         Line(event.step, event.what, False)
         for event in world.history
-        if (not event.producer or event.producer in about or not entries) and (event.step <= last or not world.ended)
+        if first <= event.step <= last and (not event.producer or event.producer in wanted or not wanted)
     ]
-    lines = sorted([*way, *others], key=lambda line: line.step)
-    left_out = len(lines) - MOST_LINES
-    if entries and left_out > 0:  # the way stays; of what befell the mill, what is nearest to it
-        lines = _nearest(lines)
-    shown = [f"{line.step:>6} {'>' if line.is_way else ' '} {line.what}" for line in lines]
-    return (
-        shown if len(shown) == len(way) + len(others) else [*shown, f"({len(way) + len(others) - len(shown)} left out)"]
-    )
+    lines = sorted([*way, *others], key=lambda line: (line.step, not line.is_way))
+    shown = lines if not wanted or len(lines) <= MOST_LINES else _nearest(lines)
+    text = [f"{line.step:>6} {'>' if line.is_way else ' '} {line.what}" for line in shown]
+    return text if len(shown) == len(lines) else [*text, f"({len(lines) - len(shown)} lines further off left out)"]
 
 
 def _nearest(lines: Sequence[Line]) -> list[Line]:
+    """The way, and what happened nearest to one of its steps; without a way the end."""
     steps = [line.step for line in lines if line.is_way]
-    by_distance = sorted(lines, key=lambda line: 0 if line.is_way else min(abs(line.step - step) for step in steps) + 1)
-    return sorted(by_distance[:MOST_LINES], key=lambda line: line.step)
+    if not steps:
+        return list(lines[-MOST_LINES:])
+    by_distance = sorted(
+        range(len(lines)),
+        key=lambda at: -1 if lines[at].is_way else min(abs(lines[at].step - step) for step in steps),
+    )
+    return [lines[at] for at in sorted(by_distance[:MOST_LINES])]
 
 
-def _way(world: World, entry: Ref, prefix: str) -> Iterable[tuple[Line, set[str]]]:
-    """Every record of every topic that holds the entry, with the transaction that wrote it; and who should go on."""
+def _way(world: World, entry: Ref, it: str) -> Iterable[tuple[Line, set[str]]]:
+    """Every record of every topic that holds the entry, with the transaction that wrote it, and who passed it."""
     for topic in Topic:
         for partition in range(world.partitions):
             place = (NAMING.topic(topic), partition)
             for offset, written in enumerate(world.broker.logs[place].places):
                 if written.record is None or not _holds(topic, place, offset, written.record, entry):
                     continue
-                producers = {written.transaction.producer} if written.transaction else set()
-                if (reader := READER.get(topic)) is not None:
-                    producers.add(NAMING.transactional_id(reader, partition))
                 at = f"{topic.value}/{partition}/{offset}"
+                producers = {written.transaction.producer} if written.transaction else set()
                 yield (
-                    Line(written.step, f"{prefix}stands at {at}{_by(written)}{_says(topic, written.record)}", True),
+                    Line(written.step, f"{it}stands at {at}{_by(written)}{_says(topic, written.record)}", True),
                     producers,
                 )
+                if (reader := READER.get(topic)) is not None and (written.transaction is None or written.visible):
+                    producers = {NAMING.transactional_id(reader, partition)}
+                    for line in _passed(world, reader, partition, offset, f"passes {at}"):
+                        yield line, producers
+
+
+def _passed(world: World, stage: StageName, partition: int, offset: int, passes: str) -> Iterable[Line]:
+    """Where the stage's position goes beyond a record of its input: whatever it made of it is sent by then."""
+    before = 0
+    for written in world.broker.logs[NAMING.changelog(stage), partition].places:
+        if written.record is None or written.record.key != POSITION_KEY or written.record.value is None:
+            continue
+        position = decode_position(written.record.value).next
+        if before <= offset < position:
+            yield Line(written.step, f"{stage.value} {passes}, position {position}{_by(written)}", True)
+        if written.transaction is not None and written.transaction.outcome == "committed":
+            before = position
 
 
 def _by(written: Written) -> str:
@@ -130,6 +153,3 @@ def _described(world: World, entry: Ref) -> str:
             of = "" if planned.replay is None else f" of {name((*world.places[planned.replay[0]], planned.replay[1]))}"
             return f"a {planned.about}{of}: {planned.body[:300].decode('utf-8', 'replace')}"
     return "nothing that was published"
-
-
-__all__ = ["report", "timeline"]

@@ -185,11 +185,11 @@ class World:
     def now_and_then(self) -> bool:
         return not self.peace and self.rng.random() < self.faults.within
 
-    def maybe_pause_at_commit(self, worker: Worker) -> None:
-        """The worst moment to be paused: everything is sent, nothing is decided, and the session may end."""
-        if self.chance("pause_at_commit"):
+    def maybe_pause(self, worker: Worker, fault: str, where: str) -> None:
+        """At the worst moments to be paused; and the session may end."""
+        if self.chance(fault):
             self._pause(worker)
-            self.tell(f"{worker.name} is paused before a commit")
+            self.tell(f"{worker.name} is paused {where}")
             if self.rng.random() < 0.5:
                 self._end_session(worker)
 
@@ -570,7 +570,7 @@ class World:
 
     def _assigned(self) -> None:
         for worker, mine in self.group.assigned.items():
-            shares = ", ".join(f"{topic}/{partition}" for topic, partition in mine)
+            shares = ", ".join(f"{TOPICS[topic].value}/{partition}" for topic, partition in mine)
             self.tell(f"{worker.name} gets {shares}")
 
     # -- the end
