@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from agents.cli.exits import CommandError, ExitCode
+from agents.cli.exits import CommandError, ExitCode, pipe_may_close
 from agents.cli.terminal import safe_line
 from agents.engine.admin import Admin, Found, administration
 from agents.engine.connection import connection
@@ -54,7 +54,8 @@ async def session(settings: Settings) -> AsyncIterator[Session]:
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's work to its end. Ends the command with code 3 where the broker cannot be reached."""
     try:
-        return asyncio.run(work)
+        with pipe_may_close():
+            return asyncio.run(work)
     except UnavailableError as error:
         raise CommandError(str(error), ExitCode.NO_BROKER) from error
     except EngineError as error:
