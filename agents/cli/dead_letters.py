@@ -84,9 +84,9 @@ def replay(
 ) -> None:
     """Publish payloads to the raw topic again, as what they were (`replay-of`).
 
-    With --all, --stage or --code: the newest letter of each entry, unless it was replayed before and has come out or
-    is on its way. That is read from the topics, as far back as the oldest of the letters; how many are left out, and
-    why, is said at the end.
+    By --all, --stage or --code each entry once: by its newest letter, and not
+    where an earlier replay came out or is on its way (read from the topics).
+    How many are left out, and why, is said at the end.
     """
     if not (positions or stage or code or everything):
         raise CommandError("Say what to replay: positions, --stage, --code, or --all.")
