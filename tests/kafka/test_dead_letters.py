@@ -166,6 +166,7 @@ async def test_all_twice_is_all_once(bare: Stand) -> None:
 
 
 async def test_force_replays_once_more_the_newest_of_each(bare: Stand) -> None:
+    await bare.put(Topic.RAW, [b"<rss"] * 8)
     source, place = bare.source(7, None, None), Position(bare.naming.topic(Topic.RAW), 0, 0)
     await bare.put(Topic.DEAD_LETTER, [dead_letter(bare.source(0, None, None)), dead_letter(source, replay_of=place)])
     await run(bare, "replay", "--all")
