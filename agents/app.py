@@ -190,7 +190,8 @@ async def _topics_wrong(settings: Settings) -> list[str]:
     """Wait for the broker, with back-off; then what stands in the way of working on its topics, as sentences."""
     naming = Naming(settings.topic_prefix, settings.generation)
     wanted = topic_table(naming, partitions=settings.partitions, replication=settings.replication)
-    async with administration(connection(settings), within=settings.broker_wait_seconds) as admin:
+    reached = administration(connection(settings), within=settings.broker_wait_seconds, waiting=log.warning)
+    async with reached as admin:
         found = await admin.topics(f"{naming.prefix}.")
     standing = [
         difference

@@ -24,6 +24,7 @@ from schemas import (
     FoundDate,
     News,
     PayloadEncoding,
+    Position,
     RawDocument,
     Source,
     StageName,
@@ -67,6 +68,7 @@ def document_dead_letter(
         received_at=document.received_at,
         ref=document.ref,
     )
+    named = Position.parse(document.replay_of or "")
     payload, encoding = _payload(b"" if code is DeadLetterCode.TOO_LARGE else document.body)
     letter = DeadLetter(
         stage=stage,
@@ -77,6 +79,7 @@ def document_dead_letter(
         payload_encoding=encoding,
         content_type=document.content_type,
         source_url=document.source_url,
+        replay_of=named and named.entry(index),
         failed_at=now,
     )
     return _output(letter, document.traceparent)

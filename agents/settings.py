@@ -1,6 +1,6 @@
 """Every setting of the mill: its environment variable, default, unit and check.
 
-docs/guide/settings.md is written from this module (`python -m agents.settings`).
+docs/guide/settings.md is written from this module (`python -m agents.settings_page`).
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from enum import StrEnum
+from enum import EnumType, StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from schemas import Position
@@ -20,6 +21,7 @@ from schemas import Position
 ENV_PREFIX = "FEEDMILL_"
 
 _TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)  # Kafka takes 249; the internal names are longer by 40
+_SHOWN = 40  # characters of a value that cannot be used
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:,/\[\]]+):(\d{1,5})", re.ASCII)
 
 
@@ -174,7 +176,7 @@ class Settings(BaseSettings):
     def _known(cls, value: str | None, field: ValidationInfo) -> str | None:
         known = SECURITY_PROTOCOLS if field.field_name == "security_protocol" else SASL_MECHANISMS
         if value is not None and value.upper() not in known:
-            raise ValueError(f"it should be one of {', '.join(known)}")
+            raise ValueError(f"{_quoted(value)} is none of {', '.join(known)}")
         return value and value.upper()
 
     @field_validator("broker")
@@ -262,11 +264,34 @@ NOT_SETTINGS = {
 """Variables that the embedded broker and the tests read, and that are not part of the mill."""
 
 
+def limits(field: FieldInfo) -> tuple[float, float] | None:
+    """The least and the greatest number that a setting can be; None where it is no number."""
+    low = next((limit.ge for limit in field.metadata if hasattr(limit, "ge")), None)
+    high = next((limit.le for limit in field.metadata if hasattr(limit, "le")), None)
+    return None if low is None or high is None else (low, high)
+
+
 def _sentence(fault: Any) -> str:
-    """One fault as a sentence. The value is shown only by the checks above: a secret is never among them."""
+    """One fault as a sentence: which setting, the value where it can be no secret, and what is wanted."""
     message = str(fault["msg"]).removeprefix("Value error, ").rstrip(".")
     if not fault["loc"]:
         return f"{message}."
     name = str(fault["loc"][0])
-    message = message.replace("Input should be", "it should be")
+    if fault["type"] != "value_error" and (wanted := _wanted(Settings.model_fields[name])):
+        message = f"{_quoted(fault['input'])} is {wanted}"
     return f"{variable(name)} cannot be used: {message}."
+
+
+def _wanted(field: FieldInfo) -> str:
+    """What a value of a number or a closed list failed to be; "" for any other setting."""
+    if (between := limits(field)) is not None:
+        kind = "whole number" if field.annotation is int else "number"
+        return f"no {kind} from {between[0]:,} to {between[1]:,}"
+    if isinstance(field.annotation, EnumType):
+        return f"none of {', '.join(choice.value for choice in field.annotation)}"
+    return ""
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    return f"'{text}'" if len(text) <= _SHOWN else f"'{text[:_SHOWN]}…'"

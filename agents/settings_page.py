@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from agents.settings import NOT_SETTINGS, Settings, variable
+from agents.settings import NOT_SETTINGS, Settings, limits, variable
 
 PAGE = Path(__file__).parent.parent / "docs" / "guide" / "settings.md"
 
@@ -63,9 +63,8 @@ def _choices(field: FieldInfo) -> str:
 
 
 def _limits(field: FieldInfo) -> str:
-    low = next((limit.ge for limit in field.metadata if hasattr(limit, "ge")), None)
-    high = next((limit.le for limit in field.metadata if hasattr(limit, "le")), None)
-    return "" if low is None or high is None else f"From {low:,} to {high:,}."
+    between = limits(field)
+    return "" if between is None else f"From {between[0]:,} to {between[1]:,}."
 
 
 if __name__ == "__main__":

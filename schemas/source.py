@@ -36,6 +36,10 @@ class Position(Struct, frozen=True, order=True):
         topic, partition, offset, index = match.groups()
         return cls(topic, int(partition), int(offset), None if index is None else int(index))
 
+    def entry(self, index: int | None) -> Position:
+        """The place of one entry where this is its document's; where it names an entry already, itself."""
+        return self if self.index is not None else Position(self.topic, self.partition, self.offset, index)
+
 
 class Source(Struct, frozen=True):
     """The contract's `source`. `index` and `count` are null for a dead letter about a whole document."""

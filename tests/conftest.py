@@ -13,6 +13,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts its background jobs so, and everything that a test starts would inherit it: no Ctrl-C would end it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+pytest_plugins = ["tests.watchdog"]
+
 ROOT = Path(__file__).parent.parent
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 NOT_RUN = "corpus tests DID NOT RUN"

@@ -67,6 +67,8 @@ def licences(package: metadata.PackageMetadata) -> set[str]:
     if "License-Expression" in package:
         return set(re.split(r"\s+(?:AND|OR|WITH)\s+", re.sub(r"[()]", "", package["License-Expression"])))
     classifiers = [line for line in package.get_all("Classifier") or [] if line.startswith("License :: ")]
+    if "License :: DFSG approved" in classifiers:
+        classifiers.remove("License :: DFSG approved")  # that Debian takes it, not what it is
     named = [line.rpartition(" :: ")[2] for line in classifiers] or package.get_all("License") or ["none stated"]
     return {SPELLINGS.get(name, name) for name in named}
 

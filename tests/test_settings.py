@@ -49,17 +49,22 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch, name: str, writt
 @pytest.mark.parametrize(
     ("name", "written", "says"),
     [
-        pytest.param("partitions", "many", "integer", id="no number"),
-        pytest.param("partitions", "0", "greater than or equal to 1", id="too small"),
-        pytest.param("session_timeout_seconds", "nan", "", id="not a number at all"),
+        pytest.param("partitions", "abc", "'abc' is no whole number from 1 to 1,000", id="no number"),
+        pytest.param("partitions", "1.5", "'1.5' is no whole number from 1 to 1,000", id="half a partition"),
+        pytest.param("partitions", "0", "'0' is no whole number from 1 to 1,000", id="too small"),
+        pytest.param("partitions", "9" * 5000, "999…' is no whole number from 1 to 1,000", id="far too large"),
+        pytest.param("heartbeat_seconds", "61", "'61' is no number from 0.1 to 60", id="too large"),
+        pytest.param("heartbeat_seconds", "1 s", "'1 s' is no number from 0.1 to 60", id="number with a unit"),
+        pytest.param("session_timeout_seconds", "nan", "'nan' is no number from 1 to 1,800", id="not a number at all"),
+        pytest.param("broker_wait_seconds", "inf", "'inf' is no number from 0 to 86,400", id="for ever"),
         pytest.param("broker", "localhost", "host:port", id="no port"),
         pytest.param("broker", "a:99999", "host:port", id="port out of range"),
         pytest.param("broker", ",", "host:port", id="no address in the list"),
         pytest.param("broker", "kafka://a:1", "host:port", id="an URL"),
         pytest.param("topic_prefix", "my feeds", "letters", id="prefix with a space"),
         pytest.param("topic_prefix", "..", "letters", id="prefix of dots"),
-        pytest.param("log_level", "loud", "'debug', 'info', 'warning' or 'error'", id="unknown level"),
-        pytest.param("security_protocol", "TLS", "SASL_SSL", id="unknown protocol"),
+        pytest.param("log_level", "loud", "'loud' is none of debug, info, warning, error", id="unknown level"),
+        pytest.param("security_protocol", "TLS", "'TLS' is none of PLAINTEXT, SSL, SASL_", id="unknown protocol"),
         pytest.param("skip_records", "feeds.raw/1", "topic/partition/offset", id="half a record"),
         pytest.param("skip_records", "feeds.raw/1/2/3", "topic/partition/offset", id="an entry, no record"),
         pytest.param("ssl_cafile", "/nowhere/ca.pem", "not there", id="missing file"),
@@ -74,6 +79,7 @@ def test_faults_are_sentences(monkeypatch: pytest.MonkeyPatch, name: str, writte
     assert says in sentence
     assert sentence.endswith(".")
     assert "\n" not in sentence
+    assert len(sentence) < 200
 
 
 @pytest.mark.parametrize(

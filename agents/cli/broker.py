@@ -33,7 +33,7 @@ def broker(
         _tell(f"Kafka runs at {address}; in another shell: export FEEDMILL_BROKER={address}. Ctrl-C stops it.")
         while running.running:
             time.sleep(0.5)
-        raise CommandError(f"Kafka ended by itself; its log is {running.log_file}.", ExitCode.NO_BROKER)
+        raise running.failure()
     except EmbeddedKafkaError as error:
         raise CommandError(str(error), ExitCode.NO_BROKER) from error
     except KeyboardInterrupt:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import sys
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -15,9 +16,11 @@ from msgspec import Struct
 from agents.cli.exits import CommandError, ExitCode
 from agents.cli.keys import record_key
 from agents.cli.session import Session, run, session
-from agents.cli.terminal import safe, safe_json, safe_line
+from agents.cli.terminal import console, safe, safe_json, safe_line
 from agents.engine.publisher import Publisher
-from agents.engine.reader import Reader
+from agents.engine.reader import At, Reader, Span
+from agents.engine.replays import Fate, Letter
+from agents.engine.review import Outline, Review
 from agents.settings import load_settings
 from agents.sources.records import RawRecord
 from agents.stage import Topic
@@ -28,6 +31,13 @@ _letters = msgspec.json.Decoder(DeadLetter)
 StageOption = Annotated[StageName | None, typer.Option(help="Only what this stage could not process.")]
 CodeOption = Annotated[list[DeadLetterCode] | None, typer.Option(help="Only this code; may be given several times.")]
 LimitOption = Annotated[int | None, typer.Option("-n", min=1, help="Only the newest, this many.")]
+
+
+_LEFT_OUT = {
+    Fate.OVERTAKEN: "letters of entries that have a newer letter",
+    Fate.COME_OUT: "came out of an earlier replay, as items or duplicates",
+    Fate.UNDER_WAY: "replayed before and on their way",
+}
 
 
 class Stored(Struct, frozen=True):
@@ -63,15 +73,26 @@ def show(
 
 
 def replay(
-    positions: Annotated[list[str] | None, typer.Argument(help="Where they stand, as `list` prints it.")] = None,
+    positions: Annotated[
+        list[str] | None,
+        typer.Argument(help="Where they stand, as `list` prints it, or their sources: replayed in any case."),
+    ] = None,
     stage: StageOption = None,
     code: CodeOption = None,
     everything: bool = typer.Option(False, "--all", help="All of them, but for `no-entries`."),
+    force: bool = typer.Option(False, "--force", help="Also those whose earlier replay came out or is on its way."),
 ) -> None:
-    """Publish payloads to the raw topic again, as what they were (`replay-of`)."""
+    """Publish payloads to the raw topic again, as what they were (`replay-of`).
+
+    By --all, --stage or --code each entry once: by its newest letter, and not
+    where an earlier replay came out or is on its way (read from the topics).
+    How many are left out, and why, is said at the end.
+    """
     if not (positions or stage or code or everything):
         raise CommandError("Say what to replay: positions, --stage, --code, or --all.")
-    raise typer.Exit(run(_replay(positions or [], stage, code)))
+    if positions and (stage or code or everything or force):
+        raise CommandError("Positions say all: what stands there is replayed. Leave out the options, or the positions.")
+    raise typer.Exit(run(_replay(positions or [], stage, code, force)))
 
 
 def replayed(letter: DeadLetter) -> RawRecord:
@@ -132,42 +153,85 @@ async def _show(position: str, payload_only: bool) -> ExitCode:
     return ExitCode.FINE
 
 
-async def _replay(positions: list[str], stage: StageName | None, codes: list[DeadLetterCode] | None) -> ExitCode:
+async def _replay(
+    positions: list[str], stage: StageName | None, codes: list[DeadLetterCode] | None, force: bool
+) -> ExitCode:
     async with session(load_settings()) as here:
-        await here.topics(Topic.RAW)
-        sent = left = 0
+        await here.topics(Topic.RAW, Topic.DEAD_LETTER, Topic.ENRICHED)
         async with Publisher(here.connection) as publisher:
-            async for stored in _chosen(here, positions, stage, codes):
-                try:
-                    record = replayed(stored.letter)
-                except UnplayableError as error:
-                    left += 1
-                    sys.stderr.write(safe_line(f"{stored.position} is not replayed: {error}.") + "\n")
-                    continue
-                await publisher.send(
-                    here.naming.topic(Topic.RAW),
-                    record.body,
-                    key=record_key(record),
-                    headers=tuple(record.headers()),
-                    what=f"The payload of {stored.position}",
-                )
-                sent += 1
+            out = _Outgoing(here, publisher)
+            if positions:
+                for position in dict.fromkeys(positions):
+                    await out.send(await _find(here, position))
+            else:
+                await _replay_due(here, out, lambda letter: _is_wanted(letter, stage, codes), force)
             await publisher.flush()
-    sys.stderr.write(f"{sent:,} replayed" + (f", {left:,} not" if left else "") + ".\n")
-    return ExitCode.FOUND if left else ExitCode.FINE
+    sys.stderr.write(f"{out.sent:,} replayed" + (f", {out.unplayable:,} not" if out.unplayable else "") + ".\n")
+    return ExitCode.FOUND if out.unplayable else ExitCode.FINE
 
 
-async def _chosen(
-    here: Session, positions: list[str], stage: StageName | None, codes: list[DeadLetterCode] | None
-) -> AsyncIterator[Stored]:
-    if positions:
-        for position in positions:
-            yield await _find(here, position)
-        return
-    async for stored in _stored(here):
-        # a document without entries is no fault that could be gone by now; it is replayed where it is named
-        if _matches(stored.letter, stage, codes) and (codes or stored.letter.code is not DeadLetterCode.NO_ENTRIES):
-            yield stored
+class _Outgoing:
+    """Publishes letters one by one and counts them."""
+
+    def __init__(self, here: Session, publisher: Publisher) -> None:
+        self._topic = here.naming.topic(Topic.RAW)
+        self._publisher = publisher
+        self.sent = 0
+        self.unplayable = 0
+
+    async def send(self, stored: Stored) -> None:
+        try:
+            record = replayed(stored.letter)
+        except UnplayableError as error:
+            self.unplayable += 1
+            sys.stderr.write(safe_line(f"{stored.position} is not replayed: {error}.") + "\n")
+            return
+        await self._publisher.send(
+            self._topic,
+            record.body,
+            key=record_key(record),
+            headers=tuple(record.headers()),
+            what=f"The payload of {stored.position}",
+        )
+        self.sent += 1
+
+
+async def _replay_due(here: Session, out: _Outgoing, wanted: Callable[[Outline], bool], force: bool) -> None:
+    """Replay all letters that are wanted and due; say how many are left out, and why."""
+    left_out = Counter[Fate]()
+    read = 0
+
+    def progress(records: int) -> None:
+        nonlocal read
+        read += records
+        status.update(f"{read:,} records read")
+
+    with console(stderr=True).status("reading the topics") as status:
+        review = Review(here.admin, here.connection, here.naming, force=force, progress=progress)
+        async for verdict in review.rounds(wanted):
+            left_out += verdict.left_out
+            async for stored in _at(here, verdict.due):
+                await out.send(stored)
+    for fate, why in _LEFT_OUT.items():
+        if left_out[fate]:
+            sys.stderr.write(f"Left out, {left_out[fate]:,}: {why}.\n")
+    if left_out[Fate.COME_OUT] or left_out[Fate.UNDER_WAY]:
+        sys.stderr.write("`--force` replays what came out or is on its way once more.\n")
+
+
+async def _at(here: Session, letters: Sequence[Letter]) -> AsyncIterator[Stored]:
+    """These letters whole, in the order of their topic."""
+    name = here.naming.topic(Topic.DEAD_LETTER)
+    wanted = {(letter.partition, letter.offset) for letter in letters}
+    spans: dict[At, Span] = {}
+    for partition, offset in sorted(wanted):
+        spans[name, partition] = (spans.get((name, partition), (offset, 0))[0], offset + 1)
+    async with Reader(here.connection) as reader:
+        async for batch in reader.read(spans):
+            for record in batch:
+                if (record.partition, record.offset) in wanted:
+                    position = Position(name, record.partition, record.offset)
+                    yield Stored(position, _letters.decode(record.value or b""))
 
 
 async def _find(here: Session, text: str) -> Stored:
@@ -208,7 +272,12 @@ async def _stored(here: Session) -> AsyncIterator[Stored]:
                     sys.stderr.write(safe_line(f"{position} is no dead letter: {error}") + "\n")
 
 
-def _matches(letter: DeadLetter, stage: StageName | None, codes: list[DeadLetterCode] | None) -> bool:
+def _is_wanted(letter: Outline, stage: StageName | None, codes: list[DeadLetterCode] | None) -> bool:
+    # a document without entries is no fault that could be gone by now; it is replayed where it is named
+    return _matches(letter, stage, codes) and (bool(codes) or letter.code is not DeadLetterCode.NO_ENTRIES)
+
+
+def _matches(letter: DeadLetter | Outline, stage: StageName | None, codes: list[DeadLetterCode] | None) -> bool:
     return (stage is None or letter.stage is stage) and (not codes or letter.code in codes)
 
 

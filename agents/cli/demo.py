@@ -10,9 +10,10 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
@@ -26,8 +27,8 @@ from agents.cli.portrait import Gallery
 from agents.cli.session import Session, run, session
 from agents.cli.terminal import console, safe, safe_line
 from agents.demo.display import Display, Progress
-from agents.demo.gauges import Gauges
-from agents.demo.workers import WorkerFailedError, Workers
+from agents.demo.gauges import Gauges, Sums
+from agents.demo.workers import STOP_SECONDS, WorkerFailedError, Workers
 from agents.engine.audit import Audit
 from agents.engine.broker import EmbeddedBroker
 from agents.engine.java import EmbeddedKafkaError
@@ -43,8 +44,14 @@ from schemas import Changed, DeadLetter, DeadLetterCode, DedupeRule, Duplicate, 
 T = TypeVar("T")
 
 LOOK_SECONDS = 0.5
+READY_SECONDS = 45.0
+"""Workers that are not ready after so long get the documents all the same: `watch` knows better what they lack."""
+
 STALL_SECONDS = 60.0
 """Without one more outcome for so long the demo gives up and lets the ledger speak."""
+
+FALL_SECONDS = 3.0
+"""So long after something went wrong Kafka may still be found to be the cause; and so long clients may take to stop."""
 
 _SHOWN_FROM = 2000  # records of each topic that the examples are chosen from
 _WIDEST = 100  # columns
@@ -61,10 +68,14 @@ _TELLING = (DedupeRule.SAME_TEXT, DedupeRule.OLDER_COPY, DedupeRule.TRUNCATED_CO
 
 
 class Finished(Struct, frozen=True):
-    """What the demo came to. `since_ms`: see Audit."""
+    """What the demo came to: `seconds` from the first document on, after `start_seconds` for the workers.
+
+    `since_ms`: see Audit.
+    """
 
     account: Account
     since_ms: int | None
+    start_seconds: float
     seconds: float
     bytes: int
 
@@ -100,12 +111,12 @@ def demo(
         settings = load_settings(broker=address, partitions=partitions)
         display = Display(shown)
         mill = Workers(folder, workers, _environment(settings), tell=lambda line: display.tell(safe_line(line)))
-        finished = run(_mill(settings, documents, mill, display))
-        if not keep:
+        finished = run(_watched(_mill(settings, documents, mill, display), broker))
+        with contextlib.suppress(*([KeyboardInterrupt] if keep else [])):
+            shown.print()
+            run(_watched(_examples(shown, settings), broker))
             _report(shown, settings, mill, finished, keep)
-        else:
-            with contextlib.suppress(KeyboardInterrupt):
-                _report(shown, settings, mill, finished, keep)
+            if keep:
                 _hold(broker, mill)
     except EmbeddedKafkaError as error:
         raise CommandError(
@@ -121,7 +132,7 @@ def demo(
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         if mill is not None:
-            mill.stop()
+            mill.stop(STOP_SECONDS if broker.running else 0.0)  # without Kafka there is nothing to end in order
         broker.stop()
         shutil.rmtree(folder, ignore_errors=True)
     raise typer.Exit(ExitCode.FINE if finished.account.whole and finished.account.settled else ExitCode.FOUND)
@@ -144,10 +155,27 @@ def _environment(settings: Settings) -> Mapping[str, str]:
     }
 
 
-async def _mill(settings: Settings, documents: Documents, mill: Workers, display: Display) -> Finished:
-    """Topics, workers, documents; until every entry has its outcome."""
+async def _watched(work: Coroutine[Any, Any, T], broker: EmbeddedBroker) -> T:
+    """Do what needs Kafka. Raises BrokerFailedError where that ends by itself meanwhile, whatever else comes of it."""
     with _cancelled_by_signals():
-        return await _milled(settings, documents, mill, display)
+        working = asyncio.create_task(work)
+        watching = asyncio.create_task(_until_it_ends(broker))
+        try:
+            await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done() and working.exception() is not None:
+                await asyncio.wait({watching}, timeout=FALL_SECONDS)
+            if watching.done():
+                raise broker.failure()
+            return await working
+        finally:
+            watching.cancel()
+            working.cancel()
+            await asyncio.wait({working}, timeout=FALL_SECONDS)
+
+
+async def _until_it_ends(broker: EmbeddedBroker) -> None:
+    while broker.running:  # noqa: ASYNC110  # a process sets no event when it ends
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 @contextlib.contextmanager
@@ -166,7 +194,8 @@ def _cancelled_by_signals() -> Iterator[None]:
             signal.signal(number, signal.default_int_handler)  # asyncio leaves them to kill the process
 
 
-async def _milled(settings: Settings, documents: Documents, mill: Workers, display: Display) -> Finished:
+async def _mill(settings: Settings, documents: Documents, mill: Workers, display: Display) -> Finished:
+    """Topics, workers, documents; until every entry has its outcome."""
     async with session(settings) as here:
         specs = topic_table(here.naming, partitions=settings.partitions, replication=settings.replication)
         await here.admin.create(specs, settings.replication)
@@ -185,10 +214,13 @@ class _Run:
         self._display = display
         self._gauges = Gauges()
         self._began = time.monotonic()
+        self._start_seconds = 0.0
+        self._published_from = 0.0  # seconds since the epoch
         self._seen = 0
         self._total: int | None = None
 
     async def to_the_end(self) -> Finished:
+        await self._until_ready()
         publishing = asyncio.create_task(self._publish())
         try:
             while not publishing.done():
@@ -199,6 +231,17 @@ class _Run:
             publishing.cancel()
         self._total = self._seen
         return await self._settle(published)
+
+    async def _until_ready(self) -> None:
+        """Publish to workers that are there, else the pace that is shown is that of their start."""
+        deadline = self._began + READY_SECONDS
+        while True:
+            sums = await self._look()
+            if sums.ready == len(self._mill.all) or time.monotonic() > deadline:
+                break
+            await asyncio.sleep(LOOK_SECONDS / 2)
+        self._start_seconds = time.monotonic() - self._began
+        self._published_from = time.time()
 
     async def _publish(self) -> int:
         def seen() -> None:
@@ -226,17 +269,18 @@ class _Run:
                 account = await audit.step()
                 if account.outcomes != outcomes:
                     moved, outcomes = time.monotonic(), account.outcomes
-            seconds = time.monotonic() - self._began
+            seconds = time.monotonic() - self._began - self._start_seconds
             await self._look(settled=account.settled)
-            return Finished(account, audit.window_begins_ms, seconds, size)
+            return Finished(account, audit.window_begins_ms, self._start_seconds, seconds, size)
 
-    async def _look(self, *, settled: bool = False) -> None:
+    async def _look(self, *, settled: bool = False) -> Sums:
         self._mill.watch()
-        sums = await asyncio.to_thread(self._gauges.read, self._mill.all)
+        sums = await asyncio.to_thread(self._gauges.read, self._mill.all, self._published_from or time.time())
         if settled:
-            sums.lag.clear()  # the workers read their lag every few seconds only; the ledger knows better
+            sums.lag = Counter()  # the workers read their lag every few seconds only; the ledger knows better
         seconds = time.monotonic() - self._began
         self._display.show(Progress(seconds, len(self._mill.all), self._seen, self._total, sums))
+        return sums
 
 
 def _hold(broker: EmbeddedBroker, mill: Workers) -> None:
@@ -244,19 +288,18 @@ def _hold(broker: EmbeddedBroker, mill: Workers) -> None:
     while broker.running:
         mill.watch()
         time.sleep(LOOK_SECONDS)
-    raise CommandError(f"Kafka ended by itself; its log is {broker.log_file}.", ExitCode.NO_BROKER)
+    raise broker.failure()
 
 
 def _report(shown: Console, settings: Settings, mill: Workers, finished: Finished, keep: bool) -> None:
-    """Examples, the ledger, and how to go on."""
+    """The ledger, and how to go on."""
     naming = Naming(settings.topic_prefix, settings.generation)
-    shown.print()
-    run(_examples(shown, settings))
     for line in ledger_lines(finished.account, naming, finished.since_ms):
         shown.print(safe(line), soft_wrap=True)
     account = finished.account
     shown.print(
-        f"{account.raw:,} documents, {finished.bytes:,} bytes in {finished.seconds:.1f} s with the workers' start."
+        f"{account.raw:,} documents, {finished.bytes:,} bytes in {finished.seconds:.1f} s, "
+        f"after {finished.start_seconds:.1f} s for the workers' start."
     )
     shown.print()
     shown.print(f"Metrics, health and readiness of the workers{'' if keep else ', while they ran'}:")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from agents.cli.exits import CommandError, ExitCode
+from agents.cli.exits import CommandError, ExitCode, pipe_may_close
+from agents.cli.terminal import safe_line
 from agents.engine.admin import Admin, Found, administration
 from agents.engine.connection import connection
 from agents.engine.topics import Naming
@@ -38,22 +40,31 @@ class Session(Struct, frozen=True):
 
 @contextlib.asynccontextmanager
 async def session(settings: Settings) -> AsyncIterator[Session]:
-    """A session, once the broker answers; within `broker_wait_seconds`, else UnavailableError."""
-    # aiokafka logs an error for each try and each lost connection; what comes of it is said in sentences.
+    """A session, once the broker answers; within `broker_wait_seconds`, else UnavailableError.
+
+    Who has to wait for it is told so on stderr.
+    """
+    # aiokafka logs an error for each lost connection; what comes of it is said in sentences.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     arguments = connection(settings)
-    async with administration(arguments, within=settings.broker_wait_seconds) as admin:
+    async with administration(arguments, within=settings.broker_wait_seconds, waiting=_tell) as admin:
         yield Session(settings, Naming(settings.topic_prefix, settings.generation), arguments, admin)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's work to its end. Ends the command with code 3 where the broker cannot be reached."""
     try:
-        return asyncio.run(work)
+        with pipe_may_close():
+            return asyncio.run(work)
     except UnavailableError as error:
         raise CommandError(str(error), ExitCode.NO_BROKER) from error
     except EngineError as error:
         raise CommandError(str(error), ExitCode.FOUND) from error
+
+
+def _tell(sentence: str) -> None:
+    sys.stderr.write(f"feedmill: {safe_line(sentence)}\n")
+    sys.stderr.flush()
 
 
 def require(found: Mapping[str, Found], names: Iterable[str]) -> None:

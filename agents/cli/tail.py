@@ -1,18 +1,20 @@
-"""`feedmill tail`: follows the items as they come out, readable."""
+"""`feedmill tail`: follows the items as they come out, readable, or shows the last ones."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import typer
+from msgspec import Struct
 
-from agents.cli.exits import ExitCode
+from agents.cli.exits import CommandError, ExitCode
 from agents.cli.session import run, session
 from agents.cli.terminal import safe_json, safe_line
-from agents.engine.reader import Reader, Span
+from agents.engine.newest import newest
+from agents.engine.reader import At, Reader, Span
 from agents.engine.transport import Incoming
 from agents.settings import Settings, load_settings
 from agents.stage import Topic
@@ -29,33 +31,72 @@ def register(app: typer.Typer) -> None:
 
 
 def tail(
+    number: int | None = typer.Option(
+        None, "-n", min=1, help="Show the last items, this many, and end; with --from-start the first."
+    ),
+    follow: bool = typer.Option(False, "--follow", "-f", help="With -n: go on with what comes out after them."),
     from_start: bool = typer.Option(False, "--from-start", help="Begin with the oldest item, not with the next."),
-    number: int | None = typer.Option(None, "-n", min=1, help="End after this many items."),
     json: bool = typer.Option(False, "--json", help="One JSON object a line."),
 ) -> None:
-    """Follow the items as they come out, readable. Ctrl-C ends it."""
-    raise typer.Exit(run(_tail(load_settings(), from_start, number, json)))
+    """Follow the items as they come out, readable; Ctrl-C ends it. With -n show the last ones and end."""
+    if follow and from_start and number is not None:
+        raise CommandError("The first items and what follows are not one piece: leave out -n, or --follow.")
+    raise typer.Exit(run(_tail(load_settings(), _Wanted(number, from_start, follow or number is None), json)))
 
 
-async def _tail(settings: Settings, from_start: bool, number: int | None, as_json: bool) -> ExitCode:
+class _Wanted(Struct, frozen=True):
+    """What is shown: the last `number` items, or the first ones, or all from there on where it `follows`."""
+
+    number: int | None
+    from_start: bool
+    follows: bool
+
+
+async def _tail(settings: Settings, wanted: _Wanted, as_json: bool) -> ExitCode:
     async with session(settings) as here:
         topics = await here.topics(Topic.ENRICHED)
         name = here.naming.topic(Topic.ENRICHED)
-        partitions = [(name, partition) for partition in range(topics[name].partitions)]
         async with Reader(here.connection) as reader:
-            bounds = await reader.bounds(partitions)
-            at = {one: bounds[one][0] if from_start else bounds[one][1] for one in partitions}
-            while True:
-                bounds = await reader.bounds(partitions)
-                spans: dict[tuple[str, int], Span] = {one: (max(at[one], bounds[one][0]), bounds[one][1]) for one in at}
-                async for batch in reader.read(spans):
-                    for record in batch if number is None else batch[:number]:
-                        sys.stdout.write(_line(record, as_json))
-                    sys.stdout.flush()
-                    if number is not None and (number := number - len(batch)) <= 0:
-                        return ExitCode.FINE
-                at = {one: max(span) for one, span in spans.items()}
-                await asyncio.sleep(POLL_SECONDS)
+            spans = await reader.bounds((name, partition) for partition in range(topics[name].partitions))
+            if wanted.number is not None and not wanted.from_start:
+                _show(await newest(reader, spans, wanted.number), as_json)
+            elif wanted.from_start:
+                await _show_first(reader, spans, wanted.number, as_json)
+            if wanted.follows:
+                _say_what_follows(name, wanted)
+                await _follow(reader, {at: end for at, (_, end) in spans.items()}, as_json)
+    return ExitCode.FINE
+
+
+async def _show_first(reader: Reader, spans: Mapping[At, Span], number: int | None, as_json: bool) -> None:
+    left = number
+    async for batch in reader.read(spans):
+        _show(batch if left is None else batch[:left], as_json)
+        if left is not None and (left := left - len(batch)) <= 0:
+            return
+
+
+async def _follow(reader: Reader, at: dict[At, int], as_json: bool) -> None:
+    """Show what comes after each position, for ever."""
+    while True:
+        await asyncio.sleep(POLL_SECONDS)
+        bounds = await reader.bounds(at)
+        spans = {one: (max(at[one], begin), end) for one, (begin, end) in bounds.items()}
+        async for batch in reader.read(spans):
+            _show(batch, as_json)
+        at = {one: max(span) for one, span in spans.items()}
+
+
+def _say_what_follows(name: str, wanted: _Wanted) -> None:
+    """To a person who sees nothing and may wonder."""
+    if sys.stderr.isatty() and wanted.number is None and not wanted.from_start:
+        sys.stderr.write(f"Following {name} from now on; Ctrl-C ends it. `-n 5` shows the last five items there are.\n")
+
+
+def _show(records: Sequence[Incoming], as_json: bool) -> None:
+    for record in records:
+        sys.stdout.write(_line(record, as_json))
+    sys.stdout.flush()
 
 
 def _line(record: Incoming, as_json: bool) -> str:

@@ -26,6 +26,9 @@ REWRITTEN = 0.2
 """By how much a text may be less alike than its length allows and still be cut, not rewritten: three errors of a
 sketch."""
 
+_SPELLING = ", by its sketch only in punctuation, case or script"
+"""What folding takes away (`content/sketch.py`), and so the only change where the folded texts are alike throughout."""
+
 
 class Judgement(Struct, frozen=True):
     """What happens to an entry. `match` is the item that it belongs to; None: it begins a new one.
@@ -190,11 +193,22 @@ def _changed(entry: Entry, lineage: Lineage, now: Fingerprint) -> tuple[Changed,
 def _differences(lineage: Lineage, now: Fingerprint, alike: Likeness) -> list[str]:
     told = []
     if now.title_hash != lineage.print.title_hash:
-        told.append(f"the title changed (alike {alike.title:.2f})")
+        told.append("the title changed" + (_SPELLING if alike.title == 1 else f" (alike {alike.title:.2f})"))
     if now.text_hash != lineage.print.text_hash:
-        how = "" if alike.text is None else f"alike {alike.text:.2f}, "
-        told.append(f"the text changed ({how}{lineage.print.length} letters before, {now.length} now)")
+        told.append(f"the text changed{_text_difference(lineage.print, now, alike.text)}")
     return told
+
+
+def _text_difference(before: Fingerprint, now: Fingerprint, alike: float | None) -> str:
+    """How the texts differ. Sketches that agree are no proof: a long text hides a few letters from its sketch."""
+    lengths = f"{before.length} letters before, {now.length} now"
+    if alike is None:
+        return f" ({lengths})"
+    if alike < 1:
+        return f" (alike {alike:.2f}, {lengths})"
+    if (before.length, before.prefixes) == (now.length, now.prefixes):
+        return f"{_SPELLING} ({now.length} letters)"
+    return f" in few places ({lengths})"
 
 
 def _shown(moment: datetime) -> str:

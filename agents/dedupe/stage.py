@@ -129,7 +129,8 @@ def _retract(entry: Entry, state: State, now: datetime) -> list[Output]:
     """The publisher takes an item back (Atom's deleted-entry, `feedmill retract`)."""
     found = lineages.matches(state, entry)
     if not found:
-        known_by = ", ".join(f"{alias.kind.value} {alias.shown}" for alias in entry.aliases)
+        # a guid is looked for in several scopes, and is one name all the same
+        known_by = ", ".join(dict.fromkeys(f"{alias.kind.value} {alias.shown}" for alias in entry.aliases))
         message = f"A retraction names {known_by}, but no such item is known here."
         return [entry_dead_letter(StageName.DEDUPE, DeadLetterCode.UNKNOWN_ITEM, message, entry, now)]
     match = found[0]

@@ -55,6 +55,8 @@ class Display:
             self._console.print(self._line(self._last), soft_wrap=True)
 
     def show(self, progress: Progress) -> None:
+        if not progress.sums.outcomes:
+            self._before.clear()  # what went before the first outcome is no part of the rate
         self._before.append((time.monotonic(), progress.sums.outcomes))
         while self._before[-1][0] - self._before[0][0] > _RATE_SECONDS:
             self._before.popleft()
@@ -81,7 +83,7 @@ class Display:
         return (
             f"{progress.seconds:5.1f} s  workers {sums.ready}/{progress.workers} ready  "
             f"published {_of(progress.published, progress.documents)}  entries done {sums.outcomes:,}: {done}  "
-            f"{self._rate():,.0f}/s  lag {sums.behind:,}"
+            f"{self._rate():,.0f}/s  lag {_known(sums.behind)}"
         )
 
     def _table(self, progress: Progress) -> RenderableType:
@@ -92,8 +94,8 @@ class Display:
             table.add_column(name, justify="right", no_wrap=True, min_width=8)
         for stage in StageName:
             became = [sums.became[stage.value, what] for what in (_PASSED_ON, ITEM, DUPLICATE, DEAD_LETTER)]
-            figures = [sums.taken[stage.value], *became, sums.lag[stage.value]]
-            table.add_row(stage.value, *(f"{figure:,}" if figure else "·" for figure in figures))
+            figures = [sums.taken[stage.value], *became, None if sums.lag is None else sums.lag[stage.value]]
+            table.add_row(stage.value, *("·" if figure == 0 else _known(figure) for figure in figures))
         head = Text(no_wrap=True, overflow="ellipsis")
         head.append(f"{progress.seconds:.0f} s", "bold")
         head.append(f"  workers {sums.ready}/{progress.workers} ready  ")
@@ -104,3 +106,7 @@ class Display:
 
 def _of(published: int, documents: int | None) -> str:
     return f"{published:,}" if documents is None else f"{published:,}/{documents:,}"
+
+
+def _known(figure: int | None) -> str:
+    return "–" if figure is None else f"{figure:,}"

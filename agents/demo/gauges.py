@@ -13,7 +13,10 @@ from msgspec import Struct, field
 from agents.demo.workers import Worker
 from schemas import StageName
 
-_SAMPLE = re.compile(r"feedmill_(ready|inputs_total|results_total|lag_records)(?:\{([^}]*)\})? ([0-9.eE+-]+)", re.ASCII)
+_SAMPLE = re.compile(
+    r"feedmill_(ready|inputs_total|results_total|lag_records|lag_timestamp_seconds)(?:\{([^}]*)\})? ([0-9.eE+-]+)",
+    re.ASCII,
+)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 _TIMEOUT = 1.0  # seconds
 
@@ -21,21 +24,25 @@ ITEM, DUPLICATE, DEAD_LETTER = "item", "duplicate", "dead-letter"
 
 
 class Reading(Struct):
-    """One look at one worker. `taken` and `became` count since its start."""
+    """One look at one worker. `taken` and `became` count since its start; `lag` was read `lag_at`, 0: not yet."""
 
     ready: bool = False
     taken: Counter[str] = field(default_factory=Counter)
     became: Counter[tuple[str, str]] = field(default_factory=Counter)
     lag: Counter[str] = field(default_factory=Counter)
+    lag_at: float = 0.0
 
 
 class Sums(Struct):
-    """All workers together: what each stage took, what became of it, and what it has before it."""
+    """All workers together: what each stage took, what became of it, and what it has before it.
+
+    `lag` is None as long as nobody can know it: workers read theirs every few seconds.
+    """
 
     ready: int
     taken: Counter[str]
     became: Counter[tuple[str, str]]
-    lag: Counter[str]
+    lag: Counter[str] | None
 
     def ended(self, outcome: str) -> int:
         """Entries that ended so, in whatever stage."""
@@ -46,9 +53,9 @@ class Sums(Struct):
         return sum(self.ended(outcome) for outcome in (ITEM, DUPLICATE, DEAD_LETTER))
 
     @property
-    def behind(self) -> int:
-        """Records that wait before the stages, frames counting as one."""
-        return sum(self.lag[stage.value] for stage in StageName)
+    def behind(self) -> int | None:
+        """Records that wait before the stages, frames counting as one; None where that is not known."""
+        return None if self.lag is None else sum(self.lag[stage.value] for stage in StageName)
 
 
 class Gauges:
@@ -57,8 +64,8 @@ class Gauges:
     def __init__(self) -> None:
         self._last: dict[tuple[int, int], Reading] = {}
 
-    def read(self, workers: list[Worker]) -> Sums:
-        """Blocks for at most a second or so."""
+    def read(self, workers: list[Worker], since: float = 0.0) -> Sums:
+        """Blocks for at most a second or so. Lags count that were read after `since` (seconds since the epoch)."""
         present = [worker for worker in workers if worker.running]
         with ThreadPoolExecutor(max_workers=max(len(present), 1)) as pool:
             texts = list(pool.map(_fetch, [worker.metrics for worker in present]))
@@ -66,12 +73,14 @@ class Gauges:
             if text:
                 self._last[worker.number, worker.runs] = read_metrics(text)
         now = [self._last.get((worker.number, worker.runs), Reading()) for worker in present]
-        sums = Sums(sum(reading.ready for reading in now), Counter(), Counter(), Counter())
+        known = bool(now) and all(reading.lag_at > since for reading in now)
+        sums = Sums(sum(reading.ready for reading in now), Counter(), Counter(), Counter() if known else None)
         for reading in self._last.values():
             sums.taken.update(reading.taken)
             sums.became.update(reading.became)
         for reading in now:
-            sums.lag.update(reading.lag)
+            if sums.lag is not None:
+                sums.lag.update(reading.lag)
         return sums
 
 
@@ -83,6 +92,8 @@ def read_metrics(text: str) -> Reading:
         stage, number = named.get("stage", ""), int(float(value))
         if name == "ready":
             reading.ready = number == 1
+        elif name == "lag_timestamp_seconds":
+            reading.lag_at = float(value)
         elif name == "inputs_total":
             reading.taken[stage] += number
         elif name == "results_total":

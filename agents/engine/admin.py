@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -15,13 +16,25 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Schema, String
 from msgspec import Struct
-from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
 from agents.engine.topics import TopicSpec
 from agents.engine.transport import EngineError, UnavailableError
 
 REACH_SECONDS = 30.0
 """How long a command tries to reach the broker before it gives up."""
+
+NOTICE_SECONDS = 1.0
+"""Who waits longer than this is told what for."""
+
+TRY_SECONDS = 10.0
+"""Limit of one try: of a broker that hangs, or that a firewall hides, aiokafka would wait four times as long."""
+
+LEAST_SECONDS = 1.0
+"""For one try at least, also where nobody wants to wait."""
+
+Tell = Callable[[str], None]
+"""Takes a sentence for people."""
 
 LEADERS_WITHIN_SECONDS = 30.0
 SEEN_WITHIN_SECONDS = 5.0
@@ -188,12 +201,15 @@ class Admin:
 
 
 @contextlib.asynccontextmanager
-async def administration(connection: Mapping[str, Any], *, within: float = REACH_SECONDS) -> AsyncIterator[Admin]:
+async def administration(
+    connection: Mapping[str, Any], *, within: float = REACH_SECONDS, waiting: Tell = lambda _: None
+) -> AsyncIterator[Admin]:
     """An Admin, once the broker answers.
 
-    `connection`: aiokafka's arguments. Raises UnavailableError after `within` seconds without an answer.
+    `connection`: aiokafka's arguments. `waiting` gets a sentence where there is no answer for a second. Raises
+    UnavailableError after `within` seconds without one.
     """
-    client = await _reached(connection, within)
+    client = await _reached(connection, within, waiting)
     try:
         yield Admin(client)
     finally:
@@ -201,37 +217,73 @@ async def administration(connection: Mapping[str, Any], *, within: float = REACH
             await asyncio.wait_for(client.close(), 5)
 
 
-async def _reached(connection: Mapping[str, Any], within: float) -> AIOKafkaAdminClient:
+async def _reached(connection: Mapping[str, Any], within: float, waiting: Tell) -> AIOKafkaAdminClient:
+    servers = connection.get("bootstrap_servers", "localhost")
+    shown = servers if isinstance(servers, str) else ", ".join(servers)
+    sentence = f"No Kafka broker answers at {shown} yet; trying for {within:g} s."
+    patient = within > NOTICE_SECONDS
+    notice = asyncio.get_running_loop().call_later(NOTICE_SECONDS, waiting, sentence) if patient else None
     retrying = AsyncRetrying(
-        stop=stop_after_delay(within),
         wait=wait_exponential_jitter(multiplier=0.2, max=3, jitter=0.2),
         retry=retry_if_exception_type((kafka_errors.KafkaError, OSError, TimeoutError)),
     )
-    quiet = logging.getLogger("aiokafka")
-    level = quiet.level
+    with _overheard() as reasons:
+        try:
+            async with asyncio.timeout(max(within, LEAST_SECONDS)):
+                async for attempt in retrying:
+                    with attempt:
+                        return await _started(connection)
+        except TimeoutError as error:
+            reason = reasons[-1] if reasons else "it accepts connections and says nothing"
+            raise UnavailableError(
+                f"No Kafka broker answers at {shown} (tried for {within:g} s; {reason}). Is it running, and does "
+                "FEEDMILL_BROKER name it? `feedmill broker` starts one for development."
+            ) from error
+        finally:
+            if notice is not None:
+                notice.cancel()
+    raise AssertionError("it is tried until it succeeds or the time is over")
+
+
+async def _started(connection: Mapping[str, Any]) -> AIOKafkaAdminClient:
+    """A client of one broker of the list, whose order is another at each try: one may be there and say nothing."""
+    client = AIOKafkaAdminClient(**connection)
     try:
-        async for attempt in retrying:
-            with attempt:
-                quiet.setLevel(logging.CRITICAL)  # it logs an error for each try; the end of it is one sentence
-                client = AIOKafkaAdminClient(**connection)
-                try:
-                    await client.start()
-                except BaseException:
-                    with contextlib.suppress(Exception):
-                        await client.close()
-                    raise
-                return client
-    except RetryError as error:
-        servers = connection.get("bootstrap_servers", "localhost")
-        shown = servers if isinstance(servers, str) else ", ".join(servers)
-        cause = error.last_attempt.exception()
-        raise UnavailableError(
-            f"No Kafka broker answers at {shown} (tried for {within:.0f} s; {cause}). Is it running, and does "
-            "FEEDMILL_BROKER name it? `feedmill broker` starts one for development."
-        ) from cause
+        async with asyncio.timeout(TRY_SECONDS):
+            await client.start()
+    except BaseException:
+        with contextlib.suppress(Exception):
+            await client.close()
+        raise
+    return client
+
+
+@contextlib.contextmanager
+def _overheard() -> Iterator[Sequence[str]]:
+    """Why connections failed: aiokafka says it to its log only, and there it is kept from."""
+    logger = logging.getLogger("aiokafka")
+    level, propagates, handler = logger.level, logger.propagate, _Reasons()
+    logger.setLevel(logging.WARNING)
+    logger.propagate = False
+    logger.addHandler(handler)
+    try:
+        yield handler.heard
     finally:
-        quiet.setLevel(level)
-    raise AssertionError("a retry ends by an answer or by RetryError")
+        logger.removeHandler(handler)
+        logger.propagate = propagates
+        logger.setLevel(level)
+
+
+class _Reasons(logging.Handler):
+    """Keeps the last reason: `Unable connect to "%s:%s": %s`, and what else ends with an error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: deque[str] = deque(maxlen=1)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if isinstance(record.args, tuple) and record.args and isinstance(error := record.args[-1], Exception):
+            self.heard.append(str(error) or type(error).__name__)
 
 
 def _same(key: str, present: str, wanted: str) -> bool:

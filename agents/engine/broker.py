@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 
 class BrokerFailedError(EmbeddedKafkaError):
-    """It did not start, or not in time; the text ends with its last log lines."""
+    """It did not start, or not in time, or ended by itself; the text ends with its last log lines."""
 
 
 class EmbeddedBroker:
@@ -169,6 +169,12 @@ class EmbeddedBroker:
     @property
     def log_file(self) -> Path:
         return self._folder() / "broker.log"
+
+    def failure(self) -> BrokerFailedError:
+        """What to raise where it ended and nobody stopped it: it lacked memory, or somebody killed it."""
+        code = None if self._process is None else self._process.poll()
+        how = "" if code is None else f" (signal {-code})" if code < 0 else f" (exit code {code})"
+        return BrokerFailedError(self._with_log(f"Kafka ended by itself{how}"))
 
     # -- inside
 
@@ -308,7 +314,8 @@ class EmbeddedBroker:
 
     def _with_log(self, sentence: str) -> str:
         lines = self.log_file.read_text(errors="replace").strip().splitlines()[-15:]
-        return f"{sentence}. Its last words, from {self.log_file}:\n" + "\n".join(lines)
+        where = "" if self._own_folder else f", from {self.log_file}"  # a temporary folder is gone when this is read
+        return f"{sentence}. Its last words{where}:\n" + "\n".join(lines)
 
 
 def new_cluster_id() -> str:

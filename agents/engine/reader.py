@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +23,9 @@ Span = tuple[int, int]
 """First offset and end (exclusive)."""
 
 STOP_WITHIN_SECONDS = 5.0
+
+SILENCE_SECONDS = 30.0
+"""A broker that has sent nothing of a span for so long is gone: all of it is committed and could come at once."""
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +81,10 @@ class Reader:
         return {(at.topic, at.partition): None if hit is None else hit.offset for at, hit in found.items()}
 
     async def read(self, spans: Mapping[At, Span]) -> AsyncIterator[Sequence[Incoming]]:
-        """Every committed record of the spans, in batches of one partition each. Ends when all spans are read."""
+        """Every committed record of the spans, in batches of one partition each. Ends when all spans are read.
+
+        Raises UnavailableError where the broker goes silent: aiokafka would wait for it for ever.
+        """
         open_ = {TopicPartition(*at): span for at, span in spans.items() if span[0] < span[1]}
         if not open_:
             return
@@ -85,6 +92,8 @@ class Reader:
             self._consumer.assign(list(open_))
             for at, (begin, _) in open_.items():
                 self._consumer.seek(at, begin)
+        positions = {at: begin for at, (begin, _) in open_.items()}
+        heard = time.monotonic()
         while open_:
             with _translated():
                 fetched = await self._consumer.getmany(*open_, timeout_ms=_WAIT_MS, max_records=_RECORDS)
@@ -93,7 +102,14 @@ class Reader:
                     yield batch
             with _translated():
                 # position(), not the last record: markers and compaction leave holes at the end too
-                positions = {at: await self._consumer.position(at) for at in open_}
+                reached = {at: await self._consumer.position(at) for at in open_}
+            if fetched or reached != {at: positions[at] for at in reached}:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > SILENCE_SECONDS:
+                raise UnavailableError(
+                    f"Reading from the broker failed: the broker has sent nothing for {SILENCE_SECONDS:.0f} s."
+                )
+            positions = reached
             open_ = {at: span for at, span in open_.items() if positions[at] < span[1]}
 
     async def first(self, at: At, span: Span) -> Incoming | None:
@@ -108,4 +124,5 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
-        raise UnavailableError(f"Reading from the broker failed ({type(error).__name__}: {error}).") from error
+        why = str(error) or type(error).__name__
+        raise UnavailableError(f"Reading from the broker failed ({why}).") from error

@@ -89,7 +89,7 @@ def build(document: Document, raw: RawDocument, replay_of: Position | None = Non
     usual = _usual_site([each for each in known if isinstance(each, _Known)])
     count = len(known)
     return [
-        _entry(each, here, shared, usual, _source(raw, document, index, count), _replayed(replay_of, index))
+        _entry(each, here, shared, usual, _source(raw, document, index, count), replay_of and replay_of.entry(index))
         if isinstance(each, _Known)
         else each
         for index, (each, here) in enumerate(zip(known, surroundings, strict=True))
@@ -363,9 +363,3 @@ def _stripped(html: str) -> str:
 
 def _source(raw: RawDocument, document: Document, index: int, count: int) -> Source:
     return Source(raw.topic, raw.partition, raw.offset, index, count, document.format, raw.received_at, raw.ref)
-
-
-def _replayed(replay_of: Position | None, index: int) -> Position | None:
-    if replay_of is None or replay_of.index is not None:
-        return replay_of
-    return Position(replay_of.topic, replay_of.partition, replay_of.offset, index)

@@ -11,7 +11,7 @@ from agents.dedupe import lineage as lineages
 from agents.dedupe.fingerprint import HASH_VERSION
 from agents.dedupe.lineage import LINEAGE, read_lineage
 from schemas import DedupeRule, Entry, Position
-from tests.dedupe.articles import FERRY, FERRY_CORRECTED, FERRY_SUMMARY, FERRY_TITLE, MOON, MOON_TITLE
+from tests.dedupe.articles import BREAD, FERRY, FERRY_CORRECTED, FERRY_SUMMARY, FERRY_TITLE, MOON, MOON_TITLE
 from tests.dedupe.entries import Desk, entry, read
 
 PAGE = (Path(__file__).parents[2] / "docs" / "guide" / "decisions.md").read_text(encoding="utf-8")
@@ -19,6 +19,7 @@ LINK = "https://lanhai.example/ferry"
 FEED = "https://lanhai.example/feed.xml"
 SUMMARIES = "https://lanhai.example/summaries.xml"
 READER = "https://reader.example/best-of.xml"
+LONG = f"{FERRY}\n{BREAD}\n{MOON}"
 
 
 def ferry(text: str = FERRY, title: str = FERRY_TITLE, **known: object) -> Entry:
@@ -46,6 +47,24 @@ EXAMPLES = {
 }
 
 
+CHANGES = [
+    pytest.param(
+        [ferry(), ferry(FERRY.replace("，", ", "), title=f"{FERRY_TITLE}！")],
+        [
+            "the title changed, by its sketch only in punctuation, case or script",
+            "the text changed, by its sketch only in punctuation, case or script (246 letters)",
+        ],
+        id="punctuation",
+    ),
+    pytest.param(
+        [ferry(LONG), ferry(LONG.replace("by seven", "by eleven"))],
+        ["the text changed in few places (918 letters before, 919 now)"],
+        id="too little for a sketch of a long text",
+    ),
+]
+"""What else `content-changed` says, where the sketches of both revisions are the same."""
+
+
 def other_hashes(desk: Desk) -> None:
     for key in [key for key, value in desk.state.kept.items() if value[:1] == LINEAGE]:
         found = read_lineage(desk.state, key)
@@ -68,3 +87,12 @@ def test_the_example_of_each_rule(rule: DedupeRule) -> None:
     assert decision.evidence
     for line in decision.evidence:
         assert line in section
+
+
+@pytest.mark.parametrize(("sightings", "expected"), CHANGES)
+def test_changes_that_a_sketch_does_not_show(sightings: list[Entry], expected: list[str]) -> None:
+    desk = Desk()
+    *_, evidence = (read(desk.outputs(shown)[-1]).decision.evidence for shown in sightings)
+    assert evidence[1:] == expected
+    for line in expected:
+        assert line in PAGE

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.content.identity import guid_key
 from agents.dedupe.stage import DedupeStage
 from agents.parse.stage import ParseStage
 from agents.stage import EntryRef, Output, Topic
 from schemas import (
+    Alias,
+    AliasKind,
     DeadLetter,
     DeadLetterCode,
     Decision,
@@ -136,7 +139,9 @@ def test_after_a_retraction() -> None:
 
 def test_retraction_of_an_unknown_item() -> None:
     desk = Desk()
-    [output] = desk.outputs(retraction(guid="7", feed=OWN))
+    named = retraction(guid="7", feed=OWN)
+    in_two_scopes = [*named.aliases, Alias(AliasKind.GUID, guid_key("other.example", "7"), "7")]
+    [output] = desk.outputs(msgspec.structs.replace(named, aliases=in_two_scopes))
     found = letter(output)
     assert (found.stage, found.code) == (StageName.DEDUPE, DeadLetterCode.UNKNOWN_ITEM)
     assert (found.id, found.revision, found.failed_at) == (None, None, START)

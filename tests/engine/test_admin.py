@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import time
+from collections.abc import Iterator
+
 import pytest
 
 from agents.engine.admin import Found, Kind, administration, differences
@@ -64,6 +68,29 @@ def test_the_table_agrees_with_itself() -> None:
 
 
 async def test_nobody_there_is_a_sentence_with_the_address() -> None:
-    with pytest.raises(UnavailableError, match=r"No Kafka broker answers at 127\.0\.0\.1:1 \(tried for 1 s"):
+    with pytest.raises(UnavailableError, match=r"No Kafka broker answers at 127\.0\.0\.1:1 \(tried for 1 s; .+\)\."):
         async with administration({"bootstrap_servers": "127.0.0.1:1"}, within=1):
             pass
+
+
+@pytest.fixture
+def deaf() -> Iterator[str]:
+    """The address of a server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("there", [pytest.param(False, id="nobody there"), pytest.param(True, id="one that is deaf")])
+async def test_who_waits_is_told_for_whom_and_how_long(there: bool, deaf: str) -> None:
+    address = deaf if there else "127.0.0.1:1"
+    told: list[tuple[str, float]] = []
+    began = time.monotonic()
+    with pytest.raises(UnavailableError):
+        async with administration(
+            {"bootstrap_servers": address}, within=2.5, waiting=lambda line: told.append((line, time.monotonic()))
+        ):
+            pass
+    assert time.monotonic() - began < 5, "the limit holds whatever the broker does"
+    [(line, at)] = told
+    assert line == f"No Kafka broker answers at {address} yet; trying for 2.5 s."
+    assert at - began < 2

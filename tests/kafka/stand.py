@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from agents.engine.admin import administration
 from agents.engine.reader import Reader
@@ -94,6 +95,27 @@ class Stand:
         finally:
             await producer.stop()
         return [record.offset for record in sent]
+
+    async def commit(self, topic: Topic, offset: int, partition: int = 0) -> None:
+        """Commit as the mill does for its group: the offset that its stage has worked up to."""
+        consumer = AIOKafkaConsumer(**self.connection, group_id=self.naming.group, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            at = TopicPartition(self.naming.topic(topic), partition)
+            consumer.assign([at])
+            await consumer.commit({at: offset})
+        finally:
+            await consumer.stop()
+
+    async def forget(self, topic: Topic, before: int, partition: int = 0) -> None:
+        """Delete records as retention does."""
+        admin = AIOKafkaAdminClient(**self.connection)
+        await admin.start()
+        try:
+            at = TopicPartition(self.naming.topic(topic), partition)
+            await admin.delete_records({at: RecordsToDelete(before_offset=before)})
+        finally:
+            await admin.close()
 
     async def get(self, topic: Topic) -> list[Incoming]:
         """All that a topic holds, in order by partition."""

@@ -232,6 +232,7 @@ def test_nobody_answers_on_a_port_that_is_no_broker() -> None:
 
 
 @pytest.mark.heavy
+@pytest.mark.timeout(600)
 async def test_six_kills_lose_nothing_that_was_seen_and_show_nothing_half_done(mine: EmbeddedBroker) -> None:
     topic = await new_topic(mine.address)
     sent: list[bytes] = []
@@ -253,6 +254,7 @@ async def test_six_kills_lose_nothing_that_was_seen_and_show_nothing_half_done(m
 
 
 @pytest.mark.heavy
+@pytest.mark.timeout(600)
 async def test_three_nodes_go_on_with_two() -> None:
     ports: dict[int, int] = {}
     while len(set(ports.values())) < 3:
@@ -276,6 +278,7 @@ async def test_three_nodes_go_on_with_two() -> None:
 
 
 @pytest.mark.heavy
+@pytest.mark.timeout(600)
 def test_from_nothing_the_jars_come_by_maven(tmp_path: Path) -> None:
     told: list[str] = []
     with EmbeddedBroker(cache=tmp_path, tell=told.append) as broker:

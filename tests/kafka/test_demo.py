@@ -59,6 +59,10 @@ def test_it_ends_with_a_whole_ledger_and_examples(environment: Mapping[str, str]
         assert shown in done.stdout
     assert "\x1b" not in done.stdout
     assert done.stderr == ""
+    progress = re.findall(r"workers (\d)/2 ready  published (\d+).*  lag (\S+)$", done.stdout, re.MULTILINE)
+    assert progress[0] == ("0", "0", "–"), "no lag is known before one was read"
+    assert {ready for ready, published, _ in progress if published != "0"} == {"2"}, "published when both are ready"
+    assert progress[-1] == ("2", "156", "0")
 
 
 def test_a_worker_killed_at_work_is_started_again_and_nothing_is_lost(
@@ -104,6 +108,35 @@ def test_ended_half_way_it_leaves_nothing(environment: Mapping[str, str], number
                 break
         process.stdout.read()
         assert process.wait(30) == (130 if number is signal.SIGTERM else -9)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "when"),
+    [
+        pytest.param([], "workers 0/2 ready", id="while the workers start"),
+        pytest.param([], "published 156/156", id="at work"),
+        pytest.param(["--keep"], "Everything goes on running", id="left running"),
+    ],
+)
+def test_when_kafka_dies_it_says_so(
+    environment: Mapping[str, str], tmp_path: Path, arguments: list[str], when: str
+) -> None:
+    with subprocess.Popen(
+        [*DEMO, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if when in line:
+                break
+        [kafka] = [one for one in _marked(f"{tmp_path}") if "kafka.Kafka" in one.cmdline()]
+        kafka.kill()
+        began = time.monotonic()
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert told.startswith("feedmill: Kafka ended by itself (signal 9). Its last words:\n")
+    assert "Worker" not in told
+    assert "Traceback" not in told
+    assert time.monotonic() - began < 20
 
 
 def test_own_documents(environment: Mapping[str, str], tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka import AIOKafkaProducer
 
 from agents.engine.admin import administration
 from agents.engine.audit import Audit
@@ -30,18 +29,6 @@ async def stand(broker: EmbeddedBroker) -> Stand:
     return stand
 
 
-async def commit(stand: Stand, topic: Topic, offset: int) -> None:
-    """Commit as the mill does for its group: the offset that its stage has worked up to."""
-    consumer = AIOKafkaConsumer(**stand.connection, group_id=stand.naming.group, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        at = TopicPartition(stand.naming.topic(topic), 0)
-        consumer.assign([at])
-        await consumer.commit({at: offset})
-    finally:
-        await consumer.stop()
-
-
 async def audit(stand: Stand, settle: float = 0.0) -> Account:
     async with administration(stand.connection) as admin, Reader(stand.connection) as reader:
         return await (await Audit.open(admin, reader, stand.naming)).run(settle)
@@ -53,7 +40,7 @@ async def test_a_whole_mill(stand: Stand) -> None:
     await stand.put(Topic.ENRICHED, [item(stand.source(0, 0, 2)), None, item(stand.source(0, partition=1))])
     await stand.put(Topic.DUPLICATES, [duplicate(stand.source(0, 1, 2))])
     await stand.put(Topic.DEAD_LETTER, [dead_letter(stand.source(1, None, None))])
-    await commit(stand, Topic.RAW, 2)
+    await stand.commit(Topic.RAW, 2)
 
     done = await asyncio.to_thread(stand.run, "ledger", "--settle", "0")
     assert done.returncode == 0
@@ -67,7 +54,7 @@ async def test_a_whole_mill(stand: Stand) -> None:
 async def test_missing_and_doubled_end_with_1(stand: Stand) -> None:
     await stand.put(Topic.RAW, [b"a", b"b"])
     await stand.put(Topic.ENRICHED, [item(stand.source(0)), item(stand.source(0))])
-    await commit(stand, Topic.RAW, 2)
+    await stand.commit(Topic.RAW, 2)
     done = await asyncio.to_thread(stand.run, "ledger", "--settle", "0")
     assert done.returncode == 1
     raw, enriched = stand.naming.topic(Topic.RAW), stand.naming.topic(Topic.ENRICHED)
@@ -89,7 +76,7 @@ async def test_aborted_outcomes_and_markers_do_not_count(stand: Stand) -> None:
             await (producer.commit_transaction() if commits else producer.abort_transaction())
     finally:
         await producer.stop()
-    await commit(stand, Topic.RAW, 100)
+    await stand.commit(Topic.RAW, 100)
     account = await audit(stand)
     assert account.whole
     assert (account.raw, account.items) == (1, 1)
@@ -99,7 +86,7 @@ async def test_what_the_mill_has_not_taken_waits(stand: Stand) -> None:
     await stand.put(Topic.RAW, [b"a", b"b", b"c"])
     assert (await audit(stand)).waiting == 3  # no worker was ever there
     await stand.put(Topic.ENRICHED, [item(stand.source(0))])
-    await commit(stand, Topic.RAW, 1)
+    await stand.commit(Topic.RAW, 1)
     account = await audit(stand)
     assert (account.waiting, account.whole) == (2, True)
 
@@ -109,10 +96,10 @@ async def test_entries_between_the_stages_are_in_flight_until_their_stage_is_pas
     await stand.put(Topic.ENRICHED, [item(stand.source(0, 0, 3))])
     frames = encode_frames([(EntryRef(0, 0, 1), b"entry"), (EntryRef(0, 0, 0), b"entry")])
     (offset,) = await stand.put(Topic.NEWS, [value for value, _ in frames])
-    await commit(stand, Topic.RAW, 1)
+    await stand.commit(Topic.RAW, 1)
     account = await audit(stand)
     assert (account.in_flight, account.missing.shown) == (1, [f"{stand.naming.topic(Topic.RAW)}/0/0/2"])
-    await commit(stand, Topic.NEWS, offset + 1)
+    await stand.commit(Topic.NEWS, offset + 1)
     account = await audit(stand)
     assert (account.in_flight, account.missing.count) == (0, 2)
 
@@ -124,7 +111,7 @@ async def test_settling_waits_for_what_is_on_its_way_and_no_longer(stand: Stand)
     await asyncio.sleep(1)
     await stand.put(Topic.RAW, [b"later: not part of this audit"])
     await stand.put(Topic.ENRICHED, [item(stand.source(0))])
-    await commit(stand, Topic.RAW, 1)
+    await stand.commit(Topic.RAW, 1)
     account = await running
     assert account.settled
     assert account.raw == 1
@@ -145,13 +132,10 @@ async def test_what_retention_has_deleted_is_outside_the_window(stand: Stand) ->
         [(now - 10 * hours, duplicate(stand.source(0))), (now - 2 * hours, duplicate(stand.source(9)))],
     )
     await stand.put(Topic.ENRICHED, [item(stand.source(1))])
-    await commit(stand, Topic.RAW, 2)
+    await stand.commit(Topic.RAW, 2)
     assert (await audit(stand)).raw == 2
 
-    client = AIOKafkaAdminClient(**stand.connection)
-    await client.start()
-    await client.delete_records({TopicPartition(duplicates, 0): RecordsToDelete(before_offset=1)})
-    await client.close()
+    await stand.forget(Topic.DUPLICATES, 1)
     async with administration(stand.connection) as admin, Reader(stand.connection) as reader:
         opened = await Audit.open(admin, reader, stand.naming)
         account = await opened.run(0)
@@ -170,7 +154,7 @@ async def test_items_older_than_the_compaction_lag_are_outside_the_window(stand:
     )
     await put_at(stand, stand.naming.topic(Topic.ENRICHED), [(now - 6 * days, item(stand.source(1)))])
     await stand.put(Topic.ENRICHED, [item(stand.source(2))])
-    await commit(stand, Topic.RAW, 3)
+    await stand.commit(Topic.RAW, 3)
     account = await audit(stand)
     assert (account.raw, account.items, account.whole) == (1, 1, True)
 

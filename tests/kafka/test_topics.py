@@ -109,7 +109,7 @@ async def test_a_group_that_nobody_knows_has_committed_nothing(stand: Stand) -> 
         assert await admin.committed(stand.naming.group) == {}
 
 
-@pytest.mark.parametrize(
+WITHOUT_BROKER = pytest.mark.parametrize(
     "command",
     [
         pytest.param(("topics", "check"), id="topics check"),
@@ -120,6 +120,9 @@ async def test_a_group_that_nobody_knows_has_committed_nothing(stand: Stand) -> 
         pytest.param(("dead-letters", "list"), id="dead-letters"),
     ],
 )
+
+
+@WITHOUT_BROKER
 def test_without_a_broker_every_command_ends_with_3_and_a_sentence(
     command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +133,27 @@ def test_without_a_broker_every_command_ends_with_3_and_a_sentence(
     assert ended.stderr.startswith("feedmill: No Kafka broker answers at 127.0.0.1:1 (tried for ")
     assert len(ended.stderr.splitlines()) == 1
     assert "Traceback" not in ended.stderr
+
+
+@WITHOUT_BROKER
+def test_who_waits_for_a_broker_is_told_so_at_once(command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = Stand("127.0.0.1:1", "feeds")
+    monkeypatch.setattr(Stand, "environment", {**nowhere.environment, "FEEDMILL_BROKER_WAIT_SECONDS": "2"})
+    ended = nowhere.run(*command)
+    assert ended.returncode == 3
+    waiting, given_up = ended.stderr.splitlines()
+    assert waiting == "feedmill: No Kafka broker answers at 127.0.0.1:1 yet; trying for 2 s."
+    assert "(tried for 2 s; " in given_up
+
+
+def test_a_worker_says_in_its_log_whom_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = Stand("127.0.0.1:1", "feeds")
+    monkeypatch.setattr(Stand, "environment", {**nowhere.environment, "FEEDMILL_BROKER_WAIT_SECONDS": "2"})
+    ended = nowhere.run("worker")
+    assert ended.returncode == 3
+    waiting, given_up = ended.stderr.splitlines()
+    assert "[warning  ] No Kafka broker answers at 127.0.0.1:1 yet; trying for 2 s." in waiting
+    assert "[error    ] No Kafka broker answers at 127.0.0.1:1 (tried for 2 s; " in given_up
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,32 @@ def test_replay_of_that_cannot_be_read(header: str, document: str) -> None:
     assert letter(raw(document, replay_of=header)).code is DeadLetterCode.BAD_HEADER
 
 
+@pytest.mark.parametrize(
+    ("header", "document", "code", "expected"),
+    [
+        pytest.param(
+            "feeds.raw/1/5", "nothing known", "unsupported-format", Position("feeds.raw", 1, 5), id="whole, again"
+        ),
+        pytest.param(
+            "feeds.raw/1/5/3", "nothing known", "unsupported-format", Position("feeds.raw", 1, 5, 3), id="an entry"
+        ),
+        pytest.param(
+            "feeds.raw/1/5", '[{"title": "a"}, 7]', "malformed-entry", Position("feeds.raw", 1, 5, 1), id="of a whole"
+        ),
+        pytest.param(
+            "feeds.raw/1/5/0", many(2), "bad-header", Position("feeds.raw", 1, 5, 0), id="one named, two there"
+        ),
+        pytest.param("feeds.raw", BLOCK, "bad-header", None, id="no position"),
+    ],
+)
+def test_a_replay_that_fails_again_still_names_the_first(
+    header: str, document: str, code: str, expected: Position | None
+) -> None:
+    found = results(raw(document, replay_of=header))[-1]
+    assert isinstance(found, DeadLetter)
+    assert (found.code.value, found.replay_of) == (code, expected)
+
+
 def test_dates_of_the_sender() -> None:
     received = datetime(2024, 2, 17, 11, 0, tzinfo=UTC)
     (found,) = results(raw(rss("<item><title>a</title></item>"), received_at=received))
