@@ -53,7 +53,7 @@ def _count(seeds: int) -> int:
 
 
 def _sections(tally: Counter[str]) -> Iterator[tuple[str, list[str]]]:
-    faults = [field.name for field in fields(Faults) if field.name in tally]
+    faults = [field.name for field in fields(Faults) if field.name in tally and field.name != "steps"]
     sizes = ["steps", "calls", "transactions", "commits", "commits among faults", "assignments", "restores"]
     yield "size", sizes
     yield "faults", faults

@@ -12,9 +12,9 @@ class Faults:
     """One kind a field. Zero is a world without it; `replace(Faults(), lose_markers=0.15)` is a harsher one."""
 
     # each step, to each living worker
-    kill: float = 0.0028
-    stop: float = 0.0031
-    pause: float = 0.0068
+    kill: float = 0.0024
+    stop: float = 0.0027
+    pause: float = 0.0062
     evict: float = 0.0006  # its session ends while it is at work
     cut_off: float = 0.0002  # its next call fails
 
@@ -31,7 +31,7 @@ class Faults:
     wake: float = 0.03  # it goes on, or the group goes on without it
 
     # each step, to the broker, its logs and the group
-    join: float = 0.0033
+    join: float = 0.0055
     time_out: float = 0.004  # of a transaction
     compact: float = 0.011
     forget_hints: float = 0.006  # a group's offset is gone, or moved back
@@ -58,14 +58,14 @@ class Faults:
 
     # of the raw records
     resend: float = 0.14
-    replay: float = 0.10
+    replay: float = 0.12
     retraction: float = 0.04
     poison: float = 0.06
     several: float = 0.12  # entries in one document
     outside: float = 0.12  # published in a transaction of their sender
     refused: float = 0.06  # of the revisions: some topic takes no such record
 
-    steps: int = 300
+    steps: int = 310
     read_committed: bool = True
 
 

@@ -15,6 +15,7 @@ from agents.stage import INTERNAL, Topic
 from schemas import StageName
 from tests.engine.model.broker import Place, Written
 from tests.engine.model.check import Ref, Violation, name, told_by
+from tests.engine.model.faults import Faults, rates
 from tests.engine.model.world import ENDS, NAMING, World
 
 MOST_VIOLATIONS = 5
@@ -40,7 +41,14 @@ def report(world: World, broken: Sequence[Violation]) -> str:
     about = {id for violation in broken for id in violation.about}
     lines += [f"{name(entry)} is {_described(world, entry)}" for entry in entries]
     lines += ["", *timeline(world, entries, about)]
-    return "\n".join([*lines, "", f"All of it: python -m tests.engine.model --seed {world.seed}"])
+    return "\n".join([*lines, "", f"All of it: python -m tests.engine.model --seed {world.seed}{_options(world)}"])
+
+
+def _options(world: World) -> str:
+    """How the world differs from the usual one, as the command line takes it."""
+    usual = rates(Faults())
+    rare = [f"{kind}={rate:g}" for kind, rate in rates(world.faults).items() if rate != usual[kind]]
+    return f" --faults {','.join(rare)}" if rare else ""
 
 
 def timeline(world: World, entries: Sequence[Ref] = (), about: Iterable[str] = ()) -> list[str]:
