@@ -41,6 +41,8 @@ class Written(Struct, eq=False, gc=False):
     transaction: Transaction | None
     step: int
     gone: bool = False
+    lost: Transaction | None = None
+    """The transaction that it was written in, where that one's markers were lost."""
 
     @property
     def visible(self) -> bool:
@@ -283,7 +285,7 @@ class ModelBroker:
         """The records of an unmarked transaction share the fate of the next marker of their producer."""
         for written in self.logs[place].places:
             if written.transaction is lost:
-                written.transaction = by
+                written.transaction, written.lost = by, lost
 
     def _current(self, id: str, epoch: int) -> Producer:
         producer = self.producers[id]

@@ -121,7 +121,9 @@ def _exactly_once(world: World, outcomes: Sequence[Outcome], *, whole: bool) -> 
     times = Counter(outcome.told.entry for outcome in outcomes if outcome.told.entry is not None)
     found = [Violation(f"{name(entry)} has {count} outcomes", (entry,)) for entry, count in times.items() if count > 1]
     had = {entry[:2] for entry in times}
-    found += [Violation(f"{name((*place, 0))} has no outcome", ((*place, 0),)) for place in sorted(raw - had) if whole]
+    found += [
+        Violation(f"{name((*place, -1))} has no outcome", ((*place, -1),)) for place in sorted(raw - had) if whole
+    ]
     found += [Violation(f"{name(entry)} is an outcome of nothing", (entry,)) for entry in times if entry[:2] not in raw]
     return found
 
@@ -286,7 +288,7 @@ def _unfinished(world: World) -> Iterable[Ref]:
     had = {outcome.told.entry[:2] for outcome in _outcomes(world.broker) if outcome.told.entry is not None}
     for record in committed(world.broker, Topic.RAW):
         if (record.partition, record.offset) not in had:
-            yield record.partition, record.offset, 0
+            yield record.partition, record.offset, -1
 
 
 def name(entry: Ref) -> str:

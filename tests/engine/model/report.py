@@ -26,9 +26,12 @@ READER = {INPUT[stage]: stage for stage in StageName}
 
 
 class Line(NamedTuple):
+    """`until` is the step at which its transaction was decided, in a line of the way."""
+
     step: int
     what: str
-    is_way: bool
+    is_way: bool = False
+    until: int = 0
 
 
 def report(world: World, broken: Sequence[Violation]) -> str:
@@ -63,9 +66,9 @@ def timeline(world: World, entries: Sequence[Ref] = (), about: Iterable[str] = (
             way.append(line)
             wanted |= producers
     first = min((line.step for line in way), default=0)
-    last = max((line.step for line in way), default=world.steps) if world.ended else world.steps
+    last = max((line.until for line in way), default=world.steps) if world.ended else world.steps
     others = [
-        Line(event.step, event.what, False)
+        Line(event.step, event.what)
         for event in world.history
         if first <= event.step <= last and (not event.producer or event.producer in wanted or not wanted)
     ]
@@ -97,11 +100,8 @@ def _way(world: World, entry: Ref, it: str) -> Iterable[tuple[Line, set[str]]]:
                     continue
                 at = f"{topic.value}/{partition}/{offset}"
                 producers = {written.transaction.producer} if written.transaction else set()
-                yield (
-                    Line(written.step, f"{it}stands at {at}{_by(written)}{_says(topic, written.record)}", True),
-                    producers,
-                )
-                if (reader := READER.get(topic)) is not None and (written.transaction is None or written.visible):
+                yield _line(written, f"{it}stands at {at}", _says(topic, written.record)), producers
+                if (reader := READER.get(topic)) is not None and written.visible:
                     producers = {NAMING.transactional_id(reader, partition)}
                     for line in _passed(world, reader, partition, offset, f"passes {at}"):
                         yield line, producers
@@ -115,19 +115,22 @@ def _passed(world: World, stage: StageName, partition: int, offset: int, passes:
             continue
         position = decode_position(written.record.value).next
         if before <= offset < position:
-            yield Line(written.step, f"{stage.value} {passes}, position {position}{_by(written)}", True)
+            yield _line(written, f"{stage.value} {passes}, position {position}")
         if written.transaction is not None and written.transaction.outcome == "committed":
             before = position
 
 
-def _by(written: Written) -> str:
+def _line(written: Written, what: str, says: str = "") -> Line:
+    """A line of the way: what was written, by whom, and its fate."""
     transaction = written.transaction
     if transaction is None:
-        return ", published"
-    fate = transaction.outcome
-    if fate != "open":
-        fate += f" at step {transaction.decided}"
-    return f", by {transaction.owner} in transaction {transaction.number} of {transaction.producer}, {fate}"
+        return Line(written.step, f"{what}, published{says}", True, written.step)
+    first = written.lost or transaction
+    by = f", by {first.owner} in transaction {first.number} of {first.producer}"
+    if written.lost is not None:
+        by += f", its markers lost at step {first.decided} and made up for by transaction {transaction.number}"
+    fate = "still open" if transaction.outcome == "open" else f"{transaction.outcome} at step {transaction.decided}"
+    return Line(written.step, f"{what}{by}, {fate}{says}", True, max(written.step, transaction.decided))
 
 
 def _says(topic: Topic, record: Outgoing) -> str:
@@ -148,11 +151,17 @@ def _holds(topic: Topic, place: Place, offset: int, record: Outgoing, entry: Ref
             parts = decode_frame(record.value)
         except UnreadableFrameError:
             return False
-        return any(ref is not None and (ref.partition, ref.offset, ref.index) == entry for ref, _ in parts)
+        return any(ref is not None and _same((ref.partition, ref.offset, ref.index), entry) for ref, _ in parts)
     try:
-        return told_by(record.value).entry == entry
+        told = told_by(record.value).entry
     except (msgspec.DecodeError, KeyError):
         return False
+    return told is not None and _same(told, entry)
+
+
+def _same(one: Ref, other: Ref) -> bool:
+    """Entries, or the document that an entry is of."""
+    return one[:2] == other[:2] and (one[2] == other[2] or -1 in (one[2], other[2]))
 
 
 def _described(world: World, entry: Ref) -> str:
