@@ -35,7 +35,8 @@ def broker(
             time.sleep(0.5)
         raise running.failure()
     except EmbeddedKafkaError as error:
-        raise CommandError(str(error), ExitCode.NO_BROKER) from error
+        advice = " `--port 0` takes a free one." if "Address already in use" in str(error) else ""
+        raise CommandError(f"{error}{advice}", ExitCode.NO_BROKER) from error
     except KeyboardInterrupt:
         _tell("stopping Kafka")
     finally:

@@ -28,8 +28,14 @@ from schemas import DeadLetter, DeadLetterCode, PayloadEncoding, Position, Stage
 
 _letters = msgspec.json.Decoder(DeadLetter)
 
-StageOption = Annotated[StageName | None, typer.Option(help="Only what this stage could not process.")]
-CodeOption = Annotated[list[DeadLetterCode] | None, typer.Option(help="Only this code; may be given several times.")]
+StageOption = Annotated[
+    StageName | None,
+    typer.Option(metavar="STAGE", help=f"Only what this stage could not process: {', '.join(StageName)}."),
+]
+CodeOption = Annotated[
+    list[DeadLetterCode] | None,
+    typer.Option(metavar="CODE", help="Only this code, such as malformed-feed; may be given several times."),
+]
 LimitOption = Annotated[int | None, typer.Option("-n", min=1, help="Only the newest, this many.")]
 
 
@@ -65,7 +71,9 @@ def list_(stage: StageOption = None, code: CodeOption = None, number: LimitOptio
 
 
 def show(
-    position: str = typer.Argument(..., help="Where it stands, as `list` prints it, or its source."),
+    position: str = typer.Argument(
+        ..., metavar="POSITION", help="Where it stands, as `list` prints it, or its source."
+    ),
     payload: bool = typer.Option(False, "--payload", help="Write only the payload, byte for byte."),
 ) -> None:
     """Show one dead letter whole."""
@@ -75,7 +83,9 @@ def show(
 def replay(
     positions: Annotated[
         list[str] | None,
-        typer.Argument(help="Where they stand, as `list` prints it, or their sources: replayed in any case."),
+        typer.Argument(
+            metavar="POSITION", help="Where they stand, as `list` prints it, or their sources: replayed in any case."
+        ),
     ] = None,
     stage: StageOption = None,
     code: CodeOption = None,

@@ -106,6 +106,7 @@ def demo(
     folder = Path(tempfile.mkdtemp(prefix="feedmill-demo-"))
     broker = EmbeddedBroker(tell=lambda line: shown.print(safe_line(line), soft_wrap=True))
     mill: Workers | None = None
+    stopped = False
     try:
         address = _started(broker, shown)
         settings = load_settings(broker=address, partitions=partitions)
@@ -125,12 +126,16 @@ def demo(
         ) from error
     except WorkerFailedError as error:
         raise CommandError(str(error), ExitCode.FOUND) from error
-    except asyncio.CancelledError:
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        stopped = True
         raise KeyboardInterrupt from None
     finally:
         # From here on it ends, and quickly; a second Ctrl-C would leave something behind.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
+        if stopped or keep:
+            sys.stdout.write("Stopping the workers and Kafka.\n")  # which takes some seconds
+            sys.stdout.flush()
         if mill is not None:
             mill.stop(STOP_SECONDS if broker.running else 0.0)  # without Kafka there is nothing to end in order
         broker.stop()
@@ -311,7 +316,7 @@ def _report(shown: Console, settings: Settings, mill: Workers, finished: Finishe
     else:
         shown.print("`feedmill demo --keep` leaves it running. Then, in another shell:")
     for line in (
-        "feedmill tail --from-start            # the items, readable",
+        "feedmill tail -n 5                    # the last five items, readable; without -n it follows",
         "feedmill ingest YOUR-FEEDS/           # more documents: RSS, Atom, JSON Feed, Markdown",
         "feedmill dead-letters list            # what could not be processed, and why",
         "feedmill ledger                       # nothing missing, nothing doubled",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections import Counter
@@ -13,18 +14,22 @@ from typing import Annotated, Any
 import typer
 from msgspec import Struct, field
 
-from agents.cli.exits import CommandError
+from agents.cli.exits import CommandError, ExitCode
 from agents.cli.keys import record_key
 from agents.cli.session import run, session
 from agents.cli.terminal import console, safe_line
 from agents.deadletters import document_dead_letter
 from agents.engine.publisher import Publisher
 from agents.engine.topics import Naming
+from agents.engine.transport import EngineError
 from agents.settings import Settings, load_settings
 from agents.sources.files import Documents, SourceError
 from agents.sources.records import RawRecord, Read, Refused, raw_document
 from agents.stage import Topic
 from schemas import DeadLetterCode, StageName
+
+STOP_SECONDS = 5.0
+"""So long what was sent when Ctrl-C came may take to be delivered."""
 
 _YIELD_EVERY = 64  # documents; between them the producer's own tasks get their turn
 
@@ -47,7 +52,7 @@ def ingest(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH...", help="Files, folders, `-`, `.jsonl`, `.jsonl.gz`, `.zip`; `samples` are feedmill's own."
+            metavar="PATH", help="Files, folders, `-`, `.jsonl`, `.jsonl.gz`, `.zip`; `samples` are feedmill's own."
         ),
     ],
     rate: float | None = typer.Option(None, min=0.001, help="At most this many documents a second."),
@@ -130,10 +135,16 @@ async def _ingest(settings: Settings, documents: Documents, rate: float | None, 
     async with session(settings) as here:
         await here.topics(Topic.RAW, Topic.DEAD_LETTER)
         async with Publisher(here.connection) as publisher:
-            with _Bar(documents) as bar:
-                return await publish(
-                    publisher, here.naming, documents, rate=rate, key=key, progress=bar.move, tell=bar.tell
-                )
+            try:
+                with _Bar(documents) as bar:
+                    return await publish(
+                        publisher, here.naming, documents, rate=rate, key=key, progress=bar.move, tell=bar.tell
+                    )
+            except asyncio.CancelledError:  # Ctrl-C
+                with contextlib.suppress(TimeoutError, EngineError):
+                    await asyncio.wait_for(publisher.flush(), STOP_SECONDS)
+                told = f"Stopped after {_documents(publisher.delivered)}; all of them are delivered."
+                raise CommandError(told, ExitCode.INTERRUPTED) from None
 
 
 class _Bar:

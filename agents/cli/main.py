@@ -34,7 +34,7 @@ COMMANDS = (
     Command("ingest", "ingest", "Publish documents to the mill."),
     Command("process", "process", "Run the whole pipeline over documents, without a broker: JSON Lines on stdout."),
     Command("explain", "explain", "Show each entry's verdict and why, for people."),
-    Command("tail", "tail", "Follow the items as they come out, readable."),
+    Command("tail", "tail", "Follow the items as they come out, readable, or show the last ones."),
     Command("ledger", "ledger", "Audit the topics: is anything missing or doubled?"),
     Command("dead-letters", "dead_letters", "List, show or replay what could not be processed."),
     Command("schema", "schema", "Print the JSON Schema of a record."),
@@ -49,6 +49,7 @@ def build(wanted: str | None = None) -> typer.Typer:
     app = typer.Typer(
         name="feedmill",
         help="Raw feed documents in, clean, deduplicated, enriched items out.",
+        epilog="To see it work: feedmill demo, or without Java: feedmill explain samples",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

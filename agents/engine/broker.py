@@ -191,8 +191,13 @@ class EmbeddedBroker:
                     self._launch(within)
                     break
                 except BrokerFailedError as failure:
+                    if "Address already in use" not in str(failure):
+                        raise
+                    if port:
+                        taken = f"Port {port} of {LOOPBACK} is taken (Address already in use)."
+                        raise BrokerFailedError(taken) from failure
                     # Between looking for free ports and Kafka's bind somebody else may take one.
-                    if "Address already in use" not in str(failure) or port or self._voters or not attempts_left:
+                    if self._voters or not attempts_left:
                         raise
         except BaseException:
             self.stop(0.0)

@@ -55,7 +55,7 @@ def test_it_ends_with_a_whole_ledger_and_examples(environment: Mapping[str, str]
     )
     assert entries == items + duplicates + letters
     assert min(items, duplicates, letters) > 0
-    for shown in ("NEW", "REVISION", "DUPLICATE", "DEAD LETTER", "feedmill tail --from-start", "read_committed"):
+    for shown in ("NEW", "REVISION", "DUPLICATE", "DEAD LETTER", "feedmill tail -n 5", "read_committed"):
         assert shown in done.stdout
     assert "\x1b" not in done.stdout
     assert done.stderr == ""
@@ -106,7 +106,8 @@ def test_ended_half_way_it_leaves_nothing(environment: Mapping[str, str], number
             if "published" in line:
                 process.send_signal(number)
                 break
-        process.stdout.read()
+        rest = process.stdout.read()
+        assert ("Stopping the workers and Kafka.\n" in rest) == (number is signal.SIGTERM)
         assert process.wait(30) == (130 if number is signal.SIGTERM else -9)
 
 

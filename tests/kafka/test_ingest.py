@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import signal
+import sys
 import uuid
 from pathlib import Path
 
@@ -107,6 +109,21 @@ async def test_rate_is_a_limit(stand: Stand, tmp_path: Path) -> None:
     assert done.returncode == 0
     seconds = float(done.stderr.split(" in ")[1].split(" s ")[0])
     assert seconds >= 1.0
+
+
+async def test_ctrl_c_says_how_far_it_came(stand: Stand) -> None:
+    command = [sys.executable, "-m", "agents.cli.main", "ingest", "samples", "--rate", "20"]
+    process = await asyncio.create_subprocess_exec(*command, env=stand.environment, stderr=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(30):
+        while not await stand.get(Topic.RAW):  # noqa: ASYNC110  # another process's event
+            await asyncio.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, told = await process.communicate()
+    assert process.returncode == 130
+    published = len(await stand.get(Topic.RAW))
+    assert 0 < published < 156
+    noun = "document" if published == 1 else "documents"
+    assert told.decode() == f"feedmill: Stopped after {published} {noun}; all of them are delivered.\n"
 
 
 def test_a_path_that_is_not_there_is_wrong_use(stand: Stand, tmp_path: Path) -> None:
