@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from agents.engine import loop as engine
+from agents.engine import holding, loop
 from agents.engine.delivery import Dispatch, Parcel, Refusals
 from agents.engine.frames import UnreadableFrameError, decode_frame
 from agents.engine.loop import Part, StageLoop
@@ -375,7 +375,7 @@ class NobodyCallsTheNext(Sound):
 class Planted(Struct, frozen=True):
     """`only_by`: with these kinds of faults at zero it is not found. Empty: several kinds find it.
 
-    `replaced`: functions of the loop's module with what takes their place.
+    `replaced`: functions of the engine's modules with what takes their place.
     """
 
     loop: LoopMaker
@@ -398,14 +398,19 @@ class Planted(Struct, frozen=True):
     @contextlib.contextmanager
     def in_place(self) -> Iterator[LoopMaker]:
         """The loop with the fault. Around whole histories: what was killed in the middle never leaves a block."""
-        before = {name: getattr(engine, name) for name in self.replaced}
-        for name, replacement in self.replaced.items():
-            setattr(engine, name, replacement)
+        before = [
+            (module, name, getattr(module, name))
+            for name in self.replaced
+            for module in (holding, loop)
+            if hasattr(module, name)
+        ]
+        for module, name, _ in before:
+            setattr(module, name, self.replaced[name])
         try:
             yield self.loop
         finally:
-            for name, replacement in before.items():
-                setattr(engine, name, replacement)
+            for module, name, original in before:
+                setattr(module, name, original)
 
 
 FORGETFUL = replace(Faults(), lose_markers=0.15)
@@ -478,7 +483,7 @@ PLANTED = [
         ("refused", "lower_limit"),
         REFUSING,
         name="EndsAfterRefusal",
-        replaced={"_all": _all_but_refusals_last},
+        replaced={"all_of": _all_but_refusals_last},
     ),
     Planted(PassesOverUnreadable, "what is no frame stops the worker", ("garbage",)),
     Planted(SkipsTheBatch, "skipped is the record that was named, nothing else", ("garbage",)),

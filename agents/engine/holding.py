@@ -1,0 +1,258 @@
+"""What a worker holds of a stage: its partitions, each with its store and its producer.
+
+Take-over is the same code cold, warm and after a rebalance: fence the last owner, restore the changelog to its end, go
+on from the position found in it. docs/decisions/0003 has the reasons and the measurements.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from agents.engine.delivery import Refusals
+from agents.engine.store import POSITION_KEY, StateSize, Store, Tables
+from agents.engine.topics import INPUT, OUTPUTS, Naming
+from agents.engine.transport import Changelog, EngineError, Incoming, RefusedError, Transactions, Transport
+from agents.stage import Topic
+from schemas import StageName
+
+
+class RestoreObserver(Protocol):
+    """Is told of each restore: how many records of the changelog, how long, and why a store was made anew."""
+
+    def restored(self, stage: StageName, partition: int, records: int, seconds: float, rebuilt: str | None) -> None: ...
+
+
+class Part:
+    """One owned partition of a stage: its store, its producer and where it stands."""
+
+    def __init__(self, partition: int, store: Store) -> None:
+        self.partition = partition
+        self.store = store
+        self.transactions: Transactions | None = None
+        self.ready = False
+        self.checked = False
+        self.worked_at = 0.0
+        self.verified: int | None = None
+        """The next input offset at the last time that the commit behind it was seen to be there."""
+        self.count = 0
+        self.refusals: Refusals = {}
+
+    @property
+    def next(self) -> int:
+        """The next input offset to be worked on."""
+        return self.store.next
+
+
+class Holding:
+    """The partitions of one stage that this worker owns. Methods raise EngineError: then the worker must end."""
+
+    def __init__(
+        self,
+        stage: StageName,
+        *,
+        naming: Naming,
+        partitions: int,
+        transport: Transport,
+        tables: Tables,
+        owned: Callable[[str], set[int]],
+        timer: Callable[[], float],
+        observer: RestoreObserver,
+    ) -> None:
+        self.input = naming.topic(INPUT[stage])
+        self.changelog_topic = naming.changelog(stage)
+        self._name = stage
+        self._naming = naming
+        self._partitions = partitions
+        self._transport = transport
+        self._tables = tables
+        self._owned = owned
+        self._timer = timer
+        self._restore_observer = observer
+        self._taking_over = asyncio.Lock()
+        self._restoring = asyncio.Lock()  # one reader, whose assignment is replaced by each restore
+        self._changelog: Changelog | None = None
+        self.parts: dict[int, Part] = {}
+
+    async def start(self) -> None:
+        self._changelog = await self._transport.changelog()
+
+    async def stop(self) -> None:
+        for partition in list(self.parts):
+            await self._release(partition)
+
+    async def unsettle(self) -> None:
+        """Partitions may have moved: each is taken over anew before it is worked on.
+
+        Waits for a take-over that is under way, so that none ends, and fences, after the partition has moved.
+        """
+        async with self._taking_over:
+            for part in self.parts.values():
+                part.ready = False
+
+    def positions(self) -> dict[int, int]:
+        """Where each settled partition surely stands: a starting hint for the group's offset, no more.
+
+        Only what `verify` has seen: an offset that is ahead of the state would hide records from the next owner.
+        """
+        return {part.partition: part.verified for part in self.parts.values() if part.ready and part.verified}
+
+    def state_size(self) -> StateSize:
+        """Of all the stores of this stage that the worker holds now."""
+        sizes = [part.store.size() for part in list(self.parts.values())]
+        return StateSize(sum(size.keys for size in sizes), sum(size.bytes for size in sizes))
+
+    async def take_over(self, wanted: Iterable[int]) -> None:
+        """Make the owned partitions ready: fence, restore, find the position."""
+        wanted = set(wanted)
+        async with self._taking_over:
+            if all(partition in self.parts and self.parts[partition].ready for partition in wanted):
+                return
+            mine = self._owned(self.input) | wanted
+            for partition in [held for held in self.parts if held not in mine]:
+                await self._release(partition)
+            for partition in mine:
+                if partition not in self.parts:
+                    self.parts[partition] = Part(partition, Store(self._tables, self.changelog_topic, partition))
+            await self._settle([self.parts[one] for one in sorted(mine) if not self.parts[one].ready])
+
+    async def _settle(self, parts: Sequence[Part]) -> None:
+        await all_of(self._fence(part) for part in parts)
+        async with self._restoring:
+            await self._restore(parts)
+        for part in parts:
+            part.ready, part.checked, part.verified = True, False, None
+
+    async def _fence(self, part: Part) -> None:
+        """Decide what the last owner left open. Only then is the changelog final up to its end."""
+        if part.transactions is not None:
+            await part.transactions.stop()
+        part.transactions = await self._transport.transactions(
+            self._naming.transactional_id(self._name, part.partition)
+        )
+        touch = [(self.changelog_topic, part.partition)]
+        for topic in OUTPUTS[self._name]:
+            keyless = topic is Topic.DEAD_LETTER  # stays in its input's partition
+            targets = [part.partition] if keyless else range(self._partitions)
+            touch.extend((self._naming.topic(topic), target) for target in targets)
+        await part.transactions.fence(touch)
+
+    async def _restore(self, parts: Sequence[Part]) -> None:
+        started = self._timer()
+        changelog = self._reader()
+        by_number = {part.partition: part for part in parts}
+        bounds = await changelog.bounds(self.changelog_topic, list(by_number))
+        unproven: set[int] = set()
+        starts: dict[int, int] = {}
+        for number, part in by_number.items():
+            begin, end = bounds[number]
+            store = part.store
+            if store.read_to > end:
+                store.rebuild(f"it has read to {store.read_to}, its changelog ends at {end}")
+            if store.proof is not None and store.proof[0] < begin:
+                store.rebuild(f"its changelog begins at {begin} now, after what it knows")
+            if store.proof is None and store.read_to > 0:
+                store.rebuild("its first restore was cut short")
+            if store.proof is not None:
+                unproven.add(number)
+            starts[number] = store.proof[0] if store.proof is not None else begin
+        counts = dict.fromkeys(by_number, 0)
+        open_ = {number: start for number, start in starts.items() if start < bounds[number][1]}
+        while open_:
+            for number, (records, resume) in (await changelog.read(self.changelog_topic, open_)).items():
+                part, (begin, end) = by_number[number], bounds[number]
+                if number in unproven and (records or resume >= end):
+                    unproven.discard(number)
+                    if not _proves(part.store, records):
+                        part.store.rebuild("its last record is not in its changelog: another log, or compacted since")
+                        open_[number] = begin
+                        continue
+                keyed = [(record.offset, record.key, record.value) for record in records if record.key is not None]
+                if keyed:
+                    part.store.restored(keyed, resume)
+                counts[number] += len(keyed)
+                open_[number] = resume
+                if resume >= end:
+                    del open_[number]
+        for number, part in by_number.items():
+            part.store.caught_up(bounds[number][1])
+            self._restore_observer.restored(
+                self._name, number, counts[number], self._timer() - started, part.store.rebuilt_because
+            )
+            part.store.rebuilt_because = None
+
+    async def _check_position(self, part: Part) -> None:
+        """The group's offset is never ahead of the state, unless the changelog is not the one that it was."""
+        committed = await self._reader().committed(self.input, part.partition)
+        if committed is not None and committed > part.next:
+            raise EngineError(
+                f"The state of {self.changelog_topic}/{part.partition} stands at {part.next}, but the group has "
+                f"worked on to {committed}: the changelog was lost or restored from an older backup. Start a new "
+                "generation (FEEDMILL_GENERATION) knowingly; docs/runbooks/lost-changelog.md says how."
+            )
+
+    async def verify(self, parts: Iterable[Part] | None = None) -> None:
+        """Make sure that what was committed still is; raises EngineError where the broker has forgotten it.
+
+        A broker killed right after a commit may come back without its markers and take it for complete: readers
+        stand still before the outputs, and a later commit of the same producer would decide the changelog's part
+        alone, so that the next owner's closing transaction aborts the outputs. A worker at work notices the broken
+        connection; an idle one must look. The cure is to end: the next start closes, and works it off again.
+        """
+        proofs = {
+            part.partition: (part, part.store.proof[0], part.next)
+            for part in (self.parts.values() if parts is None else parts)
+            if part.ready and part.store.proof is not None
+        }
+        if not proofs:
+            return
+        ends = await self._reader().stable_ends(
+            self.changelog_topic, {partition: proof for partition, (_, proof, _) in proofs.items()}
+        )
+        for partition, (part, proof, position) in proofs.items():
+            if ends[partition] > proof:
+                part.verified = position
+            else:
+                raise EngineError(
+                    f"The broker has lost the end of the last transaction on {self.changelog_topic}/{partition}: it "
+                    "was restarted right after it. The next start takes it over and works it off again."
+                )
+
+    async def _release(self, partition: int) -> None:
+        part = self.parts.pop(partition)
+        part.store.close()
+        if part.transactions is not None:
+            await part.transactions.stop()
+
+    def _reader(self) -> Changelog:
+        if self._changelog is None:
+            raise RuntimeError("the loop was not started")
+        return self._changelog
+
+    def _producer(self, part: Part) -> Transactions:
+        if part.transactions is None:
+            raise RuntimeError(f"partition {part.partition} was not taken over")
+        return part.transactions
+
+
+def _proves(store: Store, records: Sequence[Incoming]) -> bool:
+    """Whether the first record read is the store's last position record."""
+    if store.proof is None or not records:
+        return False
+    first = records[0]
+    return (first.offset, first.key, first.value) == (store.proof[0], POSITION_KEY, store.proof[1])
+
+
+async def all_of(waiting: Iterable[Awaitable[Any]]) -> list[Any]:
+    """Await everything, then give the results or raise the first failure: none may go on in the background.
+
+    A refusal goes before what followed from it: the broker takes no later batch of its partition either, out of
+    sequence as it is. Ending for that, a worker would end there again after every restart.
+    """
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    refusals = [result for result in results if isinstance(result, RefusedError)]
+    for result in (*refusals, *results):
+        if isinstance(result, BaseException):
+            raise result
+    return results
