@@ -17,7 +17,8 @@ from agents.stage import Output, Stage, Topic
 from schemas import DeadLetterCode, StageName
 from tests.engine.model.broker import ModelBroker
 from tests.engine.model.documents import MARKS
-from tests.engine.model.world import ENDS, NAMING, NOW, PARTITIONS, REFUSAL, Stages, World
+from tests.engine.model.names import ENDS, NAMING, NOW, PARTITIONS
+from tests.engine.model.world import REFUSAL, Stages, World
 
 Ref = tuple[int, int, int]
 """An entry: partition and offset of its raw record, its index there; -1 for the document as a whole."""

@@ -16,7 +16,8 @@ from schemas import StageName
 from tests.engine.model.broker import Place, Written
 from tests.engine.model.check import Ref, Violation, name, told_by
 from tests.engine.model.faults import Faults, rates
-from tests.engine.model.world import ENDS, NAMING, World
+from tests.engine.model.names import ENDS, NAMING
+from tests.engine.model.world import World
 
 MOST_VIOLATIONS = 5
 MOST_ENTRIES = 2
@@ -165,8 +166,12 @@ def _same(one: Ref, other: Ref) -> bool:
 
 
 def _described(world: World, entry: Ref) -> str:
-    for planned, place in zip(world.records, world.places, strict=False):
+    for planned, place in zip(world.senders.records, world.senders.places, strict=False):
         if place == entry[:2]:
-            of = "" if planned.replay is None else f" of {name((*world.places[planned.replay[0]], planned.replay[1]))}"
+            of = (
+                ""
+                if planned.replay is None
+                else f" of {name((*world.senders.places[planned.replay[0]], planned.replay[1]))}"
+            )
             return f"a {planned.about}{of}: {planned.body[:300].decode('utf-8', 'replace')}"
     return "nothing that was published"
