@@ -32,7 +32,6 @@ class Part:
         self.store = store
         self.transactions: Transactions | None = None
         self.ready = False
-        self.checked = False
         self.worked_at = 0.0
         self.verified: int | None = None
         """The next input offset at the last time that the commit behind it was seen to be there."""
@@ -119,10 +118,13 @@ class Holding:
 
     async def _settle(self, parts: Sequence[Part]) -> None:
         await all_of(self._fence(part) for part in parts)
+        # Asked before the restore: afterwards it may be that of the next owner, where this one was paused meanwhile.
+        hints = await self._reader().committed(self.input, [part.partition for part in parts])
         async with self._restoring:
             await self._restore(parts)
         for part in parts:
-            part.ready, part.checked, part.verified = True, False, None
+            self._check_position(part, hints.get(part.partition))
+            part.ready, part.verified = True, None
 
     async def _fence(self, part: Part) -> None:
         """Decide what the last owner left open. Only then is the changelog final up to its end."""
@@ -182,13 +184,12 @@ class Holding:
             )
             part.store.rebuilt_because = None
 
-    async def _check_position(self, part: Part) -> None:
+    def _check_position(self, part: Part, hint: int | None) -> None:
         """The group's offset is never ahead of the state, unless the changelog is not the one that it was."""
-        committed = await self._reader().committed(self.input, part.partition)
-        if committed is not None and committed > part.next:
+        if hint is not None and hint > part.next:
             raise EngineError(
                 f"The state of {self.changelog_topic}/{part.partition} stands at {part.next}, but the group has "
-                f"worked on to {committed}: the changelog was lost or restored from an older backup. Start a new "
+                f"worked on to {hint}: the changelog was lost or restored from an older backup. Start a new "
                 "generation (FEEDMILL_GENERATION) knowingly; docs/runbooks/lost-changelog.md says how."
             )
 

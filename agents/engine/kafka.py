@@ -246,14 +246,13 @@ class KafkaChangelog:
                 return {at.partition: end for at, end in ends.items()}
             await asyncio.sleep(0.02)
 
-    async def committed(self, topic: str, partition: int) -> int | None:
-        at = TopicPartition(topic, partition)
+    async def committed(self, topic: str, partitions: Sequence[int]) -> Mapping[int, int]:
+        asked = [TopicPartition(topic, partition) for partition in partitions]
         with _translated():
             async for attempt in _WHILE_COORDINATORS_MOVE:
                 with attempt:
-                    offsets = await self._admin.list_consumer_group_offsets(self._group, partitions=[at])
-        found = offsets.get(at)
-        return None if found is None or found.offset < 0 else int(found.offset)
+                    found = await self._admin.list_consumer_group_offsets(self._group, partitions=asked)
+        return {at.partition: int(found[at].offset) for at in asked if at in found and found[at].offset >= 0}
 
 
 def incoming(record: Any) -> Incoming:

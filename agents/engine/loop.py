@@ -106,9 +106,6 @@ class StageLoop(Holding, Generic[In]):
         fresh = [record for record in records if record.offset >= part.next]
         if not fresh:
             return
-        if not part.checked:
-            await self._check_position(part)
-            part.checked = True
         for batch, inputs in self._batches(fresh):
             if batch[-1].offset < part.next:
                 continue  # a refusal made the partition be taken over anew, and it stood further on

@@ -125,8 +125,8 @@ class Changelog(Protocol):
         """
         ...
 
-    async def committed(self, topic: str, partition: int) -> int | None:
-        """The group's committed offset of an input partition; None where there is none."""
+    async def committed(self, topic: str, partitions: Sequence[int]) -> Mapping[int, int]:
+        """The group's committed offsets of input partitions, of those that have one."""
         ...
 
 

@@ -170,7 +170,8 @@ class ModelChangelog:
         await self._worker.call(marked)
         return {number: log.stable for number, log in logs.items()}
 
-    async def committed(self, topic: str, partition: int) -> int | None:
+    async def committed(self, topic: str, partitions: Sequence[int]) -> Mapping[int, int]:
         self._world.maybe_pause(self._worker, "pause_at_look", "before it looks at the group's offset")
         await self._worker.call()
-        return self._broker.offsets.get((topic, partition))
+        found = {number: self._broker.offsets.get((topic, number)) for number in partitions}
+        return {number: offset for number, offset in found.items() if offset is not None}

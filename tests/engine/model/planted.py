@@ -70,7 +70,7 @@ class RestoresBeforeFence(Sound):
         for part in parts:
             await self._fence(part)
         for part in parts:
-            part.ready, part.checked = True, False
+            part.ready = True
 
 
 class NoClosing(Sound):
@@ -133,7 +133,7 @@ class HintsAhead(Sound):
     def positions(self) -> dict[int, int]:
         return {number: self.world.broker.end_offset((self.input, number)) for number in self.parts}
 
-    async def _check_position(self, part: Part) -> None:
+    def _check_position(self, part: Part, hint: int | None) -> None:
         return None
 
 
@@ -142,8 +142,18 @@ class HintsUnverified(Sound):
         return {part.partition: part.next for part in self.parts.values() if part.ready}
 
 
+class ChecksAfterTheRestore(Sound):
+    """As the engine once did: what a paused worker sees then is its heir's offset."""
+
+    async def _settle(self, parts: Sequence[Part]) -> None:
+        await super()._settle(parts)
+        hints = await self._reader().committed(self.input, [part.partition for part in parts])
+        for part in parts:
+            self._check_position(part, hints.get(part.partition))
+
+
 class NeverChecksHint(Sound):
-    async def _check_position(self, part: Part) -> None:
+    def _check_position(self, part: Part, hint: int | None) -> None:
         return None
 
 
@@ -445,6 +455,7 @@ PLANTED = [
     Planted(IgnoresPosition, "work goes on from the position, not from what is brought"),
     Planted(HintsAhead, "the group's offset is never ahead of the position"),
     Planted(HintsUnverified, "nor of what was seen to be committed", ("lose_markers",), AMNESIC),
+    Planted(ChecksAfterTheRestore, "the group's offset is asked for before the restore"),
     Planted(NeverChecksHint, "a position behind the group's offset stops the worker", ("lose_changelog",), LOSING),
     Planted(StoresBeforeCommit, "the store is written after the commit"),
     Planted(DecidesWithoutOverlay, "an entry sees what the batch decided before it"),

@@ -303,8 +303,6 @@ class World:
         elif self.lost is not None and f"{self.lost[0]}/{self.lost[1]} stands at" in text:
             kind = "lost changelog"
             self.stopped_there += 1
-        elif "lost-changelog" in text and worker not in self.group.members:
-            kind = "alarm of one who was replaced"  # asleep between its restore and its look at the group's offset
         else:
             kind = "alarm"
             self.wrong.append(f"an alarm ended a worker: {text}")
