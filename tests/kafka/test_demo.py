@@ -17,7 +17,7 @@ import pytest
 
 DEMO = [sys.executable, "-u", "-m", "agents.cli.main", "demo"]
 MARK = "FEEDMILL_TEST_DEMO"
-DOCUMENTS = 8000
+DOCUMENTS = 16_000  # some eight seconds of work, with a line of progress each second or two
 
 
 @pytest.fixture
