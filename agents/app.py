@@ -82,7 +82,7 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
         topic_disable_leader=True,
         table_standby_replicas=0,
         stream_wait_empty=True,
-        stream_buffer_maxsize=64,  # messages; a frame holds up to 256 kB, and bytes are bounded by the inbox
+        stream_buffer_maxsize=256,  # messages; of 64, a transaction had too few. Bytes are bounded by the inbox
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=4 * 1024 * 1024,
         consumer_group_instance_id=settings.group_instance_id,

@@ -1,6 +1,6 @@
 """What was fetched for a stage and waits: bounded by bytes as well as by number.
 
-Faust counts messages. Sixty-four frames are 16 MB at most; sixty-four documents can be half a gigabyte.
+Faust counts messages, and as many documents of 8 MiB can be two gigabytes.
 """
 
 from __future__ import annotations

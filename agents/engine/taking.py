@@ -11,7 +11,7 @@ from typing import Any
 from agents.engine.transport import Incoming
 
 MAX_BYTES = 8 * 1024 * 1024
-"""What is taken is worked off before a rebalance or a stop goes on, and sixty-five documents can be half a gigabyte."""
+"""What is taken is worked off before a rebalance or a stop goes on."""
 
 
 async def taken(app: Any, stream: Any) -> AsyncIterator[tuple[list[Incoming], list[Any]]]:
