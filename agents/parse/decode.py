@@ -85,6 +85,10 @@ _MULTIBYTE_CODECS = ("gb", "big5", "cp932", "cp949", "cp950", "shift", "euc", "i
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _SINGLE_BYTE_GUESS = frozenset({"cp1252", "latin_1"})
 
+# Windows-1252 that somebody took for Latin-1 and wrote as UTF-8: no text has these controls, and browsers show quotes.
+_C1_UTF_8 = re.compile(rb"\xc2[\x80-\x9f]")
+_MEANT = {code: ord(meant) for code in range(0x80, 0xA0) if (meant := bytes([code]).decode("cp1252", "ignore"))}
+
 # The first bytes of what is no text at all.
 _SIGNATURES = (
     (b"\x1f\x8b", "gzip"),
@@ -162,6 +166,8 @@ def _escaped(body: bytes, content_type: str | None) -> Decoded | None:
 def _utf_8(body: bytes) -> Decoded | None:
     text = _strict(body, "utf_8")
     if text is not None:
+        if b"\xc2" in body and _C1_UTF_8.search(body):
+            text = text.translate(_MEANT)
         return Decoded(text, "utf_8", How.UTF_8)
     # A page cut in the middle of a character, or one paragraph pasted in another encoding, does not make the
     # document another encoding's. GBK or Latin-1 read as UTF-8 has almost no character that is right.

@@ -28,6 +28,8 @@ MARKUP = frozenset(
         "description",
         "content:encoded",
         "fulltext",
+        "fullitem",
+        "body",
         "atom:title",
         "atom:subtitle",
         "atom:tagline",
@@ -43,9 +45,11 @@ MARKUP = frozenset(
         "dc:description",
     }
 )
-# Elements whose children belong to the entry too: as `atom:author/atom:name`, or (the last two) under their own name.
-_CONTAINERS = frozenset({"atom:author", "atom:contributor", "at:by", "author", "image", "media:group", "media:content"})
-_PLAIN_CONTAINERS = frozenset({"media:group", "media:content"})
+# Elements whose children belong to the entry too: as `atom:author/atom:name`, or (the plain ones) under their own name.
+_CONTAINERS = frozenset(
+    {"atom:author", "atom:contributor", "at:by", "author", "image", "media:group", "media:content", "itunes:category"}
+)
+_PLAIN_CONTAINERS = frozenset({"media:group", "media:content", "itunes:category"})
 
 _VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
@@ -54,7 +58,10 @@ _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 
 
 class Element(Struct, gc=False):
-    """One element of a feed or an entry. `markup`: its text was put together from child elements, so it is HTML."""
+    """One element of a feed or an entry. `markup`: its text was put together from child elements, so it is HTML.
+
+    `language` is None where nothing was declared, "" where a declaration was taken back.
+    """
 
     name: str
     attributes: dict[str, str]
@@ -233,7 +240,7 @@ class Collector:
         if base is not None:
             self._base = resolve(base, self._base or self._address) or self._base
         if language is not None:
-            self._language = language.strip() or None
+            self._language = language.strip()  # "" takes back what was declared further out
         return before
 
     def _begin_markup(self, element: Element) -> None:

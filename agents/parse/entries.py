@@ -10,7 +10,7 @@ from hashlib import blake2b
 from msgspec import Struct
 from xxhash import xxh3_128_digest
 
-from agents.content.dates import parse_date, zone_of_site
+from agents.content.dates import parse_date, parse_unix, zone_of_site
 from agents.content.identity import content_key, guid_key, link_key, plain_title
 from agents.content.urls import CanonicalUrl, canonicalize, resolve, site_of
 from agents.parse.found import Document, Found, Unreadable
@@ -225,7 +225,7 @@ def _entry(
         published = _read_date([published.raw], zone, DateOrigin.BODY) or published
     updated = found.updated_date or _read_date(found.updated, zone)
     body = found.body if found.body.strip() else ""
-    language = found.language or around.document.language
+    language = around.document.language if found.language is None else found.language
     return Entry(
         source=source,
         arrival=raw.arrival,
@@ -311,7 +311,7 @@ def _quick(found: Found) -> bytes:
 def _read_date(spellings: list[str], zone: timezone | None, origin: DateOrigin = DateOrigin.FEED) -> FoundDate | None:
     """The first of the spellings that is a date."""
     for raw in spellings:
-        if read := parse_date(raw, zone=zone):
+        if read := parse_date(raw, zone=zone) or (parse_unix(raw) if origin is DateOrigin.FEED else None):
             return FoundDate(read.at, raw.strip()[:MAX_RAW], origin, read.confidence)
     return None
 

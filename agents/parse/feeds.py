@@ -14,7 +14,7 @@ from agents.parse.elements import Collector
 from agents.parse.found import Document
 from agents.parse.mapping import feed_authors, read_entry, read_feed
 from agents.parse.rejection import Rejection
-from agents.parse.repair import mended, with_meant_characters
+from agents.parse.repair import mended, with_declared, with_meant_characters
 from agents.parse.sniff import find_root
 from agents.parse.soup import read_loosely
 from schemas import DeadLetterCode, Flag, Format
@@ -29,7 +29,9 @@ def read(text: str, format: Format, address: str | None = None) -> Document:
     """
     if not (root := find_root(text)):
         raise Rejection(DeadLetterCode.MALFORMED_FEED, "The feed has no root element.", format)
-    text = with_meant_characters(text[root.start() :])
+    prolog, text = text[: root.start()], with_meant_characters(text[root.start() :])
+    if "<!ENTITY" in prolog:
+        text = with_declared(text, prolog)
     repaired = False
     collector = Collector(format, address)
     if not _read_strictly(text, collector):

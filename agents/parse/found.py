@@ -16,6 +16,7 @@ class Found(Struct, kw_only=True):
     to where that is not the document's own base, `base` the same for the body. `published` and `updated` are the
     spellings of one date each, best first; a reader that knows more than a spelling (a comment of epoch
     milliseconds, a dead letter's provenance) fills `published_date`, `updated_date` and `seen_date` instead.
+    `language` is None where the entry declares none, "" where it takes back its document's.
     `extra` is what else the publisher wrote that only the quick hash needs.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 
 from agents.content.text import clean_line
 from agents.content.urls import resolve
@@ -12,6 +13,7 @@ from agents.parse.found import Document, Found, bounded_int, bounded_seconds
 from schemas import Attachment, FeedImage, Format
 
 MAX_INHERITED = 20  # authors of a feed that its entries are given
+MAX_KEYWORDS = 4096  # characters of a list of keywords
 
 Elements = dict[str, list[Element]]
 
@@ -22,6 +24,8 @@ _BODIES = (
     "xhtml:body",
     "xhtml:div",
     "fulltext",
+    "fullitem",
+    "body",
     "description",
     "atom:summary",
     "itunes:summary",
@@ -41,7 +45,8 @@ _PUBLISHED = (
 )
 _UPDATED = ("atom:updated", "atom:modified", "dcterms:modified")
 _GUIDS = ("guid", "atom:id", "dc:identifier")
-_CATEGORIES = ("category", "atom:category", "dc:subject")
+_CATEGORIES = ("category", "atom:category", "dc:subject", "media:category", "itunes:category")
+_KEYWORDS = ("itunes:keywords", "media:keywords", "tags")  # several in one element, with commas
 
 _HTML = re.compile(
     r"</(?:p|a|b|i|div|span|em|strong|ul|ol|li|h\d|table|blockquote|figure)\s*>|<(?:br|img|p|hr)\b[^<>]*>", re.I
@@ -97,11 +102,16 @@ def read_entry(entry: EntryElements) -> Found:
         categories=_categories(by_name),
         attachments=attachments,
         images=images,
-        language=(body.language if body else None) or entry.language or _first_text(by_name, "dc:language"),
+        language=_language(by_name, body, entry),
         published=published,
         updated=updated,
         extra=[element.text for element in rest],
     )
+
+
+def _language(by_name: Elements, body: Element | None, entry: EntryElements) -> str | None:
+    declared = entry.language if body is None or body.language is None else body.language
+    return declared or _first_text(by_name, "dc:language") or declared
 
 
 def _deleted(entry: EntryElements) -> Found:
@@ -158,7 +168,29 @@ def _title(by_name: Elements) -> str:
     return ""
 
 
-def _plain_title(element: Element) -> str:
+def _unpacked(element: Element) -> Element | None:
+    """An element of Atom whose text stands in base64 as text; None where it holds something else in it."""
+    if not element.name.startswith("atom:") or element.markup:
+        return element
+    kind = element.attributes.get("type", "").strip().lower()
+    if element.attributes.get("mode") != "base64" and (not kind or _is_text(kind)):
+        return element
+    try:
+        text = b64decode("".join(element.text.split()), validate=True).decode()
+    except ValueError:
+        return None
+    if kind and kind != "application/octet-stream" and not _is_text(kind):
+        return None
+    return Element(element.name, {"type": "html"}, element.base, element.language, text)
+
+
+def _is_text(kind: str) -> bool:
+    return kind in ("text", "html", "xhtml") or kind.startswith("text/") or "xml" in kind
+
+
+def _plain_title(packed: Element) -> str:
+    if (element := _unpacked(packed)) is None:
+        return ""
     declared = element.attributes.get("type", "")
     plain = element.name == "atom:title" and not element.markup and "html" not in declared
     return titles.from_text(element.text) if plain else titles.from_html(element.text)
@@ -212,21 +244,14 @@ def _linked(by_name: Elements, rel: str) -> str | None:
 
 
 def _body(by_name: Elements) -> tuple[Element | None, list[Element]]:
-    """The fullest text of the entry, and the shorter ones."""
+    """The fullest text of the entry, and the shorter ones. Atom content can be anything: a picture in base64, too."""
     found = [
-        element for name in _BODIES for element in by_name.get(name, ()) if element.text.strip() and _readable(element)
+        body
+        for name in _BODIES
+        for element in by_name.get(name, ())
+        if element.text.strip() and (body := _unpacked(element)) is not None
     ]
     return (found[0], found[1:]) if found else (None, [])
-
-
-def _readable(element: Element) -> bool:
-    """Atom content can be anything: an address elsewhere, a picture in base64."""
-    kind = element.attributes.get("type", "").strip().lower()
-    if element.name != "atom:content" or not kind:
-        return True
-    if element.attributes.get("mode") == "base64":
-        return False
-    return kind in ("text", "html", "xhtml") or kind.startswith("text/") or "xml" in kind
 
 
 def _is_html(element: Element) -> bool:
@@ -263,11 +288,13 @@ def _categories(by_name: Elements) -> list[str]:
     for name in _CATEGORIES:
         for element in by_name.get(name, ()):
             attributes = element.attributes
-            text = element.text.strip() or attributes.get("label", "").strip() or attributes.get("term", "").strip()
-            if name == "atom:category" and attributes:
-                text = attributes.get("label", "").strip() or attributes.get("term", "").strip() or text
-            names.append(titles.from_html(text) if "<" in text or "&" in text else clean_line(text))
-    return _distinct(names)
+            shown = [attributes.get(key, "").strip() for key in ("label", "text", "term")]
+            stated = (element.text.strip(), *shown) if name in ("category", "dc:subject") else (*shown, element.text)
+            names.append(next(filter(None, stated), ""))
+    for name in _KEYWORDS:
+        for text in _texts(by_name, name):
+            names += re.split(r"[,，、;；]", text[:MAX_KEYWORDS])
+    return _distinct(titles.from_html(name) if "<" in name or "&" in name else clean_line(name) for name in names)
 
 
 def _distinct(names: object) -> list[str]:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 from html.entities import html5
+
+MAX_PROLOG = 65_536  # characters of a DOCTYPE in which entities are looked for
+MAX_DECLARED = 100  # entities; the lists of HTML's own that RSS 0.91 had are known anyway
+MAX_VALUE = 1024  # characters
+MAX_GROWTH = 1_048_576  # characters
 
 CDATA, CDATA_END = "<![CDATA[", "]]>"
 
@@ -14,6 +20,9 @@ _REFERENCE = re.compile(
     r"&(?!(?:amp|lt|gt|quot|apos);)(?:([A-Za-z][A-Za-z0-9]{1,31})|#(\d{1,9})|#[xX]([0-9A-Fa-f]{1,8}));"
 )
 _NUMERIC = re.compile(r"&#(?:(\d{1,9})|[xX]([0-9A-Fa-f]{1,8}));")
+# A declaration of plain text: a value with references, markup or parameters of its own stays unknown.
+_ENTITY = re.compile(r"<!ENTITY\s+([A-Za-z_][\w.-]{0,63})\s+([\"'])((?:(?!\2)(?:[^&%<]|&#))*)\2\s*>")
+_KNOWN = html5.keys()
 _XML_NAMES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"))
 _C1_REFERENCE = re.compile(r"&#(?:(1[2-5]\d)|[xX]0{0,4}([89][0-9A-Fa-f]));")
 
@@ -25,20 +34,46 @@ def with_meant_characters(text: str) -> str:
     return text
 
 
+def with_declared(text: str, prolog: str) -> str:
+    """The text with the entities that its DOCTYPE declares, those that are plain text, in their place.
+
+    Values are taken once and never read again, and the text grows by MAX_GROWTH at most: no bomb goes off.
+    """
+    declared = {
+        name: html.unescape(value)
+        for name, _, value in _ENTITY.findall(prolog[:MAX_PROLOG])
+        if len(value) <= MAX_VALUE and f"{name};" not in _KNOWN
+    }
+    names = list(declared)
+    if not names or len(names) > MAX_DECLARED:
+        return text
+    reference = re.compile(f"&({'|'.join(map(re.escape, names))});")
+    room = MAX_GROWTH
+
+    def value_of(match: re.Match[str]) -> str:
+        nonlocal room
+        room -= len(declared[match[1]])
+        return html.escape(declared[match[1]]) if room >= 0 else match[0]
+
+    return _outside_cdata(text, lambda piece: reference.sub(value_of, piece))
+
+
 def mended(text: str) -> str:
     """The text without forbidden characters, and with every `&` the beginning of a reference that XML knows."""
     text = _FORBIDDEN.sub("", text)
-    if "&" not in text:
-        return text
+    return _outside_cdata(text, _mended) if "&" in text else text
+
+
+def _outside_cdata(text: str, change: Callable[[str], str]) -> str:
     pieces = []
     position = 0
     while True:
         start = text.find(CDATA, position)
         end = text.find(CDATA_END, start) if start >= 0 else -1
         if end < 0:
-            pieces.append(_mended(text[position:]))
+            pieces.append(change(text[position:]))
             return "".join(pieces)
-        pieces.append(_mended(text[position:start]))
+        pieces.append(change(text[position:start]))
         pieces.append(text[start : end + len(CDATA_END)])
         position = end + len(CDATA_END)
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.content.dates import parse_date, parse_epoch_ms, zone_of_site
+from agents.content.dates.month_names import NAMES
 from schemas import Confidence
 
 CHINA = timezone(timedelta(hours=8))
@@ -181,6 +182,15 @@ def test_east_asian(raw: str, expected: Reading) -> None:
         pytest.param("16 października 2024", ("2024-10-16T00:00:00", DAY), id="polish"),
         pytest.param("16 Ağustos 2024", ("2024-08-16T00:00:00", DAY), id="turkish"),
         pytest.param("2024 February 16", (MIDNIGHT, DAY), id="year first"),
+        pytest.param("Παρ, 16 Φεβ 2024 21:03:04 GMT", (EVENING, EXACT), id="greek, short"),
+        pytest.param("16 Μαΐου 2024", ("2024-05-16T00:00:00", DAY), id="greek"),
+        pytest.param("2024. február 16. 21:03", (MINUTE, ASSUMED), id="hungarian"),
+        pytest.param("16. února 2024", (MIDNIGHT, DAY), id="czech"),
+        pytest.param("vineri, 16 februarie 2024 21:03", (MINUTE, ASSUMED), id="romanian"),
+        pytest.param("16. helmikuuta 2024", (MIDNIGHT, DAY), id="finnish"),
+        pytest.param("16 de febrer de 2024", (MIDNIGHT, DAY), id="catalan"),
+        pytest.param("16 февруари 2024", (MIDNIGHT, DAY), id="bulgarian"),
+        pytest.param("16 בפברואר 2024", (MIDNIGHT, DAY), id="hebrew"),
         pytest.param("16 Frimaire 2024", None, id="no month of ours"),
         pytest.param("Hello, 16 Feb 2024", None, id="no weekday"),
         pytest.param("16 Feb 2024 and more", None, id="words behind"),
@@ -192,6 +202,13 @@ def test_east_asian(raw: str, expected: Reading) -> None:
 )
 def test_named_months(raw: str, expected: Reading) -> None:
     assert read(raw) == expected
+
+
+def test_no_name_is_two_months() -> None:
+    months: dict[str, set[int]] = {}
+    for name, month in NAMES:
+        months.setdefault(name, set()).add(month)
+    assert not {name: found for name, found in months.items() if len(found) > 1}
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,13 @@ def declared(text: str, encoding: str) -> str:
     ("body", "content_type", "text", "how"),
     [
         pytest.param(CHINESE.encode(), None, CHINESE, How.UTF_8, id="utf-8"),
+        pytest.param(
+            "<rss>\x93Don\x92t\x94 5 \x80 \x81</rss>".encode(),
+            None,
+            "<rss>“Don’t” 5 € \x81</rss>",
+            How.UTF_8,
+            id="utf-8 made of windows-1252 that was taken for latin-1",
+        ),
         pytest.param(codecs.BOM_UTF8 + CHINESE.encode(), None, CHINESE, How.BOM, id="utf-8 with bom"),
         pytest.param(
             declared(CHINESE, "gb2312").encode(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agents.parse.repair import MAX_GROWTH, with_declared
 from schemas import AliasKind, Attachment, Confidence, DateOrigin, Entry, FeedImage, Flag, Format
 from tests.parse.reading import FEED, atom, entries, entry, raw, results, rss
 
@@ -481,3 +482,117 @@ def test_junk_around_the_root_is_not_read() -> None:
     assert isinstance(found, Entry)
     assert found.title == "a &a11; b"
     assert found.flags == [Flag.REPAIRED, Flag.NO_LINK]
+
+
+@pytest.mark.parametrize(
+    ("elements", "expected"),
+    [
+        pytest.param("<category>A</category><category>B</category>", ["A", "B"], id="rss"),
+        pytest.param("<category label='shown'>a-term</category>", ["a-term"], id="what rss shows is its text"),
+        pytest.param("<media:category label='Shown'>a/term</media:category>", ["Shown"], id="media, with a label"),
+        pytest.param("<media:group><media:category>M</media:category></media:group>", ["M"], id="in a group"),
+        pytest.param(
+            "<itunes:category text='Technology'><itunes:category text='Gadgets'/></itunes:category>",
+            ["Technology", "Gadgets"],
+            id="itunes, one inside the other",
+        ),
+        pytest.param("<itunes:keywords>tea, boats ,, tea</itunes:keywords>", ["tea", "boats"], id="keywords"),
+        pytest.param("<tags>渡轮，码头、海</tags>", ["渡轮", "码头", "海"], id="tags of a generator, chinese commas"),
+    ],
+)
+def test_categories(elements: str, expected: list[str]) -> None:
+    assert entry(rss(f"<item><title>a</title>{elements}</item>")).categories == expected
+
+
+BASE64 = "UGllciA8Yj5vcGVuPC9iPiAmYW1wOyBmcmVl"  # Pier <b>open</b> &amp; free
+
+
+@pytest.mark.parametrize(
+    ("markup", "title", "body"),
+    [
+        pytest.param(f"<title mode='base64'>{BASE64}</title>", "Pier open & free", "", id="title, Atom 0.3"),
+        pytest.param(
+            f"<title>a</title><summary mode='base64'>\n {BASE64[:12]}\n {BASE64[12:]}\n</summary>",
+            "a",
+            "Pier <b>open</b> &amp; free",
+            id="summary, folded",
+        ),
+        pytest.param(
+            f"<title>a</title><content type='application/octet-stream'>{BASE64}</content>",
+            "a",
+            "Pier <b>open</b> &amp; free",
+            id="content of no said type",
+        ),
+        pytest.param(
+            f"<title>a</title><content type='image/png'>{BASE64}</content><summary>s</summary>",
+            "a",
+            "s",
+            id="a picture",
+        ),
+        pytest.param(
+            "<title>a</title><content mode='base64'>not %% base64</content><summary>s</summary>", "a", "s", id="neither"
+        ),
+    ],
+)
+def test_base64_of_atom(markup: str, title: str, body: str) -> None:
+    found = entry(atom(f"<entry><id>1</id>{markup}</entry>"))
+    assert (found.title, found.body) == (title, body)
+
+
+@pytest.mark.parametrize(
+    ("feed", "inner", "expected"),
+    [
+        pytest.param(" xml:lang='en'", "", "en", id="the feed's"),
+        pytest.param(" xml:lang='en'", " xml:lang='zh-Hant'", "zh-Hant", id="the content's own"),
+        pytest.param(" xml:lang='en'", " xml:lang=''", None, id="taken back"),
+    ],
+)
+def test_a_declared_language(feed: str, inner: str, expected: str | None) -> None:
+    text = (
+        f"<feed xmlns='http://www.w3.org/2005/Atom'{feed}><entry><id>1</id><title>a</title>"
+        f"<content{inner}>b</content></entry></feed>"
+    )
+    assert (entry(text).declared_language or None) == expected
+
+
+def test_a_date_in_seconds() -> None:
+    found = entry(rss("<item><title>a</title><pubDate>1708119543</pubDate></item>"))
+    assert found.published is not None
+    assert found.published.at.isoformat() == "2024-02-16T21:39:03+00:00"
+
+
+DECLARED = """<?xml version="1.0"?>
+<!DOCTYPE rss [
+  <!ENTITY site "https://news.example.org">
+  <!ENTITY co 'AT&#38;T &#x201C;cable&#x201D;'>
+  <!ENTITY a "lol"><!ENTITY b "&a;&a;"><!ENTITY mark "<b>"><!ENTITY ext SYSTEM "file:///etc/hostname">
+]>
+<rss version="2.0"><channel><item><title>&co; %s</title><link>&site;/1</link>
+<description><![CDATA[&site; in CDATA]]></description></item></channel></rss>"""
+
+
+def test_entities_that_the_document_declares() -> None:
+    found = entry(DECLARED % "opens")
+    assert (found.title, found.url) == ("AT&T “cable” opens", "https://news.example.org/1")
+    assert found.body == "&site; in CDATA"
+    assert found.flags == []  # nothing was broken
+
+
+@pytest.mark.parametrize(
+    ("reference", "shown"),
+    [
+        pytest.param("&a;", "lol", id="plain text"),
+        pytest.param("&b;", "&b;", id="made of others"),
+        pytest.param("&mark;", "&mark;", id="markup"),
+        pytest.param("&ext;", "&ext;", id="another file"),
+    ],
+)
+def test_entities_that_are_more_than_text_stay_as_they_are(reference: str, shown: str) -> None:
+    assert entry(DECLARED % reference).title.endswith(shown)
+
+
+def test_declared_entities_do_not_blow_up() -> None:
+    bomb = f"<!DOCTYPE rss [<!ENTITY a '{'x' * 1000}'>]>" + rss(
+        f"<item><title>t</title><link>{'&a;' * 100_000}</link></item>"
+    )
+    assert len(with_declared(bomb, bomb)) < len(bomb) + 2 * MAX_GROWTH

@@ -76,14 +76,49 @@ _MONTHS = (
     ),
     # Indonesian
     "januari februari maret april mei juni juli agustus september oktober nopember/november desember",
+    # Greek
+    (
+        "ιαν/ιανουάριος/ιανουαρίου φεβ/φεβρουάριος/φεβρουαρίου μαρ/μάρτιος/μαρτίου απρ/απρίλιος/απριλίου"
+        " μάι/μάιος/μαΐου ιουν/ιούνιος/ιουνίου ιουλ/ιούλιος/ιουλίου αυγ/αύγουστος/αυγούστου"
+        " σεπ/σεπτ/σεπτέμβριος/σεπτεμβρίου οκτ/οκτώβριος/οκτωβρίου νοε/νοέμβριος/νοεμβρίου δεκ/δεκέμβριος/δεκεμβρίου"
+    ),
+    # Hungarian
+    (
+        "január február márc/március ápr/április máj/május jún/június júl/július augusztus szept/szeptember okt/október"
+        " november december"
+    ),
+    # Czech, Slovak
+    (
+        "ledna/januára února/februára března/marca dubna/apríla května/mája června/júna července/júla srpna/augusta"
+        " září/septembra října/októbra listopadu/novembra prosince/decembra"
+    ),
+    # Romanian
+    "ian/ianuarie februarie martie aprilie mai iun/iunie iul/iulie august septembrie octombrie noiembrie decembrie",
+    # Catalan
+    "gener febrer març abril maig juny juliol agost setembre octubre novembre desembre",
+    # Finnish
+    (
+        "tammikuuta helmikuuta maaliskuuta huhtikuuta toukokuuta kesäkuuta heinäkuuta elokuuta syyskuuta lokakuuta"
+        " marraskuuta joulukuuta"
+    ),
+    # Bulgarian
+    "януари февруари март април май юни юли август септември октомври ноември декември",
+    # Hebrew, bare and with the prefix of "in"
+    (
+        "ינואר/בינואר פברואר/בפברואר מרץ/במרץ אפריל/באפריל מאי/במאי יוני/ביוני יולי/ביולי אוגוסט/באוגוסט"
+        " ספטמבר/בספטמבר אוקטובר/באוקטובר נובמבר/בנובמבר דצמבר/בדצמבר"
+    ),
 )
 
-MONTHS: dict[str, int] = {
-    _bare(name): number
+NAMES: tuple[tuple[str, int], ...] = tuple(
+    (_bare(name), number)
     for language in _MONTHS
     for number, names in enumerate(language.split(), start=1)
     for name in names.split("/")
-}
+)
+"""Every name with its month, as often as languages share it."""
+
+MONTHS: dict[str, int] = dict(NAMES)
 
 TWO_WORD_MONTHS: dict[str, str] = {
     _bare("كانون الثاني"): "january",
@@ -113,6 +148,13 @@ WEEKDAYS: frozenset[str] = frozenset(
         "pazartesi salı çarşamba perşembe cuma cumartesi pazar",
         "måndag tisdag onsdag torsdag fredag lördag lørdag söndag søndag mandag tirsdag",
         "senin selasa rabu kamis jumat sabtu minggu",
+        "δευ δευτέρα τρι τρίτη τετ τετάρτη πεμ πέμπτη παρ παρασκευή σαβ σάββατο κυρ κυριακή",
+        "hétfő kedd szerda csütörtök péntek szombat vasárnap",
+        "pondělí úterý středa čtvrtek pátek neděle pondelok utorok streda štvrtok piatok nedeľa",
+        "luni marți miercuri joi vineri sâmbătă duminică",
+        "dilluns dimarts dimecres dijous divendres dissabte diumenge",
+        "maanantai tiistai keskiviikko torstai perjantai lauantai sunnuntai",
+        "понеделник вторник сряда четвъртък петък събота неделя",
     )
     for name in language.split()
 )

@@ -17,7 +17,9 @@ _YEAR = r"(?P<year>\d{4}|\d\d(?!\d|[:.h]\d))(?:\s?(?:г|года|р|року)\b\
 
 _DAY_FIRST = re.compile(rf"{WEEKDAY}{_DAY}[\s,/.-]*{_OF}{_MONTH}[\s,/.-]*{_OF}{_YEAR}{TAIL}", re.IGNORECASE)
 _MONTH_FIRST = re.compile(rf"{WEEKDAY}{_MONTH}\s?{_DAY}(?:\s?,\s?|\s)(?P<year>\d{{4}}){TAIL}", re.IGNORECASE)
-_YEAR_FIRST = re.compile(rf"{WEEKDAY}(?P<year>\d{{4}})[\s/.-]{_MONTH}[\s/.-]{_DAY}{TAIL}", re.IGNORECASE)
+_YEAR_FIRST = re.compile(  # Hungarian: 2026. november 24.
+    rf"{WEEKDAY}(?P<year>\d{{4}})[\s/.-]{{1,2}}{_MONTH}[\s/.-]{_DAY}(?:\.(?!\d))?{TAIL}", re.IGNORECASE
+)
 _YEAR_LAST = re.compile(  # ctime, Ruby, Twitter: Fri Feb 16 21:03:04 GMT 2024
     rf"{WEEKDAY}{_MONTH}\s{_DAY},?\s{TIME}\s(?P<zone>[A-Za-z]{{1,5}}|[+-]\d{{4}})?\s?(?P<year>\d{{4}})",
     re.IGNORECASE,

@@ -27,6 +27,7 @@ _TIME_FIRST = re.compile(r"(\d{1,2}:\d\d(?::\d\d)?(?:\s?[AaPp]\.?[Mm]\.?)?)\s?[,
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_MS = re.compile(r"\d{10,14}", re.ASCII)
+_UNIX = re.compile(r"1\d{9}(?:\d{3})?", re.ASCII)
 _EPOCH_FIRST = datetime(1990, 1, 1, tzinfo=UTC)
 _EPOCH_LAST = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -64,6 +65,13 @@ def parse_epoch_ms(text: str) -> ReadDate | None:
         return None
     at = _EPOCH + timedelta(milliseconds=int(text))
     return ReadDate(at, Confidence.EXACT) if _EPOCH_FIRST <= at < _EPOCH_LAST else None
+
+
+def parse_unix(text: str) -> ReadDate | None:
+    """Read seconds or milliseconds since 1970, from 2001 to 2033: where a date is sure to stand, and nowhere else."""
+    if not _UNIX.fullmatch(text := text.strip()):
+        return None
+    return parse_epoch_ms(text.ljust(13, "0"))
 
 
 def _iso(text: str, zone: timezone | None) -> ReadDate | None:
