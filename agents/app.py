@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -21,7 +20,6 @@ from faust.app.base import BootStrategy
 from mode import CrashingSupervisor
 
 from agents import __version__
-from agents.dedupe.stage import DedupeStage
 from agents.engine.admin import ADVICE, Kind, administration, differences
 from agents.engine.connection import connection, faust_arguments
 from agents.engine.guard import change_faust, check_libraries
@@ -38,10 +36,8 @@ from agents.engine.store import RocksTables
 from agents.engine.topics import INPUT, MAX_REQUEST, Naming, topic_table
 from agents.engine.transport import UnavailableError
 from agents.engine.turns import Turns
-from agents.enrich.stage import EnrichStage
-from agents.parse.stage import ParseStage
-from agents.settings import LogLevel, Settings
-from agents.stories.stage import StoriesStage
+from agents.settings import LogLevel, Settings, load_sites
+from agents.stages import make_stages
 from schemas import StageName
 
 log = logging.getLogger(__name__)
@@ -97,7 +93,7 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
         web_enabled=False,
         loghandlers=[],
     )
-    stages = _stages()
+    stages = make_stages(__version__, load_sites(settings.sites_file))
     watchers = Watchers(metrics, health)
     transport = KafkaTransport(
         connection(settings), group=naming.group, transaction_timeout_seconds=settings.transaction_timeout_seconds
@@ -217,15 +213,6 @@ class _Worker(faust.Worker):
 
     def _setup_logging(self) -> None:
         return None
-
-
-def _stages() -> Mapping[StageName, Any]:
-    return {
-        StageName.PARSE: ParseStage(),
-        StageName.DEDUPE: DedupeStage(),
-        StageName.ENRICH: EnrichStage(pipeline=__version__),
-        StageName.STORIES: StoriesStage(),
-    }
 
 
 def _agent(app: FeedmillApp, name: StageName, naming: Naming) -> None:

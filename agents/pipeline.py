@@ -15,16 +15,14 @@ from typing import Any
 from msgspec import Struct
 
 from agents import __version__
+from agents.content.sites import Sites
 from agents.deadletters import document_dead_letter
-from agents.dedupe.stage import DedupeStage
 from agents.engine.delivery import Dispatch
 from agents.engine.topics import Naming
-from agents.enrich.stage import EnrichStage
-from agents.parse.stage import ParseStage
 from agents.runstate import Changes, RunState
 from agents.sources.records import Read, Refused, raw_document
 from agents.stage import Headers, Output, Stage, State, Topic
-from agents.stories.stage import StoriesStage
+from agents.stages import make_stages
 from schemas import RawDocument, StageName
 
 
@@ -45,20 +43,19 @@ class Result(Struct, frozen=True, gc=False):
 class Pipeline:
     """The stages of one mill. It holds no state: the steps that need some are given it."""
 
-    def __init__(self, naming: Naming | None = None, *, version: str = __version__) -> None:
-        naming = naming or Naming()
-        self._names = {topic: naming.topic(topic) for topic in Topic}
-        self._parse = ParseStage()
-        self._dedupe = DedupeStage()
-        self._enrich = EnrichStage(pipeline=version)
-        self._stories = StoriesStage()
+    def __init__(self, naming: Naming | None = None, *, version: str = __version__, sites: Sites | None = None) -> None:
+        self.naming = naming or Naming()
+        self.version = version
+        self.sites = sites
+        self._names = {topic: self.naming.topic(topic) for topic in Topic}
+        self._stages = make_stages(version, sites)
         self._stateless = _NoState()
-        stages: tuple[Stage[Any], ...] = (self._parse, self._dedupe, self._enrich, self._stories)
-        self._dispatch = {stage.name: Dispatch(stage, naming, 1) for stage in stages}
+        self._dispatch = {name: Dispatch(stage, self.naming, 1) for name, stage in self._stages.items()}
 
     def read(self, document: RawDocument, now: datetime) -> list[Output]:
         """Take a document into its entries."""
-        return self._sendable(self._parse, self._parse.handle([document], self._stateless, now), now)
+        parse = self._stages[StageName.PARSE]
+        return self._sendable(parse, parse.handle([document], self._stateless, now), now)
 
     def read_record(self, record: Read, offset: int, now: datetime) -> list[Output]:
         """The same of a raw record that no broker held; what was refused becomes its dead letter."""
@@ -69,15 +66,15 @@ class Pipeline:
 
     def judge(self, outputs: Sequence[Output], state: State, now: datetime) -> list[Output]:
         """Tell news from duplicates."""
-        return self._through(self._dedupe, Topic.ENTRIES, outputs, state, now)
+        return self._through(self._stages[StageName.DEDUPE], Topic.ENTRIES, outputs, state, now)
 
     def enrich(self, outputs: Sequence[Output], now: datetime) -> list[Output]:
         """Make drafts of news."""
-        return self._through(self._enrich, Topic.NEWS, outputs, self._stateless, now)
+        return self._through(self._stages[StageName.ENRICH], Topic.NEWS, outputs, self._stateless, now)
 
     def settle(self, outputs: Sequence[Output], state: State, now: datetime) -> list[Result]:
         """Make items of drafts, and results of everything."""
-        settled = self._through(self._stories, Topic.DRAFTS, outputs, state, now)
+        settled = self._through(self._stages[StageName.STORIES], Topic.DRAFTS, outputs, state, now)
         return [
             Result(self._names[output.topic], output.key, output.value, output.headers, output.topic, output.label)
             for output in settled

@@ -20,6 +20,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from agents.content.sites import Sites
 from agents.engine.topics import Naming
 from agents.pipeline import Pipeline, Result
 from agents.runstate import Changes, RunState
@@ -47,7 +48,7 @@ class Done(Struct, frozen=True):
 
 
 def run(
-    records: Iterable[Read], pipeline: Pipeline, state: RunState, now: datetime, *, naming: Naming, jobs: int = 1
+    records: Iterable[Read], pipeline: Pipeline, state: RunState, now: datetime, *, jobs: int = 1
 ) -> Generator[Done, None, None]:
     """Work through records; each `Done` is to be written out before the next is asked for.
 
@@ -55,7 +56,7 @@ def run(
     """
     state.forget_pending()
     if jobs > 1:
-        yield from _Crew(records, pipeline, state, now, naming, jobs).run()
+        yield from _Crew(records, pipeline, state, now, jobs).run()
         return
     for number, record in enumerate(records, start=state.next):
         changes: Changes = {}
@@ -75,9 +76,7 @@ class _Batch(Struct):
 class _Crew:
     """The same with child processes: two queues of batches, each in the order of the documents."""
 
-    def __init__(
-        self, records: Iterable[Read], pipeline: Pipeline, state: RunState, now: datetime, naming: Naming, jobs: int
-    ) -> None:
+    def __init__(self, records: Iterable[Read], pipeline: Pipeline, state: RunState, now: datetime, jobs: int) -> None:
         self._batches = _batches(enumerate(records, start=state.next))
         self._pipeline = pipeline
         self._state = state
@@ -87,7 +86,10 @@ class _Crew:
         self._enriching: deque[_Batch] = deque()
         # spawn: a copy of this process would hold its open store, and its threads' locks
         self._pool = ProcessPoolExecutor(
-            jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(naming, now)
+            jobs,
+            mp_context=get_context("spawn"),
+            initializer=_begin,
+            initargs=(pipeline.naming, pipeline.version, pipeline.sites, now),
         )
 
     def run(self) -> Iterator[Done]:
@@ -155,12 +157,12 @@ def _batches(numbered: Iterable[Numbered]) -> Iterator[list[Numbered]]:
 _child: tuple[Pipeline, datetime] | None = None
 
 
-def _begin(naming: Naming, now: datetime) -> None:
+def _begin(naming: Naming, version: str, sites: Sites | None, now: datetime) -> None:
     """Make this child ready. It ends with its parent, which may be killed and say nothing."""
     global _child
     if parent := parent_process():
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-    _child = Pipeline(naming), now
+    _child = Pipeline(naming, version=version, sites=sites), now
 
 
 def _end_with(sentinel: int) -> None:

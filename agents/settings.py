@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from agents.content.sites import Sites, SitesError, read_sites
 from schemas import Position
 
 ENV_PREFIX = "FEEDMILL_"
@@ -140,6 +141,13 @@ class Settings(BaseSettings):
         (),
         description="Sites (registrable domains) with counters of their own in the metrics; all others are `other`.",
     )
+    sites_file: Path | None = Field(
+        None,
+        description=(
+            "TOML file of what holds for single sites and goes before the mill's own tables: the zone of dates that "
+            "name none. The same on every worker; docs/guide/sites.md has its form."
+        ),
+    )
     log_level: LogLevel = Field(LogLevel.INFO, description="Least weight of what is logged.")
     log_format: LogFormat = Field(LogFormat.CONSOLE, description="Log lines for people, or one JSON object a line.")
     security_protocol: str = Field(
@@ -207,6 +215,13 @@ class Settings(BaseSettings):
                 raise ValueError(f"'{record}' names no record: write topic/partition/offset")
         return records
 
+    @field_validator("sites_file")
+    @classmethod
+    def _sites(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            load_sites(path)
+        return path
+
     @field_validator("ssl_cafile", "ssl_certfile", "ssl_keyfile")
     @classmethod
     def _readable(cls, path: Path | None) -> Path | None:
@@ -244,6 +259,18 @@ def load_settings(**values: Any) -> Settings:
         return Settings(**values)
     except ValidationError as error:
         raise SettingsError("\n".join(_sentence(fault) for fault in error.errors())) from None
+
+
+def load_sites(path: Path | None) -> Sites | None:
+    """What the file of `sites_file` says. Raises ValueError with a sentence where it cannot be read."""
+    if path is None:
+        return None
+    try:
+        return read_sites(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"the file {path} cannot be read: {error.strerror or error}") from None
+    except (SitesError, UnicodeDecodeError) as error:
+        raise ValueError(f"the file {path} cannot be used: {error}") from None
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:

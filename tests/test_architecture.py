@@ -22,14 +22,15 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(STAGES, BELOW),
     # The engine drives whatever stage it is given: it knows none.
     "agents.engine": (*BELOW, "agents.settings"),
-    "agents.settings": ("schemas",),
+    "agents.settings": ("agents.content", "schemas"),
     "agents.settings_page": ("agents.settings",),
     "agents.sources": (*BELOW, "agents.engine", "agents.samples"),
     "agents.samples": ("agents.sources",),
     "agents.runstate": (*BELOW, "agents.engine"),
-    "agents.pipeline": (*BELOW, *STAGES, "agents.engine", "agents.runstate", "agents.sources"),
+    "agents.stages": (*BELOW, *STAGES),
+    "agents.pipeline": (*BELOW, "agents.stages", "agents.engine", "agents.runstate", "agents.sources"),
     "agents.run": (*BELOW, "agents.engine", "agents.runstate", "agents.sources", "agents.pipeline"),
-    "agents.app": (*BELOW, *STAGES, "agents.engine", "agents.settings"),
+    "agents.app": (*BELOW, "agents.stages", "agents.engine", "agents.settings"),
     "agents.demo": (*BELOW, "agents.engine"),
     "agents.cli": ("agents", "schemas"),
 }

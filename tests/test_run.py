@@ -10,7 +10,6 @@ import pytest
 
 from agents import run as runs
 from agents import samples
-from agents.engine.topics import Naming
 from agents.pipeline import Pipeline, Result
 from agents.run import run
 from agents.runstate import RunState, open_state
@@ -28,7 +27,7 @@ def records() -> list[Read]:
 
 
 def worked(records: list[Read], state: RunState | None = None, jobs: int = 1) -> list[Result]:
-    batches = run(records, Pipeline(), state or RunState(), NOW, naming=Naming(), jobs=jobs)
+    batches = run(records, Pipeline(), state or RunState(), NOW, jobs=jobs)
     return [result for done in batches for result in done.results]
 
 
@@ -68,7 +67,7 @@ def test_what_was_not_written_out_comes_again(
     """A run that is interrupted while it writes: its last batch counts as not done."""
     monkeypatch.setattr(runs, "BATCH_DOCUMENTS", 7)
     state = RunState()
-    batches = run(records, Pipeline(), state, NOW, naming=Naming(), jobs=jobs)
+    batches = run(records, Pipeline(), state, NOW, jobs=jobs)
     written: list[Result] = []
     for _ in range(5):
         written.extend(next(batches).results)
@@ -86,5 +85,5 @@ def test_a_source_that_fails_ends_the_run(records: list[Read]) -> None:
 
     state = RunState()
     with pytest.raises(OSError, match="the disk is gone"):
-        list(run(failing(), Pipeline(), state, NOW, naming=Naming()))
+        list(run(failing(), Pipeline(), state, NOW))
     assert state.next == 1

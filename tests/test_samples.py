@@ -174,7 +174,7 @@ def outcomes() -> dict[tuple[str | None, int | None], Outcome]:
     """What the pipeline makes of the whole set, by (ref, index); each place once."""
     naming = Naming()
     made: dict[tuple[str | None, int | None], Outcome] = {}
-    for done in run(samples.records(), Pipeline(naming), RunState(), datetime(2026, 11, 23, tzinfo=UTC), naming=naming):
+    for done in run(samples.records(), Pipeline(naming), RunState(), datetime(2026, 11, 23, tzinfo=UTC)):
         for result in done.results:
             if result.value is None:
                 continue  # the tombstone of a retraction; its entry has an outcome of its own

@@ -68,6 +68,8 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch, name: str, writt
         pytest.param("skip_records", "feeds.raw/1", "topic/partition/offset", id="half a record"),
         pytest.param("skip_records", "feeds.raw/1/2/3", "topic/partition/offset", id="an entry, no record"),
         pytest.param("ssl_cafile", "/nowhere/ca.pem", "not there", id="missing file"),
+        pytest.param("sites_file", "/nowhere/sites.toml", "cannot be read", id="missing file of sites"),
+        pytest.param("sites_file", str(ROOT / "README.md"), "no TOML", id="another file"),
     ],
 )
 def test_faults_are_sentences(monkeypatch: pytest.MonkeyPatch, name: str, written: str, says: str) -> None:

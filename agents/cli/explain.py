@@ -39,19 +39,20 @@ def explain(
             )
     from agents.cli.portrait import Gallery, read_source
     from agents.cli.terminal import console
-    from agents.engine.topics import Naming
     from agents.pipeline import Pipeline
     from agents.run import run
     from agents.runstate import RunState
+    from agents.settings import load_settings, load_sites
 
     moment = moment_option(now)
+    pipeline = Pipeline(sites=load_sites(load_settings().sites_file))
     documents = settled_paths(paths)
     gallery, counted = Gallery(), Tally()
     out = console()
     out.width = min(out.width, _WIDEST)
     with pipe_may_close():
         try:
-            for done in run(documents, Pipeline(), RunState(), moment, naming=Naming()):
+            for done in run(documents, pipeline, RunState(), moment):
                 counted.count(done)
                 first = next((result.value for result in done.results if result.value is not None), None)
                 if first is not None:

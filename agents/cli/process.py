@@ -53,16 +53,17 @@ def process(
     from agents.engine.topics import Naming
     from agents.pipeline import Pipeline
     from agents.run import JobsFailedError, run
-    from agents.settings import load_settings
+    from agents.settings import load_settings, load_sites
 
     moment = moment_option(now)
     settings = load_settings()
     naming = Naming(settings.topic_prefix, settings.generation)
+    pipeline = Pipeline(naming, sites=load_sites(settings.sites_file))
     documents = settled_paths(paths)
     counted = Tally()
     write = _Writer(pretty=pretty)
     with pipe_may_close(), _opened(state) as kept, _progress(documents) as progress:
-        batches = run(documents, Pipeline(naming), kept, moment, naming=naming, jobs=jobs)
+        batches = run(documents, pipeline, kept, moment, jobs=jobs)
         try:
             for done in batches:
                 write(done.results)

@@ -10,8 +10,9 @@ from hashlib import blake2b
 from msgspec import Struct
 from xxhash import xxh3_128_digest
 
-from agents.content.dates import parse_date, parse_unix, zone_of_site
+from agents.content.dates import parse_date, parse_unix
 from agents.content.identity import content_key, guid_key, link_key, plain_title
+from agents.content.sites import Sites
 from agents.content.urls import CanonicalUrl, canonicalize, resolve, site_of
 from agents.parse.found import Document, Found, Unreadable
 from schemas import (
@@ -39,6 +40,8 @@ MAX_SHOWN = 200  # characters of an alias in evidence
 CLOCKS_DIFFER = timedelta(hours=24)
 """A comment date may be so far ahead of its receipt by a wrong zone; what is further ahead is no date of a sighting."""
 
+NO_SITES = Sites()
+
 _TAG = re.compile(r"<[^<>]*>")
 _ABSOLUTE = re.compile(r"https?://", re.IGNORECASE)
 _UNIQUE = re.compile(r"(?:urn:|tag:|[a-z][a-z0-9+.-]*://|[0-9a-f]{8}-[0-9a-f]{4}-)", re.IGNORECASE)
@@ -49,6 +52,7 @@ class Surroundings(Struct, frozen=True):
 
     raw: RawDocument
     document: Document
+    sites: Sites
     feed: Feed | None
     address: CanonicalUrl | None
     feed_key: bytes | None
@@ -70,9 +74,11 @@ class _Known(Struct, frozen=True):
     scope: str
 
 
-def build(document: Document, raw: RawDocument, replay_of: Position | None = None) -> list[Entry | Unreadable]:
+def build(
+    document: Document, raw: RawDocument, replay_of: Position | None = None, sites: Sites = NO_SITES
+) -> list[Entry | Unreadable]:
     """The entries of a document in their order. What could not be read stays as it is."""
-    around = _surroundings(document, raw)
+    around = _surroundings(document, raw, sites)
     feeds: dict[Feed, Surroundings] = {}
     known: list[_Known | Unreadable] = []
     surroundings: list[Surroundings] = []
@@ -112,11 +118,11 @@ def is_empty(entry: Entry) -> bool:
     return not _stripped(entry.body) if entry.body_is_html else not entry.body.strip()
 
 
-def _surroundings(document: Document, raw: RawDocument) -> Surroundings:
+def _surroundings(document: Document, raw: RawDocument, sites: Sites) -> Surroundings:
     received = raw.received_at.astimezone(UTC)
     origin = DateOrigin.HEADER if raw.received_from_header else DateOrigin.BROKER
     seen = FoundDate(received, received.isoformat().replace("+00:00", "Z"), origin, Confidence.EXACT)
-    around = Surroundings(raw, document, None, None, None, None, None, None, seen)
+    around = Surroundings(raw, document, sites, None, None, None, None, None, None, seen)
     address = raw.source_url or document.address
     if address and len(address) > MAX_BASE * 4:
         address = None
@@ -134,11 +140,12 @@ def _of_feed(around: Surroundings, feed: Feed | None) -> Surroundings:
     return Surroundings(
         raw=raw,
         document=document,
+        sites=around.sites,
         feed=feed,
         address=canonical,
         feed_key=link_key(canonical.identity) if canonical else None,
         feed_site=site,
-        zone=zone_of_site(site),
+        zone=around.sites.zone(site),
         base=_base(document, raw, canonical),
         seen=around.seen,
     )
@@ -217,7 +224,7 @@ def _entry(
         site, base = usual_site, f"https://{usual_site}/"
         guid_keys = (guid_key(site, found.guid), *guid_keys[1:])
     aliases, is_shared = _aliases(known, guid_keys, shared)
-    zone = around.zone if site == around.feed_site else zone_of_site(site) or around.zone
+    zone = around.zone if site == around.feed_site else around.sites.zone(site) or around.zone
     published = found.published_date
     if published is None:
         published = _read_date(found.published, zone)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from agents.content.sites import Sites
 from agents.deadletters import document_dead_letter, entry_dead_letter
 from agents.parse import feeds, jsonfeed, markdown
 from agents.parse.decode import decode
@@ -26,11 +27,14 @@ class ParseStage:
 
     name = StageName.PARSE
 
+    def __init__(self, sites: Sites | None = None) -> None:
+        self._sites = sites or Sites()
+
     def handle(self, batch: Sequence[RawDocument], state: State, now: datetime) -> list[Output]:
         outputs: list[Output] = []
         for raw in batch:
             try:
-                outputs.extend(_handled(raw, now))
+                outputs.extend(_handled(raw, now, self._sites))
             except Rejection as rejection:
                 outputs.append(
                     document_dead_letter(
@@ -64,7 +68,7 @@ def read_document(body: bytes, content_type: str | None = None, source_url: str 
     return feeds.read(text, format, source_url)
 
 
-def _handled(raw: RawDocument, now: datetime) -> list[Output]:
+def _handled(raw: RawDocument, now: datetime, sites: Sites) -> list[Output]:
     replay_of = _replay_of(raw)
     document = read_document(raw.body, raw.content_type, raw.source_url)
     if not document.entries:
@@ -78,7 +82,7 @@ def _handled(raw: RawDocument, now: datetime) -> list[Output]:
         message = f"The replay-of header names one entry ({replay_of}), but the document has {count:,}."
         raise Rejection(DeadLetterCode.BAD_HEADER, message, document.format)
     outputs = []
-    for index, entry in enumerate(build(document, raw, replay_of)):
+    for index, entry in enumerate(build(document, raw, replay_of, sites)):
         if isinstance(entry, Unreadable):
             outputs.append(_unreadable(entry, raw, document.format, index, count, now))
         elif is_empty(entry):

@@ -158,6 +158,16 @@ def test_the_ledger_of_the_samples_is_whole(folder: Path) -> None:
     assert process("--jobs", "2", "samples") == output
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_file_of_sites(folder: Path, monkeypatch: pytest.MonkeyPatch, jobs: str) -> None:
+    (folder / "sites.toml").write_text('["lanhai.example"]\nzone = "+05:30"\n')
+    monkeypatch.setenv("FEEDMILL_SITES_FILE", "sites.toml")
+    dated = markdown("渡轮搁浅", FIRST).replace(b"<p>", b"<div><i>2026-11-20 08:07</i></div><p>", 1)
+    [line] = lines(process("-", "--jobs", jobs, stdin=dated))
+    assert line["value"]["published_at"] == "2026-11-20T02:37:00Z"
+    assert line["value"]["dates"]["published_at"]["confidence"] == "assumed-zone"
+
+
 def started(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FEEDMILL_")}
     return subprocess.Popen(

@@ -175,7 +175,7 @@ def compare(mill: Mill, expected: dict[Topic, list[Said]], at_least: dict[Topic,
 def processed(records: Sequence[Read], naming: Naming) -> dict[Topic, list[Said]]:
     """What `feedmill process` makes of the records."""
     said = nothing_said()
-    for done in run(records, Pipeline(naming), RunState(), datetime.now(UTC), naming=naming):
+    for done in run(records, Pipeline(naming), RunState(), datetime.now(UTC)):
         for result in done.results:
             said[result.role].append(Said(result.key, result.value, result.headers))
     return said

@@ -10,7 +10,6 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
 
 from agents import samples
-from agents.engine.topics import Naming
 from agents.pipeline import Pipeline
 from agents.run import run
 from agents.runstate import RunState
@@ -24,7 +23,7 @@ def written() -> dict[str, list[dict[str, Any]]]:
     """What the sample documents become, by topic."""
     now = datetime(2026, 11, 23, tzinfo=UTC)
     found: dict[str, list[dict[str, Any]]] = {}
-    for done in run(samples.records(), Pipeline(), RunState(), now, naming=Naming()):
+    for done in run(samples.records(), Pipeline(), RunState(), now):
         for result in done.results:
             if result.value is not None:
                 found.setdefault(result.topic, []).append(json.loads(result.value))

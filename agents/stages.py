@@ -1,0 +1,24 @@
+"""The four stages in order, as every mill has them: a worker's, and a pipeline's in one process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agents import __version__
+from agents.content.sites import Sites
+from agents.dedupe.stage import DedupeStage
+from agents.enrich.stage import EnrichStage
+from agents.parse.stage import ParseStage
+from agents.stage import Stage
+from agents.stories.stage import StoriesStage
+from schemas import StageName
+
+
+def make_stages(version: str = __version__, sites: Sites | None = None) -> dict[StageName, Stage[Any]]:
+    """`version` is what items name as their `pipeline`; `sites` what an operator's file says."""
+    return {
+        StageName.PARSE: ParseStage(sites),
+        StageName.DEDUPE: DedupeStage(),
+        StageName.ENRICH: EnrichStage(pipeline=version),
+        StageName.STORIES: StoriesStage(),
+    }
