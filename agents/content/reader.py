@@ -51,6 +51,8 @@ _SURROGATES = re.compile("[\ud800-\udfff]+")
 
 def read(html: str, base: str | None, writer: SafeWriter | None) -> Reader:
     """Walk over a body. With a `writer` addresses are made absolute and MarkupTooDeep is possible; without, neither."""
+    if "noscript" in html or "NOSCRIPT" in html:
+        html = _without_unscripted(html)
     if cut := html.count("<") > MAX_TAGS:
         html = html[: len(html) - len(html.split("<", MAX_TAGS)[-1]) - 1]
     # `<body>` first, so that a <frameset> is ignored and a <title> or <style> does not open a head
@@ -62,6 +64,20 @@ def read(html: str, base: str | None, writer: SafeWriter | None) -> Reader:
         sax_parse("<!DOCTYPE html><body>" + _SURROGATES.sub("", html), reader)
     reader.truncated |= cut
     return reader
+
+
+_NOSCRIPT_ELEMENT = re.compile(r"<noscript\b[^<>]*>(.*?)</noscript\s*>", re.IGNORECASE | re.DOTALL)
+_NOSCRIPT_END = re.compile(r".*</noscript\s*>", re.IGNORECASE | re.DOTALL)
+_IMG_TAG = re.compile(r"<img\b[^<>]*>", re.IGNORECASE)
+
+
+def _without_unscripted(html: str) -> str:
+    """A browser that runs scripts takes all up to `</noscript>` for text and shows none of it, whatever is closed in
+    between. Of it only pictures are left, for they may stand for a lazy one."""
+    if not (closed := _NOSCRIPT_END.match(html)):
+        return html
+    shown = _NOSCRIPT_ELEMENT.sub(lambda match: f"<noscript>{''.join(_IMG_TAG.findall(match[1]))}</noscript>", closed[0])
+    return shown + html[closed.end() :]
 
 
 # What an element is for us. One that only parts text is the boundary itself (PARAGRAPH … TABLE of flow.py).

@@ -69,6 +69,11 @@ BASE = "https://harbour.example/news/2026/seal.html"
             "ag",
             id="what is no text",
         ),
+        pytest.param(
+            "<p>a<noscript><br><a href='x'>b</a></p><p>c</noscript></p><p>d<noscript>e",
+            "a\n\nd",
+            id="noscript hides what is closed in it",
+        ),
         pytest.param("a<svg><text>b</text></svg><math><mi>c</mi></math>d", "ad", id="svg and math"),
         pytest.param("<select><option>a</select><textarea>b</textarea><button>c</button>", "c", id="form controls"),
         pytest.param("<ruby>漢<rp>(</rp><rt>かん</rt><rp>)</rp></ruby>字", "漢字", id="ruby: the base text"),
