@@ -76,7 +76,9 @@ def _without_unscripted(html: str) -> str:
     between. Of it only pictures are left, for they may stand for a lazy one."""
     if not (closed := _NOSCRIPT_END.match(html)):
         return html
-    shown = _NOSCRIPT_ELEMENT.sub(lambda match: f"<noscript>{''.join(_IMG_TAG.findall(match[1]))}</noscript>", closed[0])
+    shown = _NOSCRIPT_ELEMENT.sub(
+        lambda match: f"<noscript>{''.join(_IMG_TAG.findall(match[1]))}</noscript>", closed[0]
+    )
     return shown + html[closed.end() :]
 
 

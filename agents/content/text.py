@@ -94,6 +94,15 @@ def without_debris(text: str) -> str:
     return _DEBRIS.sub("", text) if _SUSPECT.search(text) else text
 
 
+def one_line(text: str) -> str:
+    """One line with its spaces as published (U+3000 parts the halves of a headline): nothing unseen, no line breaks."""
+    text = text.replace("\t", " ")
+    lines = text.splitlines()
+    if len(lines) > 1:
+        text = " ".join(line.strip() for line in lines)
+    return without_debris(text).strip()
+
+
 def clean_line(text: str) -> str:
     """One line for people: nothing unseen, white space collapsed, none at the ends."""
     return " ".join(without_debris(" ".join(text.split())).split())

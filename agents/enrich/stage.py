@@ -14,7 +14,7 @@ import msgspec
 from agents.content.html import MAX_LISTED, MarkupTooDeep, Page, read_html, read_plain
 from agents.content.language import detect
 from agents.content.sketch import fold_codes
-from agents.content.text import clean_line, count, first_words
+from agents.content.text import clean_line, count, first_words, one_line
 from agents.deadletters import news_dead_letter
 from agents.enrich.dateline import read_dateline
 from agents.enrich.images import gallery
@@ -89,7 +89,7 @@ class EnrichStage:
 def _item(news: News, page: Page, pipeline: str) -> Item:
     entry = news.entry
     text = page.text
-    given = clean_line(entry.title)
+    given = one_line(entry.title)
     title = given or first_words(text) or entry.url or clean_line(entry.guid or "") or news.id
     language = detect(text, given, entry.declared_language)
     pictures = gallery(page.images, entry.images, entry.base_url)

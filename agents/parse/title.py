@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from agents.content.text import without_debris
+from agents.content.text import one_line
 
 MAX_LENGTH = 8192  # characters; a longer title is a body in the wrong place, and regular expressions run over it
 
@@ -67,8 +67,4 @@ def _unescape(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    text = text[:MAX_LENGTH].replace("\t", " ")
-    lines = text.splitlines()
-    if len(lines) > 1:
-        text = " ".join(line.strip() for line in lines)
-    return without_debris(text).strip()
+    return one_line(text[:MAX_LENGTH])

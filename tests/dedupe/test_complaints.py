@@ -1,8 +1,8 @@
 """What people complain of in feed readers, each with its documents: tests/data/complaints.
 
 A file begins with the complaint and, a line a document, what is to become of each of its entries: the item that it is
-(a letter, the same for the same item and another for another one), and `new`, `revision N` with what changed, the rule of
-a duplicate, or the code of a dead letter. `=== RECEIVED-AT FEED` begins a document (`-`: no feed is known).
+(a letter, the same for the same item and another for another one), and `new`, `revision N` with what changed, the rule
+of a duplicate, or the code of a dead letter. `=== RECEIVED-AT FEED` begins a document (`-`: no feed is known).
 """
 
 from __future__ import annotations
