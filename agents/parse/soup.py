@@ -16,11 +16,11 @@ from schemas import DeadLetterCode
 MAX_TOKENS = 300_000  # tags and stray brackets; elements with text count as one
 MAX_TAG = 65_536  # characters
 
-# Possessive: a tag of 8 MiB took 1.5 GB of places to come back to.
-_START = re.compile(r"<([A-Za-z_][^\s<>/\"'=&;]{0,99})((?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+)>")
-_LOOSE_START = re.compile(r"<([A-Za-z_][^\s<>/\"'=&;]{0,99})([^<>]*+)>")
-_END = re.compile(r"</\s*([A-Za-z_][^\s<>/]{0,99})[^<>]*+>?")
-_ATTRIBUTE = re.compile(r"([A-Za-z_][\w:.-]{0,99})\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'<>]+))")
+# Possessive: a tag of 8 MiB took 1.5 GB of places to come back to, and a long name was tried in a hundred lengths.
+_START = re.compile(r"<([A-Za-z_][^\s<>/\"'=&;]{0,99}+)((?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+)>")
+_LOOSE_START = re.compile(r"<([A-Za-z_][^\s<>/\"'=&;]{0,99}+)([^<>]*+)>")
+_END = re.compile(r"</\s*([A-Za-z_][^\s<>/]{0,99}+)[^<>]*+>?")
+_ATTRIBUTE = re.compile(r"([A-Za-z_][\w:.-]{0,99}+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'<>]+))")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 
 # What ends an element that holds text, when its own end tag is missing: names that HTML does not have. Behind the `<`.
