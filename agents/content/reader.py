@@ -22,9 +22,9 @@ MAX_LISTED = 1000
 """Links and images kept of one body."""
 
 
-MAX_TAGS = 500_000
-"""Of one body, each `<` for one; what follows is not read. A tag costs some microseconds and some hundred bytes, and
-8 MiB hold three million."""
+MAX_TAGS = 250_000
+"""Of one body, each `<` for one; what follows is not read. A tag costs some six microseconds and some hundred bytes,
+and 8 MiB hold three million."""
 
 
 class MarkupTooDeep(ValueError):  # noqa: N818  (it says what the markup is, not what we did)

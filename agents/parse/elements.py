@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from itertools import islice
 
 from msgspec import Struct
 
@@ -17,6 +18,7 @@ from agents.parse.vocabulary import Scope, declared, root_scope, short_name
 from schemas import Format
 
 MAX_ELEMENTS = 2000  # of one entry or feed; the rest is not read
+MAX_ATTRIBUTES = 1000  # of one element
 
 ENTRIES = frozenset({"item", "atom:entry", "at:deleted-entry"})
 ROOTS = frozenset({"rss", "rdf:RDF", "atom:feed", "channel"})
@@ -140,6 +142,8 @@ class Collector:
         if self._markup is not None:
             self._start_markup(self._markup, tag, attributes)
             return
+        if len(attributes) > MAX_ATTRIBUTES:
+            attributes = dict(islice(attributes.items(), MAX_ATTRIBUTES))
         opened = self._open
         if len(opened) >= MAX_DEPTH:
             raise too_deep(self.format)
