@@ -29,7 +29,8 @@ Document = dict[str, str]
 
 
 def main(corpus: Path) -> None:
-    documents = [json.loads(line) for line in gzip.open(corpus / "waimei-sample.jsonl.gz", "rt", encoding="utf-8")]
+    with gzip.open(corpus / "waimei-sample.jsonl.gz", "rt", encoding="utf-8") as lines:
+        documents = [json.loads(line) for line in lines]
     first: dict[str, Document] = {}  # one document a link: revisions are no further items
     for document in documents:
         first.setdefault(_link(document), document)
@@ -43,11 +44,11 @@ def main(corpus: Path) -> None:
         "datelines": [d for site, wanted in _DATELINES.items() for d in _of(pool, _is(site))[-wanted:]],
         "captions": [d for d in pool if "<img" in d["body"]][-200:],
     }
-    lines = ["kind\tref\tsecond"]
+    rows = ["kind\tref\tsecond"]
     for kind, items in drawn.items():
         random.shuffle(items)
-        lines += [f"{kind}\t{d['ref']}\t{'second' if place < SECOND else '-'}" for place, d in enumerate(items)]
-    TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        rows += [f"{kind}\t{d['ref']}\t{'second' if place < SECOND else '-'}" for place, d in enumerate(items)]
+    TARGET.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 def _link(document: Document) -> str:
