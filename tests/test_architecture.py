@@ -42,7 +42,8 @@ FOREIGN = ("aiokafka", "faust", "mode", "rocksdict", "socket", "asyncio", "os", 
 PURE = ("schemas.internal", "agents.content", "agents.deadletters", *STAGES)
 
 EFFECTS = {
-    "agents.content.language": {"pathlib"},  # own data files
+    "agents.content.chinese": {"pathlib"},  # own data files
+    "agents.content.language": {"pathlib"},
     "agents.content.sketch": {"pathlib"},
     "agents.content.text": {"pathlib"},
 }
