@@ -10,18 +10,31 @@ import zlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
 
 _DATA = Path(__file__).parent / "data"
-_UNIT = 16
+_UNIT = 8
 
 
-def weights(language: str, words: Sequence[str]) -> list[float | None]:
-    """For each word its weight, the natural logarithm of an inverse frequency: 0 for a word that is no keyword,
-    None for one that the table does not have. `language` is a primary tag (`zh`, `en`); spaced words in lower case."""
+class Weight(NamedTuple):
+    """`value`: the natural logarithm of an inverse frequency, 0.0 for a word that is never a keyword.
+
+    `does`: a verb or an adjective (known for Chinese only).
+    """
+
+    value: float
+    does: bool
+
+
+def weights(language: str, words: Sequence[str]) -> list[Weight | None]:
+    """What the table says of each word; None for one that it does not have.
+
+    `language` is a primary tag (`zh`, `en`); spaced words are looked for in lower case, Chinese in Simplified.
+    """
     if not words:
         return []
     known, values = _table()
@@ -29,9 +42,12 @@ def weights(language: str, words: Sequence[str]) -> list[float | None]:
     places = known.searchsorted(hashed)
     found = known.take(places, mode="clip") == hashed
     return [
-        value / _UNIT if there else None
+        _WEIGHTS[value] if there else None
         for there, value in zip(found.tolist(), values.take(places, mode="clip").tolist(), strict=True)
     ]
+
+
+_WEIGHTS = [Weight((byte >> 1) / _UNIT, bool(byte & 1)) for byte in range(256)]
 
 
 @cache

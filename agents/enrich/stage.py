@@ -11,13 +11,18 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from agents.content.boilerplate import Boilerplate
 from agents.content.html import MAX_LISTED, MarkupTooDeep, Page, read_html, read_plain
 from agents.content.language import detect
+from agents.content.sites import Sites
 from agents.content.sketch import fold_codes
 from agents.content.text import clean_line, count, first_words, one_line
 from agents.deadletters import news_dead_letter
 from agents.enrich.dateline import read_dateline
 from agents.enrich.images import gallery
+from agents.enrich.keywords import find_keywords
+from agents.enrich.prose import read_prose
+from agents.enrich.summary import summarize
 from agents.stage import EntryRef, Headers, Output, State, Topic
 from schemas import (
     DateProvenance,
@@ -47,12 +52,14 @@ _pack = msgspec.msgpack.Encoder()
 
 
 class EnrichStage:
-    """Turns encoded news into encoded drafts. `pipeline` is the version that the items will name."""
+    """Turns encoded news into encoded drafts. `pipeline` is the version that the items will name, `sites` what an
+    operator's file says."""
 
     name = StageName.ENRICH
 
-    def __init__(self, pipeline: str) -> None:
+    def __init__(self, pipeline: str, sites: Sites | None = None) -> None:
         self.pipeline = pipeline
+        self._sites = sites or Sites()
 
     def handle(self, batch: Sequence[bytes], state: State, now: datetime) -> list[Output]:
         return [self._enrich(record, now) for record in batch]
@@ -78,7 +85,7 @@ class EnrichStage:
             id=news.id,
             family=news.family,
             arrival=entry.arrival,
-            item=_item(news, page, self.pipeline),
+            item=_item(news, page, self.pipeline, self._sites.boilerplate(entry.site)),
             news=msgspec.Raw(record),
             first_seen=_first_seen(entry),
             traceparent=entry.traceparent,
@@ -86,7 +93,7 @@ class EnrichStage:
         return _output(draft, entry, _ref(entry))
 
 
-def _item(news: News, page: Page, pipeline: str) -> Item:
+def _item(news: News, page: Page, pipeline: str, boilerplate: Boilerplate) -> Item:
     entry = news.entry
     text = page.text
     given = one_line(entry.title)
@@ -94,7 +101,9 @@ def _item(news: News, page: Page, pipeline: str) -> Item:
     language = detect(text, given, entry.declared_language)
     pictures = gallery(page.images, entry.images, entry.base_url)
     published = entry.published or news.earlier_published
-    dateline = read_dateline(text)
+    said = read_prose(*boilerplate.without(given, text), language)
+    dateline = read_dateline(said.body)
+    keywords = find_keywords(said, own=boilerplate.own)
     counted = count(text)
     flags = {*entry.flags, *news.flags}
     if page.truncated or pictures.truncated or len(entry.attachments) > MAX_LISTED:
@@ -119,7 +128,7 @@ def _item(news: News, page: Page, pipeline: str) -> Item:
         categories=_lines(entry.categories),
         text=text,
         html=page.html,
-        summary="",
+        summary=summarize(said.body, dateline.end if dateline else 0, said.title, keywords),
         dateline=dateline.place if dateline else None,
         images=pictures.images,
         links=[Link(link.url, link.text) for link in page.links],
@@ -130,7 +139,7 @@ def _item(news: News, page: Page, pipeline: str) -> Item:
         dates=Dates(_provenance(published), _provenance(entry.updated), _provenance(entry.seen)),
         language=language.tag,
         language_confidence=language.confidence,
-        keywords=[],
+        keywords=keywords,
         names=[],
         places=[],
         word_count=counted.total,

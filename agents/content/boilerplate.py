@@ -1,0 +1,89 @@
+"""What a site puts around every article: not what the article says.
+
+The table is data/boilerplate.toml; an operator's file of sites adds to it. Patterns are lines with `*` for anything
+and `#` for a number, `(a|b)` for a choice; there are no other wildcards, so that no pattern takes long.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+LONGEST_PATTERN = 200
+MAX_STARS = 4
+LONGEST_LINE = 600
+"""Characters; a longer line is an article's."""
+
+_SPECIAL = re.compile(r"\\.|[*#()|]|[^\\*#()|]+")
+
+
+class PatternError(ValueError):
+    """A pattern that cannot be used; the message is a sentence."""
+
+
+class Around(Struct, frozen=True):
+    """The patterns of one site as they are written in a file."""
+
+    title: Sequence[str] = ()
+    line: Sequence[str] = ()
+    rest: Sequence[str] = ()
+    own: Sequence[str] = ()
+
+    def joined(self, other: Around) -> Around:
+        """The patterns of both."""
+        return Around(
+            (*self.title, *other.title), (*self.line, *other.line), (*self.rest, *other.rest), (*self.own, *other.own)
+        )
+
+
+class Boilerplate:
+    """The patterns of one site, ready to use."""
+
+    def __init__(self, around: Around) -> None:
+        self._title = _any(around.title, r"(?:%s)\s*\Z")
+        self._line = _any(around.line, r"^[^\S\n]*(?:%s)[^\S\n]*$\n*")
+        self._rest = _any(around.rest, r"^[^\S\n]*(?:%s)[^\S\n]*$")
+        self.own = frozenset(around.own)
+
+    def without(self, title: str, text: str) -> tuple[str, str]:
+        """Title and text without what is around the article; a title that is nothing else stays."""
+        if self._title and (found := self._title.search(title)) and found.start():
+            title = title[: found.start()].rstrip()
+        if self._rest and (found := self._rest.search(text)):
+            text = text[: found.start()]
+        if self._line:
+            text = self._line.sub("", text)
+        return title, text.strip()
+
+
+def pattern(written: str) -> str:
+    """The regular expression of one pattern. Raises PatternError."""
+    if not written.strip() or len(written) > LONGEST_PATTERN:
+        raise PatternError(f"a pattern has 1 to {LONGEST_PATTERN} characters")
+    if written.count("*") > MAX_STARS:
+        raise PatternError(f'"{written}" has more than {MAX_STARS} `*`')
+    if len(re.sub(r"[*\s]", "", written)) < 2:
+        raise PatternError(f'"{written}" would take out nearly every line: write at least two characters besides `*`')
+    pieces = []
+    for piece in _SPECIAL.findall(written):
+        if piece == "*":
+            pieces.append(f".{{0,{LONGEST_LINE}}}?")
+        elif piece == "#":
+            pieces.append(r"\d{1,12}")
+        elif piece in "()|":
+            pieces.append("(?:" if piece == "(" else piece)
+        else:
+            pieces.append(re.escape(piece.removeprefix("\\")))
+    expression = "".join(pieces)
+    try:
+        re.compile(expression)
+    except re.error as error:
+        raise PatternError(f'"{written}" is no pattern: {error}') from None
+    return expression
+
+
+def _any(written: Iterable[str], form: str) -> re.Pattern[str] | None:
+    expressions = [pattern(one) for one in written]
+    return re.compile(form % "|".join(expressions), re.MULTILINE) if expressions else None
