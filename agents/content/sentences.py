@@ -27,7 +27,7 @@ def sentences(paragraph: str) -> Iterator[tuple[int, int]]:
     A mark inside of quotation marks or brackets that are still open ends none: 他说：“我们会去。也许不会。” is one.
     Where they never close, they are not looked at. Linear.
     """
-    balanced = _is_balanced(paragraph)
+    balanced = is_balanced(paragraph)
     begin = looked = depth = 0
     for match in _END.finditer(paragraph):
         if balanced:
@@ -37,10 +37,23 @@ def sentences(paragraph: str) -> Iterator[tuple[int, int]]:
                 continue
         if match["stop"] and not _ends(paragraph, begin, match):
             continue
-        start = begin + len(paragraph[begin : match.end()]) - len(paragraph[begin : match.end()].lstrip())
+        end = match.end()
+        if '"' in match[0] and paragraph.count('"', 0, match.start()) % 2 == 0:
+            end = paragraph.index('"', match.start())  # it opens what comes next
+        start = begin + len(paragraph[begin:end]) - len(paragraph[begin:end].lstrip())
         if start < match.start():
-            yield start, match.end()
-        begin = match.end()
+            yield start, end
+        begin = end
+
+
+def is_balanced(text: str) -> bool:
+    """Whether every quotation mark and bracket that opens in a text closes in it, and none closes before it opens."""
+    depth = 0
+    for match in _QUOTES.finditer(text):
+        depth += 1 if match[0] in _OPENING else -1
+        if depth < 0:
+            return False
+    return depth == 0 and text.count('"') % 2 == 0
 
 
 def _ends(paragraph: str, begin: int, match: re.Match[str]) -> bool:
@@ -48,15 +61,6 @@ def _ends(paragraph: str, begin: int, match: re.Match[str]) -> bool:
     if match["stop"] == "." and _ABBREVIATED.search(paragraph, max(begin, match.start() - 12), match.start() + 1):
         return False
     return not _SMALL.match(paragraph, match.end())
-
-
-def _is_balanced(paragraph: str) -> bool:
-    depth = 0
-    for match in _QUOTES.finditer(paragraph):
-        depth += 1 if match[0] in _OPENING else -1
-        if depth < 0:
-            return False
-    return depth == 0
 
 
 def _depth(paragraph: str, begin: int, end: int) -> int:

@@ -43,6 +43,9 @@ from schemas import (
 SHORT_TEXT = 80
 """Folded characters; a shorter text gets the flag `short-text`."""
 
+MAX_CAPTIONS = 20
+"""Images whose captions the summary keeps clear of."""
+
 TOLERANCE = timedelta(hours=24)
 """Clocks and time zones may be off by so much before a date counts as one in the future."""
 
@@ -128,7 +131,13 @@ def _item(news: News, page: Page, pipeline: str, boilerplate: Boilerplate) -> It
         categories=_lines(entry.categories),
         text=text,
         html=page.html,
-        summary=summarize(said.body, dateline.end if dateline else 0, said.title, keywords),
+        summary=summarize(
+            said.body,
+            dateline.end if dateline else 0,
+            said.title,
+            keywords,
+            [image.caption for image in pictures.images[:MAX_CAPTIONS]],
+        ),
         dateline=dateline.place if dateline else None,
         images=pictures.images,
         links=[Link(link.url, link.text) for link in page.links],

@@ -6,11 +6,11 @@ Whole sentences or none: a reader is told nothing that the text does not say, an
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from agents.content.sentences import sentences
+from agents.content.sentences import is_balanced, sentences
 from schemas import Keyword
 
 MAX_LENGTH = 280
@@ -37,6 +37,8 @@ _BY_LINE = re.compile(
     r"^(?:[（(]?(?:[记記]者|[编編][辑輯]|[责責][编編]|撰文|作者|文)[：:／/ ]|By [A-Z]"
     r"|.{0,30}(?:[报報][导導道]|[综綜]合[报報][导導道])[）)]?[。]?$)"
 )
+# Who filed a report, in brackets before its first sentence: （德国之声中文网） （本报记者…报导）
+_FILED = re.compile(r"(?:[（(【\[][^（）()【】\[\]]{2,40}[）)】\]]\s*){1,2}")
 _SPACES = re.compile(r"\s+")
 
 
@@ -46,12 +48,16 @@ class _Sentence(Struct, frozen=True):
     gain: float
 
 
-def summarize(text: str, begin: int, title: str, keywords: Sequence[Keyword]) -> str:
+def summarize(
+    text: str, begin: int, title: str, keywords: Sequence[Keyword] = (), captions: Iterable[str | None] = ()
+) -> str:
     """At most MAX_LENGTH characters of whole sentences, in the order of the text; "" where none fits.
 
-    `text` is without boilerplate; `begin` is where its dateline ends.
+    `text` is without boilerplate; `begin` is where its dateline ends. A sentence that stands under a picture as well is
+    left to the picture.
     """
-    found = _candidates(text, begin, title, keywords)
+    seen = {_solid(one) for one in (title, *captions) if one}
+    found = _candidates(text, begin, seen, keywords)
     if not found:
         return ""
     lead = next((one for one in found if len(one.text) >= _SHORTEST_LEAD), found[0])
@@ -65,9 +71,8 @@ def summarize(text: str, begin: int, title: str, keywords: Sequence[Keyword]) ->
     return _joined([one.text for one in chosen])
 
 
-def _candidates(text: str, begin: int, title: str, keywords: Sequence[Keyword]) -> list[_Sentence]:
+def _candidates(text: str, begin: int, seen: set[str], keywords: Sequence[Keyword]) -> list[_Sentence]:
     found: list[_Sentence] = []
-    seen = {_SPACES.sub("", title)}
     place = begin
     for paragraph in text[begin:_READ].split("\n"):
         is_last = place + len(paragraph) >= _READ  # may be cut in a sentence, but never behind one's end
@@ -77,9 +82,13 @@ def _candidates(text: str, begin: int, title: str, keywords: Sequence[Keyword]) 
             continue
         for start, end in sentences(line):
             sentence = line[start:end]
-            solid = _SPACES.sub("", sentence)
+            if (filed := _FILED.match(sentence)) and start == 0:
+                sentence = sentence[filed.end() :]
+            solid = _solid(sentence)
             least = 3 * _SHORTEST if " " in sentence and sentence.isascii() else _SHORTEST
-            if not least <= len(sentence) <= MAX_LENGTH or solid in seen or _NONE.search(sentence):
+            if not least <= len(sentence) <= MAX_LENGTH or _NONE.search(sentence):
+                continue
+            if any(other in solid or solid in other for other in seen) or not is_balanced(sentence):
                 continue
             if is_last and end == len(line):
                 continue
@@ -88,6 +97,10 @@ def _candidates(text: str, begin: int, title: str, keywords: Sequence[Keyword]) 
             if len(found) == _SENTENCES:
                 return found
     return found
+
+
+def _solid(text: str) -> str:
+    return _SPACES.sub("", text)
 
 
 def _gain(sentence: str, place: int, keywords: Sequence[Keyword]) -> float:

@@ -287,8 +287,9 @@ def _is_whole(item: Item) -> bool:
 
 def _longest_run(rest: str, text: str) -> int | None:
     """How much of `rest` stands in the text as one piece that begins and ends as a sentence does."""
-    ends = [match.end() for match in re.finditer(r"[。！？｡!?.…]+[」』”’）)】》〉\]\"']*", rest)]
-    for end in reversed(ends):
+    marks = re.finditer(r"([。！？｡!?.…]+)[」』”’）)】》〉\]\"']*", rest)
+    ends = {end for match in marks for end in (match.end(1), match.end())}  # a straight quote behind may open the next
+    for end in sorted(ends, reverse=True):
         place = text.find(rest[:end])
         while place >= 0:
             if place == 0 or _OPENS.search(text[max(0, place - 4) : place]) or _opens_behind_dateline(text, place):
