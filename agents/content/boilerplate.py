@@ -13,10 +13,10 @@ from msgspec import Struct
 
 LONGEST_PATTERN = 200
 MAX_STARS = 4
-LONGEST_LINE = 600
-"""Characters; a longer line is an article's."""
-
 _SPECIAL = re.compile(r"\\.|[*#()|]|[^\\*#()|]+")
+
+
+_SIGNS = {"#": r"\d{1,12}", "(": "(?:", ")": ")", "|": "|"}
 
 
 class PatternError(ValueError):
@@ -66,17 +66,21 @@ def pattern(written: str) -> str:
         raise PatternError(f'"{written}" has more than {MAX_STARS} `*`')
     if len(re.sub(r"[*\s]", "", written)) < 2:
         raise PatternError(f'"{written}" would take out nearly every line: write at least two characters besides `*`')
-    pieces = []
+    parts = [""]
+    depth = 0
     for piece in _SPECIAL.findall(written):
+        if piece == "*" and depth:
+            raise PatternError(f'"{written}" has a `*` within brackets')
         if piece == "*":
-            pieces.append(f".{{0,{LONGEST_LINE}}}?")
-        elif piece == "#":
-            pieces.append(r"\d{1,12}")
-        elif piece in "()|":
-            pieces.append("(?:" if piece == "(" else piece)
-        else:
-            pieces.append(re.escape(piece.removeprefix("\\")))
-    expression = "".join(pieces)
+            parts.append("")
+            continue
+        depth += (piece == "(") - (piece == ")")
+        parts[-1] += _SIGNS.get(piece) or re.escape(piece.removeprefix("\\"))
+    # what follows a star is looked for from left to right and never again, so that a line is read once
+    first, *others = parts
+    expression = first
+    for place, part in enumerate(others, 1):
+        expression += f".*{part}" if place == len(others) else f"(?>.*?{part})"
     try:
         re.compile(expression)
     except re.error as error:

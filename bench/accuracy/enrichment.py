@@ -288,7 +288,8 @@ def _is_whole(item: Item) -> bool:
 def _longest_run(rest: str, text: str) -> int | None:
     """How much of `rest` stands in the text as one piece that begins and ends as a sentence does."""
     marks = re.finditer(r"([。！？｡!?.…]+)[」』”’）)】》〉\]\"']*", rest)
-    ends = {end for match in marks for end in (match.end(1), match.end())}  # a straight quote behind may open the next
+    # a straight quote behind may open the next one
+    ends = {end for match in marks for end in range(match.end(1), match.end() + 1)}
     for end in sorted(ends, reverse=True):
         place = text.find(rest[:end])
         while place >= 0:
