@@ -21,18 +21,19 @@ _DATA = Path(__file__).parent / "data"
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 
 # What rjieba's dictionary takes into one word with the place before it, where the place is still meant.
-_AFTER_COUNTRY = (
-    "人", "籍", "国籍", "政府", "当局", "军方", "警方", "总统", "首相", "总理", "国会", "议会", "参议院", "众议院", "国民议会", "白宫",
-    "外交部", "国防部", "国务院", "司法部", "财政部", "商务部", "内政部", "外务省", "农业部", "教育部", "科技部", "联邦", "联邦政府",
-    "联邦调查局", "最高法院", "大使馆", "使馆", "空军", "海军", "陆军", "军队", "自卫队", "央行", "股市", "市场", "公司", "媒体", "网民",
-    "境内", "地区", "各地", "社会", "人民", "同胞", "公民", "学生", "产", "式", "化", "民主党", "共和党", "证监会", "大选", "机场",
-    "市民", "艺人", "基本法", "回归", "站",
-)  # fmt: skip
-_AFTER_CITY = (
-    "市", "县", "城", "人", "市政府", "市委", "市长", "市民", "政府", "当局", "警方", "市公安局", "市区", "地区", "郊区", "股市", "机场",
-    "奥运", "证券交易所", "证交所", "故宫", "城区", "港", "站",
-)  # fmt: skip
-_AFTER_REGION = ("省", "州", "人", "省委", "省政府", "州政府", "州长", "地区", "全省", "籍")
+_AFTER_COUNTRY = """
+    人 籍 国籍 光复 独立 政府 当局 军方 警方 总统 首相 总理 国会 议会 参议院 众议院 国民议会 白宫 外交部 国防部
+    国务院 司法部 财政部 商务部 内政部 外务省 农业部 教育部 科技部 联邦 联邦政府 联邦调查局 最高法院
+    大使馆 使馆 空军 海军 陆军 军队 自卫队 央行 股市 市场 公司 媒体 网民 境内 地区 各地 社会 人民
+    同胞 公民 学生 产 民主党 共和党 证监会 大选 机场 市民 艺人 基本法 回归 站
+"""
+_AFTER_CITY = """
+    市 县 城 人 市政府 市委 市长 市民 政府 当局 警方 市公安局 市区 地区 郊区 股市 机场 奥运
+    证券交易所 证交所 故宫 城区 港 站
+"""
+_AFTER_REGION = """
+    省 州 人 省委 省政府 州政府 州长 地区 全省 籍
+"""
 
 
 class Kind(StrEnum):
@@ -42,7 +43,7 @@ class Kind(StrEnum):
     NONE = "none"
 
 
-class Site(Struct, frozen=True):
+class Site(Struct, frozen=True, cache_hash=True):
     """A place of the gazetteer. `kind` none is a longer name that holds a place's and is no place: New York Times."""
 
     country: str
@@ -53,25 +54,31 @@ class Site(Struct, frozen=True):
 class Meaning(Struct, frozen=True):
     """What a name says: `sites` for sure, all of them; `likely` is one of several, or none, as the item tells.
 
-    `personal` names are people's, too.
+    `personal` names are people's, too. `parts` are the places that one Chinese word holds, with their length and in
+    order: 美国纽约 two, 中国政府 one and something more.
     """
 
     sites: tuple[Site, ...] = ()
     likely: tuple[Site, ...] = ()
     personal: bool = False
+    parts: tuple[tuple[int, Meaning], ...] = ()
 
 
 NOTHING = Meaning()
 
+_Longer = dict[str, dict[str, list[tuple[list[str], Meaning]]]]
+
 
 class Gazetteer(Struct, frozen=True):
-    """Names by their first word, longer ones first.
+    """Names and their meaning.
 
-    `chinese`: the further words of a name in Simplified characters, and its meaning. `latin`: the whole name, also in
-    capitals, and its meaning. `japanese`: whole names.
+    `chinese`: names of one word, in Simplified characters. `longer`: by their first and their second word what follows
+    in the others, the most first. Every first word stands in `chinese`. `latin`: by their first word the names, also
+    in capitals, the longest first. `japanese`: whole names.
     """
 
-    chinese: dict[str, list[tuple[list[str], Meaning]]]
+    chinese: dict[str, Meaning]
+    longer: _Longer
     latin: dict[str, list[tuple[str, Meaning]]]
     japanese: dict[str, Meaning]
 
@@ -88,7 +95,7 @@ def gazetteer() -> Gazetteer:
     for name, meaning in dict(latin).items():
         if len(name) > 3:
             latin.setdefault(name.upper(), meaning)
-    return Gazetteer(_by_words(chinese), _by_first_word(latin), japanese)
+    return Gazetteer(*_by_words(chinese), _by_first_word(latin), japanese)
 
 
 def _lines() -> Iterator[tuple[Site, list[str], list[str], list[str]]]:
@@ -110,21 +117,27 @@ def _claim(names: dict[str, Meaning], name: str, site: Site) -> None:
         names[bare] = Meaning((site,), have.likely, name.endswith("!"))
 
 
-def _by_words(names: dict[str, Meaning]) -> dict[str, list[tuple[list[str], Meaning]]]:
-    found: dict[str, list[tuple[list[str], Meaning]]] = {}
+def _by_words(names: dict[str, Meaning]) -> tuple[dict[str, Meaning], _Longer]:
+    single: dict[str, Meaning] = {}
+    longer: _Longer = {}
     for words, meaning in _cut_all(names.items()):
-        if len(words) > 1 or meaning is not NOTHING:
-            found.setdefault(words[0], []).append((words[1:], meaning))
+        if len(words) > 1:
+            first, second, *further = words
+            longer.setdefault(first, {}).setdefault(second, []).append((further, meaning))
+        elif meaning is not NOTHING:
+            single[words[0]] = meaning
     for words, meaning in _cut_all(_compounds(names)):
         if len(words) == 1 and words[0] not in names:
-            found.setdefault(words[0], []).append(([], meaning))
-    for each in found.values():
-        each.sort(key=lambda name: -len(name[0]))
-    return found
+            single[words[0]] = meaning
+    for first, seconds in longer.items():
+        single.setdefault(first, NOTHING)
+        for each in seconds.values():
+            each.sort(key=lambda name: -len(name[0]))
+    return single, longer
 
 
 def _compounds(names: dict[str, Meaning]) -> Iterator[tuple[str, Meaning]]:
-    """Places with what may stand behind them in one word; a country with its city is both (美国纽约)."""
+    """Places with what may stand behind them in one word, an office or, behind its country, a city."""
     countries = {
         meaning.sites[0].country: name
         for name, meaning in names.items()
@@ -132,13 +145,15 @@ def _compounds(names: dict[str, Meaning]) -> Iterator[tuple[str, Meaning]]:
     }
     after = {Kind.COUNTRY: _AFTER_COUNTRY, Kind.CITY: _AFTER_CITY, Kind.REGION: _AFTER_REGION}
     for name, meaning in names.items():
-        if len(meaning.sites) != 1 or len(name) > 4:
+        if not meaning.sites or len(name) > 4:
             continue
         site = meaning.sites[0]
-        for ending in after[site.kind]:
-            yield name + ending, meaning
+        part = (len(name), meaning)
+        with_ending = Meaning(meaning.sites, parts=(part,))
+        for ending in after[site.kind].split():
+            yield name + ending, with_ending
         if site.kind is not Kind.COUNTRY and (country := countries.get(site.country)):
-            yield country + name, Meaning((*names[country].sites, site))
+            yield country + name, Meaning(meaning.sites, parts=((len(country), names[country]), part))
 
 
 def _cut_all(names: Iterable[tuple[str, Meaning]]) -> Iterator[tuple[list[str], Meaning]]:
