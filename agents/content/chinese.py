@@ -35,6 +35,11 @@ def cut(simple: str) -> list[str]:
     return rjieba.cut(simple)
 
 
+def tag(simple: str) -> list[tuple[str, str]]:
+    """The words with their part of speech as jieba's dictionary has it: `n…` nouns, `v` verbs, `p` prepositions …"""
+    return rjieba.tag(simple)
+
+
 @cache
 def _table() -> npt.NDArray[np.uint32]:
     raw = zlib.decompress((_DATA / "simplified.bin").read_bytes())
