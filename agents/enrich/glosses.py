@@ -27,22 +27,135 @@ _WINDOW = 30
 DOTS = "·‧•・．･∙●⋅"
 _HAN = "\u3400-\u9fff"
 _BRACKET = re.compile(r"[（(]\s?\s?(?P<gloss>[A-Za-zÀ-ž][^（）()\n]{1,90})[)）]")
-_NAME = re.compile(rf"(?:[{_HAN}A-Z{DOTS}\-－—–]|(?<=[{_HAN}]) ?[{DOTS}] ?(?=[{_HAN}A-Z])|(?<=[{_HAN}])\.(?=[{_HAN}]))+\Z")
+_NAME = re.compile(
+    rf"(?:[{_HAN}A-Z{DOTS}\-－—–]|(?<=[{_HAN}]) ?[{DOTS}] ?(?=[{_HAN}A-Z])|(?<=[{_HAN}])\.(?=[{_HAN}]))+\Z"
+)
 _DOT = re.compile(rf" ?[{DOTS}.] ?")
 _KATAKANA = re.compile(r"[ァ-ヺー]+(?:[・＝=･][ァ-ヺー]+)*\Z")
 _QUOTES = {"”": "“", "』": "『", "」": "「", "》": "《", "〉": "〈", "’": "‘", "＂": "＂", '"': '"'}
 _INSIDE_QUOTES = re.compile(rf"[{_HAN}\u30a0-\u30ffA-Za-z0-9{DOTS}\- &＆+.!！:：、，’']{{2,30}}\Z")
 
-_CUT_OFF = re.compile(rf"\s*(?:[;；:：/／=＝|[【<《「“]|[,，、]\s*(?![A-Z]{{2,9}}\b|Jr\b|Sr\b|Inc\b|Ltd\b|LLC\b)|[{_HAN}]|\s\d{{2,}}\s*$).*\Z", re.DOTALL)
+_CUT_OFF = re.compile(
+    rf"\s*(?:[;；:：/／=＝|[【<《「“]|[,，、]\s*(?![A-Z]{{2,9}}\b|Jr\b|Sr\b|Inc\b|Ltd\b|LLC\b)|[{_HAN}]|\s\d{{2,}}\s*$).*\Z",
+    re.DOTALL,
+)
 _ACRONYM = re.compile(r"(?=[^a-z]*[A-Z][^a-z]*[A-Z])[A-Z][A-Za-z0-9&＆.\-/]{1,10}\Z")
 _WORD = re.compile(r"[^\W\d_](?:[^\W_]|['’ʼ‘`.\-‐‑])*")
 _TITLE = re.compile(
     r"(?:(?:Cardinal|President|Prime Minister|Minister|Senator|Sen\.|Rep\.|Gov\.|Governor|Dr\.?|Prof\.?|Professor|Mr\.?"
     r"|Mrs\.?|Ms\.?|Sir|Lord|Lady|Dame|King|Queen|Prince|Princess|General|Gen\.|Captain|Pope|Judge|Justice) )+(?=[A-Z])"
 )
-_SMALL = frozenset({"of", "the", "and", "for", "de", "des", "du", "la", "le", "les", "del", "di", "da", "do", "dos", "von", "van", "der", "den",
-    "zu", "bin", "ibn", "bint", "al", "el", "ul", "y", "e", "et", "und", "für", "in", "on", "at", "to", "a", "an", "with", "pour", "sur", "am", "im", "ter", "ten", "af", "av", "abu", "ben", "d", "l", "’n’", "n", "o", "dan", "per", "i", "san", "della", "dello", "delle", "degli", "dei", "das", "auf", "no", "na", "ao"})
-_PARTICLES = frozenset({"de", "des", "du", "la", "le", "del", "della", "di", "da", "do", "dos", "von", "van", "der", "den", "zu", "bin", "ibn", "bint", "al", "el", "ul", "ter", "ten", "af", "abu", "ben", "y", "e", "st.", "saint", "san", "mac", "o", "ould", "ag"})
+_SMALL = frozenset(
+    {
+        "of",
+        "the",
+        "and",
+        "for",
+        "de",
+        "des",
+        "du",
+        "la",
+        "le",
+        "les",
+        "del",
+        "di",
+        "da",
+        "do",
+        "dos",
+        "von",
+        "van",
+        "der",
+        "den",
+        "zu",
+        "bin",
+        "ibn",
+        "bint",
+        "al",
+        "el",
+        "ul",
+        "y",
+        "e",
+        "et",
+        "und",
+        "für",
+        "in",
+        "on",
+        "at",
+        "to",
+        "a",
+        "an",
+        "with",
+        "pour",
+        "sur",
+        "am",
+        "im",
+        "ter",
+        "ten",
+        "af",
+        "av",
+        "abu",
+        "ben",
+        "d",
+        "l",
+        "’n’",
+        "n",
+        "o",
+        "dan",
+        "per",
+        "i",
+        "san",
+        "della",
+        "dello",
+        "delle",
+        "degli",
+        "dei",
+        "das",
+        "auf",
+        "no",
+        "na",
+        "ao",
+    }
+)
+_PARTICLES = frozenset(
+    {
+        "de",
+        "des",
+        "du",
+        "la",
+        "le",
+        "del",
+        "della",
+        "di",
+        "da",
+        "do",
+        "dos",
+        "von",
+        "van",
+        "der",
+        "den",
+        "zu",
+        "bin",
+        "ibn",
+        "bint",
+        "al",
+        "el",
+        "ul",
+        "ter",
+        "ten",
+        "af",
+        "abu",
+        "ben",
+        "y",
+        "e",
+        "st.",
+        "saint",
+        "san",
+        "mac",
+        "o",
+        "ould",
+        "ag",
+    }
+)
 _CAMEL = re.compile(r"(?<=[a-zà-ž]{3})(?=[A-Z][a-z]{2})")
 _COMPANY = re.compile(r",? (?:Inc|Ltd|LLC|Corp|Corporation|Company|Co|Group|Holdings|Limited|PLC|plc)\b\.?.*\Z")
 _GENERATIONS = frozenset({"jr", "jr.", "sr", "sr.", "ii", "iii", "iv", "esq", "phd", "md"})
@@ -101,12 +214,25 @@ def clean_gloss(printed: str) -> str | None:
         return None
     if any(mark in gloss for mark in ("@", "://", "www.", "_", "#", "$", "€", "£", "%", "?", "…", "...")):
         return None
-    if re.search(r"[A-Z]\.[A-Z]{1,3}$|\.(?:com|org|net|HK|SS|SZ|TW|US|UK|L|N|O|T|PA|DE)$", gloss) and " " not in gloss and gloss.count(".") == 1:
+    if (
+        re.search(r"[A-Z]\.[A-Z]{1,3}$|\.(?:com|org|net|HK|SS|SZ|TW|US|UK|L|N|O|T|PA|DE)$", gloss)
+        and " " not in gloss
+        and gloss.count(".") == 1
+    ):
         return None
-    lower = [part for part in parts if part[0].islower() and part.lower() not in _SMALL and "-" not in part and "’" not in part and "'" not in part]
+    lower = [
+        part
+        for part in parts
+        if part[0].islower() and part.lower() not in _SMALL and "-" not in part and "’" not in part and "'" not in part
+    ]
     if lower or not any(part[0].isupper() for part in parts):
         return None
-    if any(part.lower() in ("photo", "photos", "images", "getty", "gettyimages", "afp", "screenshot") for part in parts) and len(parts) > 1:
+    if (
+        any(
+            part.lower() in ("photo", "photos", "images", "getty", "gettyimages", "afp", "screenshot") for part in parts
+        )
+        and len(parts) > 1
+    ):
         return None
     return gloss
 
@@ -135,7 +261,11 @@ def _name_before(simple: str, bracket: int, gloss: str, cuts: _Cuts) -> Glossed 
     if (known := rows("known").get(gloss.lower())) and (found := _known(simple, start, end, gloss, known)):
         return found
     if _ACRONYM.match(gloss) or _organisation(gloss):
-        if (found := _body(simple, start, end, gloss, cuts)) or not (company := _COMPANY.sub("", gloss)) or company == gloss:
+        if (
+            (found := _body(simple, start, end, gloss, cuts))
+            or not (company := _COMPANY.sub("", gloss))
+            or company == gloss
+        ):
             return found
         gloss = company if not _organisation(company) else ""
         found = _person(simple, start, end, gloss, cuts)
@@ -161,7 +291,9 @@ def _quoted(simple: str, closing: int, gloss: str) -> Glossed | None:
 
 def _organisation(gloss: str) -> bool:
     english = words("english organisations")
-    return any(part.lower().strip(".'’") in english for part in _WORD.findall(gloss) if part not in ("of", "the", "and", "for"))
+    return any(
+        part.lower().strip(".'’") in english for part in _WORD.findall(gloss) if part not in ("of", "the", "and", "for")
+    )
 
 
 # People
@@ -173,7 +305,9 @@ def _person(simple: str, start: int, end: int, gloss: str, cuts: _Cuts) -> Gloss
         return None
     if _head(simple, start, end) > 1:
         return _body(simple, start, end, gloss, cuts)
-    if (title := _title_behind(simple, start, end)) and (found := _named(simple, start, end - title, gloss, tokens, cuts)):
+    if (title := _title_behind(simple, start, end)) and (
+        found := _named(simple, start, end - title, gloss, tokens, cuts)
+    ):
         return found
     return _named(simple, start, end, gloss, tokens, cuts) or _body(simple, start, end, gloss, cuts)
 
@@ -294,7 +428,12 @@ def _edge(simple: str, start: int, begin: int, cuts: _Cuts) -> int:
     if begin not in cuts.begins:
         return 0
     word = cuts.word_before(begin)
-    if word in words("stops") or word in words("generic") or word in words("countries") or word in words("verbs before"):
+    if (
+        word in words("stops")
+        or word in words("generic")
+        or word in words("countries")
+        or word in words("verbs before")
+    ):
         return 2
     return 2 if len(word) > 1 and word[-1] in "长员官卿席授者家师手人" else 1
 
@@ -398,7 +537,9 @@ def _stops(word: str, kind: str) -> bool:
         return False
     if any(word in words(section) for section in ("stops", "verbs before", "offices", "generic")):
         return True
-    return len(word) > 1 and kind[0] in "pcurzymtq" and not word.startswith("第") and not word.endswith(("大", "国", "处"))
+    return (
+        len(word) > 1 and kind[0] in "pcurzymtq" and not word.startswith("第") and not word.endswith(("大", "国", "处"))
+    )
 
 
 def _joins(before: str, gloss: str, acronym: bool, taken: int) -> bool:
@@ -417,7 +558,11 @@ def _without_country(simple: str, begin: int, end: int, gloss: str, acronym: boo
         if country in words("countries"):
             if end - begin - length < 3 or _says(gloss, country, acronym):
                 return begin
-            if acronym and (letter := _FIRST_WORDS.get(simple[begin + length : begin + length + 2])) and letter not in gloss:
+            if (
+                acronym
+                and (letter := _FIRST_WORDS.get(simple[begin + length : begin + length + 2]))
+                and letter not in gloss
+            ):
                 return begin  # 芬兰国家广播公司 (YLE): without the country it would be anybody's
             return begin + length
     return begin

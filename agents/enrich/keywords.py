@@ -17,9 +17,10 @@ from math import sqrt
 
 from msgspec import Struct
 
+from agents.content.chinese import simplified
 from agents.content.terms import Weight, weights
 from agents.enrich.prose import Prose, Span
-from schemas import Keyword
+from schemas import Keyword, Name, Place
 
 MAX_KEYWORDS = 12
 MAX_TERM = 40
@@ -69,13 +70,6 @@ _DOTS = frozenset("·‧•・．")
 _UNSPACED = frozenset({"th", "lo", "km", "my", "bo", "dz"})
 
 
-class Named(Struct, frozen=True):
-    """A name or a place as a term: as it is to be shown, and how often it stands in the item."""
-
-    term: str
-    count: int
-
-
 class _Candidate(Struct, frozen=True):
     term: str
     score: float
@@ -96,7 +90,7 @@ class _Word(Struct, frozen=True):
 
 
 def find_keywords(
-    prose: Prose, named: Sequence[Named] = (), taken: Iterable[Span] = (), own: Set[str] = frozenset()
+    prose: Prose, named: Sequence[Name | Place] = (), taken: Iterable[Span] = (), own: Set[str] = frozenset()
 ) -> list[Keyword]:
     """The best terms first, at most MAX_KEYWORDS; `weight` is relative to the best, which has 1.0.
 
@@ -137,16 +131,16 @@ def _says_the_same(folded: str, count: int, other: _Candidate) -> bool:
     return folded == chosen or (folded in chosen and count <= _ONCE_MORE * other.count)
 
 
-def _names(prose: Prose, named: Sequence[Named]) -> Iterable[_Candidate]:
+def _names(prose: Prose, named: Sequence[Name | Place]) -> Iterable[_Candidate]:
     if not named:
         return
-    title = prose.text[: prose.title_end]
-    known = weights("zh", [one.term for one in named]) if prose.chinese else [None] * len(named)
+    title = prose.title
+    known = weights("zh", [simplified(one.name) for one in named]) if prose.chinese else [None] * len(named)
     for one, weight in zip(named, known, strict=True):
-        if len(one.term) <= MAX_TERM:
-            bonus = _IN_TITLE if one.term in title else 1.0
+        if len(one.name) <= MAX_TERM:
+            bonus = _IN_TITLE if one.name in title else 1.0
             value = weight.value if weight and weight.value else _NAMED
-            yield _Candidate(one.term, bonus * sqrt(one.count) * value, one.count)
+            yield _Candidate(one.name, bonus * sqrt(one.count) * value, one.count)
 
 
 # Chinese

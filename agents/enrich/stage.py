@@ -21,6 +21,8 @@ from agents.deadletters import news_dead_letter
 from agents.enrich.dateline import read_dateline
 from agents.enrich.images import gallery
 from agents.enrich.keywords import find_keywords
+from agents.enrich.names import find_names
+from agents.enrich.places import find_places
 from agents.enrich.prose import read_prose
 from agents.enrich.summary import summarize
 from agents.stage import EntryRef, Headers, Output, State, Topic
@@ -106,7 +108,9 @@ def _item(news: News, page: Page, pipeline: str, boilerplate: Boilerplate) -> It
     published = entry.published or news.earlier_published
     said = read_prose(*boilerplate.without(given, text), language)
     dateline = read_dateline(said.body)
-    keywords = find_keywords(said, own=boilerplate.own)
+    people = find_names(said)
+    where = find_places(said, people.spans)
+    keywords = find_keywords(said, [*people.names, *where.places], [*people.spans, *where.spans], boilerplate.own)
     counted = count(text)
     flags = {*entry.flags, *news.flags}
     if page.truncated or pictures.truncated or len(entry.attachments) > MAX_LISTED:
@@ -149,8 +153,8 @@ def _item(news: News, page: Page, pipeline: str, boilerplate: Boilerplate) -> It
         language=language.tag,
         language_confidence=language.confidence,
         keywords=keywords,
-        names=[],
-        places=[],
+        names=people.names,
+        places=where.places,
         word_count=counted.total,
         reading_seconds=counted.seconds,
         story_id=news.id,

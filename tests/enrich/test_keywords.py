@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.content.language import Language
-from agents.enrich.keywords import MAX_KEYWORDS, Named, find_keywords
+from agents.enrich.keywords import MAX_KEYWORDS, find_keywords
 from agents.enrich.prose import Prose, read_prose
+from schemas import Name
 
 FERRY = (
     "灯塔湾的渡轮星期四清晨在浓雾中搁浅。港务局说，渡轮的雷达失灵，船员没有看见防波堤。"
@@ -76,7 +77,7 @@ def test_a_name_is_one_term_and_nothing_in_it_is_another() -> None:
     text = "奥列格·林肯森说渡轮会修好。林肯森又说，渡轮的雷达会更换，林肯森没有说何时。"
     given_ = prose(text, "zh-Hans")
     spans = [(place, place + 3) for place in range(len(given_.text)) if given_.text.startswith("林肯森", place)]
-    found = [keyword.term for keyword in find_keywords(given_, [Named("奥列格·林肯森", 3)], spans)]
+    found = [keyword.term for keyword in find_keywords(given_, [Name("奥列格·林肯森", None, 3)], spans)]
     assert "奥列格·林肯森" in found
     assert not {"林肯森", "林肯", "奥列格"} & set(found)
 
