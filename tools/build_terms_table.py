@@ -11,8 +11,8 @@ COMMONEST words of wordfreq's lists by their frequency; its most frequent words 
 English verbs (by the lexicon of Brill's tagger, in textblob).
 
 The file, zlib-compressed: uint32 number of words; their xxh32 (`zh 大选`), sorted, little-endian uint32; a byte each:
-16 times the inverse frequency in natural logarithms, its lowest bit set for verbs and adjectives, 0 for a word that is
-never a keyword.
+16 times the inverse frequency in natural logarithms, with a `Kind` of agents/content/terms.py in the lowest two bits; 0
+for a word that is never a keyword.
 """
 
 from __future__ import annotations
@@ -37,11 +37,13 @@ STOPWORDS = ROOT / "tools/data/keyword_stopwords.txt"
 COMMONEST = 12_000
 FREQUENT = 4e-4
 """Of all words of a language; what is commoner says nothing."""
-UNIT = 8
+UNIT = 4
 RARE = 11.0
 """Weight of words that are not among the commonest."""
 
-NOUNS = ("n", "j", "l", "i", "eng", "vn", "an", "nz", "nt", "ns", "nr")
+THING, DOING, PERSON, PHRASE = range(4)  # as `Kind` in agents/content/terms.py
+
+NOUNS = ("n", "j", "eng", "vn", "an")
 SAYING = 5.5
 """Inverse document frequency below which a verb or an adjective says too little."""
 
@@ -61,14 +63,16 @@ def main() -> None:
     ours = own_stopwords()
     for language, words in (("zh", chinese(ours)), *((language, spaced(language, ours)) for language in LANGUAGES)):
         before = len(weights)
-        for word, weight, does in words:
+        for word, weight, kind in words:
             key = xxhash.xxh32_intdigest(f"{language} {word}".encode())
             # of two words with one hash the first, commoner one
-            weights.setdefault(key, 2 * min(round(weight * UNIT), 127) + does if weight else 0)
+            weights.setdefault(key, 4 * min(round(weight * UNIT), 63) + kind if weight else 0)
         print(f"{language}: {len(weights) - before} words")
     keys = np.array(sorted(weights), dtype="<u4")
     values = np.array([weights[key] for key in keys.tolist()], dtype=np.uint8)
-    data = np.uint32(keys.size).astype("<u4").tobytes() + np.diff(keys, prepend=np.uint32(0)).tobytes() + values.tobytes()
+    data = (
+        np.uint32(keys.size).astype("<u4").tobytes() + np.diff(keys, prepend=np.uint32(0)).tobytes() + values.tobytes()
+    )
     TARGET.write_bytes(zlib.compress(data, 9))
     print(f"{TARGET.name}: {TARGET.stat().st_size} bytes, {keys.size} words")
 
@@ -82,10 +86,10 @@ def own_stopwords() -> dict[str, set[str]]:
     return found
 
 
-def chinese(ours: dict[str, set[str]]) -> Iterator[tuple[str, float, bool]]:
+def chinese(ours: dict[str, set[str]]) -> Iterator[tuple[str, float, int]]:
     jieba = files("jieba")
     stopped = stopwordsiso.stopwords("zh") | ours["zh"]
-    yield from ((word, 0.0, False) for word in sorted(stopped))
+    yield from ((word, 0.0, THING) for word in sorted(stopped))
     kinds = {}
     for line in (jieba / "dict.txt").read_text("utf-8").splitlines():
         word, times, kind = line.split(" ")
@@ -99,24 +103,36 @@ def chinese(ours: dict[str, set[str]]) -> Iterator[tuple[str, float, bool]]:
             continue
         kind, count = kinds.get(word, ("n", 0))
         value = idf.get(word) or 15.0 - math.log(count + 1)
-        does = kind.startswith(("v", "a")) and kind not in {"vn", "an"} and word not in ours["zh-noun"]
-        if (does and value < SAYING) or not (does or word in ours["zh-noun"] or kind.startswith(NOUNS)):
+        said = part_of_speech(kind) if word not in ours["zh-noun"] else THING
+        if said is None or (said == DOING and value < SAYING):
             value = 0.0
-        yield word, value, does
+        yield word, value, said or THING
 
 
-def spaced(language: str, ours: dict[str, set[str]]) -> Iterator[tuple[str, float, bool]]:
+def part_of_speech(kind: str) -> int | None:
+    """What jieba's tag of a word says; None for words that are no terms."""
+    if kind.startswith(("v", "a")) and kind not in {"vn", "an"}:
+        return DOING
+    if kind.startswith("nr"):
+        return PERSON
+    if kind == "l":
+        return PHRASE
+    return THING if kind.startswith(NOUNS) else None
+
+
+def spaced(language: str, ours: dict[str, set[str]]) -> Iterator[tuple[str, float, int]]:
     stopped = stopwordsiso.stopwords(STOPPED.get(language, language)) | ours.get(language, set())
-    yield from ((word, 0.0, False) for word in sorted(stopped))
+    yield from ((word, 0.0, THING) for word in sorted(stopped))
     kinds = english_kinds() if language == "en" else {}
-    yield from ((word, 0.0, False) for word, kind in kinds.items() if kind.startswith(("VB", "RB", "MD")))
+    yield from ((word, 0.0, THING) for word, kind in kinds.items() if kind.startswith(("VB", "RB", "MD")))
     seen = 0
     for frequency, words in bins(LANGUAGES[language]):
         for word in words:
             if (seen := seen + 1) > COMMONEST:
                 break
-            yield word, 0.0 if frequency > FREQUENT else -math.log(frequency), kinds.get(word, "").startswith("JJ")
-    yield from ((word, RARE, True) for word, kind in kinds.items() if kind.startswith("JJ"))
+            said = DOING if kinds.get(word, "").startswith("JJ") else THING
+            yield word, 0.0 if frequency > FREQUENT else -math.log(frequency), said
+    yield from ((word, RARE, DOING) for word, kind in kinds.items() if kind.startswith("JJ"))
 
 
 def english_kinds() -> dict[str, str]:

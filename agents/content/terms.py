@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from enum import IntEnum
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -17,17 +18,26 @@ import numpy.typing as npt
 import xxhash
 
 _DATA = Path(__file__).parent / "data"
-_UNIT = 8
+_UNIT = 4
+
+
+class Kind(IntEnum):
+    """What a word is most often; for languages without a dictionary everything is a thing."""
+
+    THING = 0
+    DOING = 1
+    """A verb or an adjective."""
+    PERSON = 2
+    """A name of persons (Chinese only)."""
+    PHRASE = 3
+    """Several words that a dictionary has as one (Chinese only)."""
 
 
 class Weight(NamedTuple):
-    """`value`: the natural logarithm of an inverse frequency, 0.0 for a word that is never a keyword.
-
-    `does`: a verb or an adjective (known for Chinese only).
-    """
+    """`value`: the natural logarithm of an inverse frequency, 0.0 for a word that is never a keyword."""
 
     value: float
-    does: bool
+    kind: Kind
 
 
 def weights(language: str, words: Sequence[str]) -> list[Weight | None]:
@@ -47,7 +57,7 @@ def weights(language: str, words: Sequence[str]) -> list[Weight | None]:
     ]
 
 
-_WEIGHTS = [Weight((byte >> 1) / _UNIT, bool(byte & 1)) for byte in range(256)]
+_WEIGHTS = [Weight((byte >> 2) / _UNIT, Kind(byte & 3)) for byte in range(256)]
 
 
 @cache

@@ -18,7 +18,7 @@ from math import sqrt
 from msgspec import Struct
 
 from agents.content.chinese import simplified
-from agents.content.terms import Weight, weights
+from agents.content.terms import Kind, Weight, weights
 from agents.enrich.prose import Prose, Span
 from schemas import Keyword, Name, Place
 
@@ -29,16 +29,22 @@ MAX_TERM = 40
 READ = 20_000
 """Characters of a text that are looked at; a report says what it is about long before."""
 
-_NAMED = 8.5
-"""Weight of a name that no table knows, and of a word that only the model behind the cut took for one."""
+_NAMED = 5.5
+"""What a name says that no table knows."""
 _UNKNOWN = 8.0
+"""Weight of a word that only the model behind the cut took for one."""
 _RARE = 11.0
 """Weight of a word of a spaced language that is not among its commonest."""
 _IN_TITLE = 1.6
 _LEAST = 0.12
 """A keyword weighs at least so much of the best one."""
-_DOING = 0.5
+_SHARE = {Kind.THING: 1.0, Kind.DOING: 0.45, Kind.PERSON: 0.8, Kind.PHRASE: 0.6}
 """A verb says less of what a text is about than a noun as rare."""
+_CHINESE_COMMON = 2.5
+_SPACED_COMMON = 6.0
+"""Weights from which on a word says something."""
+_ONCE = 0.55
+"""A word of the title that the text never takes up."""
 _ONCE_MORE = 1.5
 """A part of a chosen term is a term of its own when it stands so many times as often."""
 _CONSIDERED = 32
@@ -51,7 +57,7 @@ _BESIDE = 0.7
 _HAN_WORD = re.compile(r"[\u3400-\u9fff]{2,}")
 _HAN_PIECE = re.compile(r"[\u3400-\u9fff]+")
 _LATIN_NAME = re.compile(r"[A-Z][A-Za-z]{1,20}(?:[ -][A-Z0-9][A-Za-z0-9]{0,20}){0,3}")
-_SPACED_WORD = re.compile(r"[^\W\d_]+(?:['’\-‐‑][^\W\d_]+)*")
+_SPACED_WORD = re.compile(r"[^\W\d_]+(?:['’\-‐‑][^\W_]+)*")
 _POSSESSIVE = re.compile(r"['’][sS]$")
 _JAPANESE_RUN = re.compile(r"[\u30a1-\u30fa\u30fc]{3,}|[\u3400-\u9fff々]{2,8}|[A-Z][A-Za-z]{1,20}")
 _KOREAN_WORD = re.compile(r"[가-힣]{2,}|[A-Z][A-Za-z]{1,20}")
@@ -77,16 +83,17 @@ class _Candidate(Struct, frozen=True):
 
 
 class _Word(Struct, frozen=True):
-    """A Chinese word that may become a term. `guessed`: no dictionary has it; `does`: a verb or an adjective."""
+    """A Chinese word that may become a term. `guessed`: no dictionary has it."""
 
     weight: float
-    does: bool
+    kind: Kind
     guessed: bool
     count: int
     titled: bool
 
     def score(self, count: int) -> float:
-        return self.weight * sqrt(count) * (_IN_TITLE if self.titled else 1.0) * (_DOING if self.does else 1.0)
+        once = _ONCE if count == 1 else 1.0
+        return _telling(self.weight, _CHINESE_COMMON) * sqrt(count) * _SHARE[self.kind] * once * _title(self.titled)
 
 
 def find_keywords(
@@ -110,6 +117,15 @@ def find_keywords(
     else:
         found = _spaced(_free(prose, spans), prose.language.partition("-")[0])
     return _best([one for one in (*_names(prose, named), *found) if one.term not in own])
+
+
+def _telling(weight: float, common: float) -> float:
+    """What a word says beyond the commonest of its language."""
+    return max(weight - common, 0.2)
+
+
+def _title(titled: bool) -> float:
+    return _IN_TITLE if titled else 1.0
 
 
 def _best(candidates: list[_Candidate]) -> list[Keyword]:
@@ -138,9 +154,9 @@ def _names(prose: Prose, named: Sequence[Name | Place]) -> Iterable[_Candidate]:
     known = weights("zh", [simplified(one.name) for one in named]) if prose.chinese else [None] * len(named)
     for one, weight in zip(named, known, strict=True):
         if len(one.name) <= MAX_TERM:
-            bonus = _IN_TITLE if one.name in title else 1.0
-            value = weight.value if weight and weight.value else _NAMED
-            yield _Candidate(one.name, bonus * sqrt(one.count) * value, one.count)
+            common = _CHINESE_COMMON if weight and weight.value else 0.0
+            value = _telling(weight.value if weight and weight.value else _NAMED, common)
+            yield _Candidate(one.name, _title(one.name in title) * sqrt(one.count) * value, one.count)
 
 
 # Chinese
@@ -169,9 +185,9 @@ def _chinese(prose: Prose, spans: Sequence[Span]) -> list[_Candidate]:
         if weight is None:
             # what the cut's model took for a word, twice; once it is often the end of one and the beginning of another
             if count > 1 and word[0] not in _LOOSE and word[-1] not in _LOOSE:
-                known[word] = _Word(_UNKNOWN, False, True, count, titled)
-        elif weight.value:
-            known[word] = _Word(weight.value, weight.does, False, count, titled)
+                known[word] = _Word(_UNKNOWN, Kind.THING, True, count, titled)
+        elif weight.value and (count > 1 or weight.kind is Kind.THING):
+            known[word] = _Word(weight.value, weight.kind, False, count, titled)
     best = sorted(known, key=lambda word: (-known[word].score(known[word].count), word))[:_CONSIDERED]
     found = _joined(best, known, words, counts)
     names = [candidate.term for candidate in found]
@@ -207,7 +223,9 @@ def _joined(
         for side in (-1, 1) if word in places else ():
             beside = Counter(words[place + side] for place in places[word] if 0 <= place + side < len(words))
             (neighbour, together), *_ = beside.most_common(1) or [("", 0)]
-            if together >= max(2, _BESIDE * this.count) and _are_one(neighbour, together, word, known, counts):
+            if together >= max(2 if this.titled else 3, _BESIDE * this.count) and _are_one(
+                neighbour, together, word, known, counts
+            ):
                 term, count = (neighbour + word if side < 0 else word + neighbour), together
                 if (other := known.get(neighbour)) and other.weight > this.weight:
                     weight = other
@@ -224,14 +242,13 @@ def _are_one(neighbour: str, together: int, word: str, known: Mapping[str, _Word
         # `布` `林肯`: a single character that hardly stands elsewhere is a piece of the same word
         return together >= _BESIDE * counts[neighbour] and neighbour not in _LOOSE
     this, other = known[word], known.get(neighbour)
-    if other is None or this.does or other.does:
+    if other is None or Kind.DOING in (this.kind, other.kind):
         return False
-    if not (this.guessed or other.guessed):
-        return True
-    # a name and an office stand side by side and are two; halves of a name that is cut in two never stand alone
+    # a name and an office stand side by side and are two
     if any(part[-1] in _PERSONS for part in (word, neighbour)):
         return False
-    return together >= _BESIDE * max(this.count, other.count)
+    # halves of a name that is cut in two never stand alone
+    return not (this.guessed or other.guessed) or together >= _BESIDE * max(this.count, other.count)
 
 
 def _as_written(candidate: _Candidate, prose: Prose) -> _Candidate:
@@ -252,7 +269,7 @@ def _latin_words(prose: Prose, spans: Sequence[Span]) -> list[_Candidate]:
             titled.add(match[0])
     possible = [word for word, count in counts.items() if count > 1 or word in titled]
     return [
-        _Candidate(word, sqrt(counts[word]) * _UNKNOWN * (_IN_TITLE if word in titled else 1.0), counts[word])
+        _Candidate(word, sqrt(counts[word]) * _NAMED * _title(word in titled), counts[word])
         for word, weight in zip(possible, weights("en", [word.lower() for word in possible]), strict=True)
         if weight is None or weight.value
     ]
@@ -294,7 +311,7 @@ def _spaced(given: tuple[str, int], language: str) -> list[_Candidate]:
     forms: dict[str, Counter[str]] = {}
     titled: set[str] = set()
     for token in tokens:
-        if said[token.key] and not ((weight := known[token.key]) and weight.does):
+        if said[token.key] and not ((weight := known[token.key]) and weight.kind is Kind.DOING):
             forms.setdefault(token.key, Counter())[token.shown] += 1
             if token.begin < title_end:
                 titled.add(token.key)
@@ -312,7 +329,7 @@ def _spaced(given: tuple[str, int], language: str) -> list[_Candidate]:
     for key, shown_as in forms.items():
         count = shown_as.total()
         if count > 1 or (key in titled and " " not in key):
-            score = said[key] * sqrt(count) * (_IN_TITLE if key in titled else 1.0) * (1.0 if count > 1 else 0.7)
+            score = said[key] * sqrt(count) * _title(key in titled) * (_ONCE if count == 1 else 1.0)
             candidates.append(_Candidate(_form(shown_as), score, count))
     return candidates
 
@@ -320,8 +337,10 @@ def _spaced(given: tuple[str, int], language: str) -> list[_Candidate]:
 def _saying(key: str, weight: Weight | None) -> float:
     """How much a word of a spaced language says; 0.0 for one that cannot be part of a term."""
     if len(key) < 3 or not key.isalpha():
-        return 0.0 if not ("-" in key and len(key) > 5) else _RARE * 0.7
-    return _RARE if weight is None else weight.value
+        return 0.0 if not ("-" in key and len(key) > 5) else 0.7 * _telling(_RARE, _SPACED_COMMON)
+    if weight is None:
+        return _telling(_RARE, _SPACED_COMMON)
+    return _telling(weight.value, _SPACED_COMMON) if weight.value else 0.0
 
 
 def _form(shown_as: Counter[str]) -> str:
@@ -346,7 +365,6 @@ def _by_runs(given: tuple[str, int], runs: re.Pattern[str], language: str) -> li
     candidates = []
     for word, known in zip(possible, weights(language, [word.lower() for word in possible]), strict=True):
         if known is None or known.value:
-            bonus = _IN_TITLE if word in titled else 1.0
-            weight = _UNKNOWN if known is None else min(known.value, _RARE)
-            candidates.append(_Candidate(word, bonus * sqrt(counts[word]) * weight, counts[word]))
+            value = _telling(_RARE if known is None else min(known.value, _RARE), _SPACED_COMMON)
+            candidates.append(_Candidate(word, _title(word in titled) * sqrt(counts[word]) * value, counts[word]))
     return candidates

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.content.terms import weights
+from agents.content.terms import Kind, weights
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_words_that_say_something(language: str, word: str, does: bool | None) -
     else:
         assert weight
         assert weight.value > 3
-        assert weight.does is does
+        assert (weight.kind is Kind.DOING) is does
 
 
 @pytest.mark.parametrize(
