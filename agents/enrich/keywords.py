@@ -29,21 +29,22 @@ MAX_TERM = 40
 READ = 20_000
 """Characters of a text that are looked at; a report says what it is about long before."""
 
-_NAMED = 5.5
+_NAMED = 9.0
 """What a name says that no table knows."""
 _UNKNOWN = 8.0
 """Weight of a word that only the model behind the cut took for one."""
 _RARE = 11.0
 """Weight of a word of a spaced language that is not among its commonest."""
-_IN_TITLE = 1.6
+_IN_TITLE = 1.3
 _LEAST = 0.12
 """A keyword weighs at least so much of the best one."""
-_SHARE = {Kind.THING: 1.0, Kind.DOING: 0.45, Kind.PERSON: 0.8, Kind.PHRASE: 0.6}
-"""A verb says less of what a text is about than a noun as rare."""
-_CHINESE_COMMON = 2.5
+_SHARE = {Kind.THING: 0.5, Kind.DOING: 0.3, Kind.PERSON: 0.8, Kind.PHRASE: 0.5}
+"""Of what a word says by its rarity, by kind: a verb says less of what a text is about than a noun, a noun less than a
+name. Chosen, as the numbers around it, on the labels of the second reader (docs/accuracy.md)."""
+_CHINESE_COMMON = 1.0
 _SPACED_COMMON = 6.0
 """Weights from which on a word says something."""
-_ONCE = 0.55
+_ONCE = 0.4
 """A word of the title that the text never takes up."""
 _ONCE_MORE = 1.5
 """A part of a chosen term is a term of its own when it stands so many times as often."""
@@ -72,6 +73,13 @@ _LOOSE = frozenset(
 
 _PERSONS = frozenset("长理统席员官家者人士相卿总")
 """How words for offices and kinds of people end."""
+_LOOSE_NAMES = frozenset("时于向和那来")
+_LONGEST_JOINT = 4
+"""Words of a term."""
+_COUNTED = re.compile(
+    r"[一二三四五六七八九十百千万两几数多第][一二三四五六七八九十百千万大小月日年个名位项种次份家条张辆艘架]"
+)
+"""九月份, 四大主题: how something that is counted begins."""
 _DOTS = frozenset("·‧•・．")
 _UNSPACED = frozenset({"th", "lo", "km", "my", "bo", "dz"})
 
@@ -184,7 +192,7 @@ def _chinese(prose: Prose, spans: Sequence[Span]) -> list[_Candidate]:
         count, titled = counts[word], word in in_title
         if weight is None:
             # what the cut's model took for a word, twice; once it is often the end of one and the beginning of another
-            if count > 1 and word[0] not in _LOOSE and word[-1] not in _LOOSE:
+            if count > 1 and word[0] not in _LOOSE and word[-1] not in _LOOSE and not _COUNTED.match(word):
                 known[word] = _Word(_UNKNOWN, Kind.THING, True, count, titled)
         elif weight.value and (count > 1 or weight.kind is Kind.THING):
             known[word] = _Word(weight.value, weight.kind, False, count, titled)
@@ -211,37 +219,57 @@ def _without(words: list[str], ends: Sequence[int], spans: Sequence[Span]) -> li
 def _joined(
     best: Sequence[str], known: Mapping[str, _Word], words: Sequence[str], counts: Mapping[str, int]
 ) -> list[_Candidate]:
-    """Each of the best words as it is, or with the word that (nearly) always stands beside it."""
+    """Each of the best words as it is, or grown by the words that (nearly) always stand beside it."""
     places: dict[str, list[int]] = {word: [] for word in best if known[word].count > 1}
     for place, word in enumerate(words):
         if word in places:
             places[word].append(place)
     found: dict[str, _Candidate] = {}
     for word in best:
-        this = known[word]
-        term, count, weight = word, this.count, this
-        for side in (-1, 1) if word in places else ():
-            beside = Counter(words[place + side] for place in places[word] if 0 <= place + side < len(words))
-            (neighbour, together), *_ = beside.most_common(1) or [("", 0)]
-            if together >= max(2 if this.titled else 3, _BESIDE * this.count) and _are_one(
-                neighbour, together, word, known, counts
-            ):
-                term, count = (neighbour + word if side < 0 else word + neighbour), together
-                if (other := known.get(neighbour)) and other.weight > this.weight:
-                    weight = other
-                break
-        found.setdefault(term, _Candidate(term, weight.score(count), count))
+        pieces, count = _grown(word, places.get(word, []), words, known, counts)
+        term = "".join(pieces)
+        if term not in found:
+            strongest = max((known[piece] for piece in pieces if piece in known), key=lambda each: each.weight)
+            found[term] = _Candidate(term, strongest.score(count), count)
     return list(found.values())
+
+
+def _grown(
+    word: str, places: Sequence[int], words: Sequence[str], known: Mapping[str, _Word], counts: Mapping[str, int]
+) -> tuple[list[str], int]:
+    """The pieces of the term that a word belongs to, itself among them, and how often that stands in the text."""
+    this = known[word]
+    pieces, count = [word], this.count
+    least = max(2 if this.titled else 3, _BESIDE * this.count)
+    before, behind = 1, 1  # how far from the word the next neighbours are
+    while places and len(pieces) < _LONGEST_JOINT:
+        for step in (-before, behind):
+            beside = Counter(words[place + step] for place in places if 0 <= place + step < len(words))
+            (neighbour, together), *_ = beside.most_common(1) or [("", 0)]
+            if together >= least and _are_one(neighbour, together, word, known, counts):
+                break
+        else:
+            break
+        places = [place for place in places if 0 <= place + step < len(words) and words[place + step] == neighbour]
+        count = together
+        if step < 0:
+            pieces, before = [neighbour, *pieces], before + 1
+        else:
+            pieces, behind = [*pieces, neighbour], behind + 1
+    return pieces, count
 
 
 def _are_one(neighbour: str, together: int, word: str, known: Mapping[str, _Word], counts: Mapping[str, int]) -> bool:
     """Whether a word and the one that stands beside it so often are one term."""
     if not _HAN_PIECE.fullmatch(neighbour):
         return False
-    if len(neighbour) == 1:
-        # `布` `林肯`: a single character that hardly stands elsewhere is a piece of the same word
-        return together >= _BESIDE * counts[neighbour] and neighbour not in _LOOSE
     this, other = known[word], known.get(neighbour)
+    if len(neighbour) == 1:
+        if neighbour in _LOOSE:
+            # 时殷弘: some words of one character are family names as well
+            return this.guessed and len(word) == 2 and neighbour in _LOOSE_NAMES and together == this.count
+        # `布` `林肯`: a single character that hardly stands elsewhere is a piece of the same word
+        return together >= _BESIDE * counts[neighbour]
     if other is None or Kind.DOING in (this.kind, other.kind):
         return False
     # a name and an office stand side by side and are two

@@ -18,7 +18,7 @@ from agents.content.sites import Sites
 from agents.content.sketch import fold_codes
 from agents.content.text import clean_line, count, first_words, one_line
 from agents.deadletters import news_dead_letter
-from agents.enrich.dateline import read_dateline
+from agents.enrich.dateline import Dateline, read_dateline
 from agents.enrich.images import gallery
 from agents.enrich.keywords import find_keywords
 from agents.enrich.names import find_names
@@ -38,7 +38,9 @@ from schemas import (
     GroupingRule,
     Item,
     Link,
+    Name,
     News,
+    Place,
     StageName,
 )
 
@@ -110,7 +112,8 @@ def _item(news: News, page: Page, pipeline: str, boilerplate: Boilerplate) -> It
     dateline = read_dateline(said.body)
     people = find_names(said)
     where = find_places(said, people.spans)
-    keywords = find_keywords(said, [*people.names, *where.places], [*people.spans, *where.spans], boilerplate.own)
+    named: list[Name | Place] = [*people.names, *_beyond_dateline(where.places, dateline)]
+    keywords = find_keywords(said, named, [*people.spans, *where.spans], boilerplate.own)
     counted = count(text)
     flags = {*entry.flags, *news.flags}
     if page.truncated or pictures.truncated or len(entry.attachments) > MAX_LISTED:
@@ -163,6 +166,15 @@ def _item(news: News, page: Page, pipeline: str, boilerplate: Boilerplate) -> It
         source=entry.source,
         replay_of=entry.replay_of,
     )
+
+
+def _beyond_dateline(places: Iterable[Place], dateline: Dateline | None) -> Iterable[Place]:
+    """The places without the mention in the dateline: where a report was filed is not what it is about."""
+    for place in places:
+        if dateline is None or place.name not in dateline.place:
+            yield place
+        elif place.count > 1:
+            yield Place(place.name, place.country, place.count - 1)
 
 
 def _marks(entry: Entry, text: str, published: FoundDate | None) -> Iterable[Flag]:
