@@ -27,10 +27,10 @@ def sentences(paragraph: str) -> Iterator[tuple[int, int]]:
     A mark inside of quotation marks or brackets that are still open ends none: 他说：“我们会去。也许不会。” is one.
     Where they never close, they are not looked at. Linear.
     """
-    balanced = is_balanced(paragraph)
+    quoted = _QUOTES.search(paragraph) is not None and is_balanced(paragraph)
     begin = looked = depth = 0
     for match in _END.finditer(paragraph):
-        if balanced:
+        if quoted:
             depth += _depth(paragraph, looked, match.end())
             looked = match.end()
             if depth > 0:
@@ -40,7 +40,7 @@ def sentences(paragraph: str) -> Iterator[tuple[int, int]]:
         end = match.end()
         if '"' in match[0] and paragraph.count('"', 0, match.start()) % 2 == 0:
             end = paragraph.index('"', match.start())  # it opens what comes next
-        start = begin + len(paragraph[begin:end]) - len(paragraph[begin:end].lstrip())
+        start = begin if not paragraph[begin].isspace() else end - len(paragraph[begin:end].lstrip())
         if start < match.start():
             yield start, end
         begin = end

@@ -45,8 +45,21 @@ def weights(language: str, words: Sequence[str]) -> list[Weight | None]:
 
     `language` is a primary tag (`zh`, `en`); spaced words are looked for in lower case, Chinese in Simplified.
     """
-    if not words:
-        return []
+    seen = _seen.setdefault(language, {})
+    if unseen := [word for word in words if word not in seen]:
+        if len(seen) > _REMEMBERED:
+            seen.clear()
+            unseen = list(words)
+        seen.update(zip(unseen, _looked_up(language, unseen), strict=True))
+    return [seen[word] for word in words]
+
+
+_REMEMBERED = 20_000
+"""Words of a language whose weights are kept at hand: the table is too large for a processor's cache."""
+_seen: dict[str, dict[str, Weight | None]] = {}
+
+
+def _looked_up(language: str, words: Sequence[str]) -> list[Weight | None]:
     known, values = _table()
     hashed = np.array([xxhash.xxh32_intdigest(f"{language} {word}".encode()) for word in words], dtype=np.uint32)
     places = known.searchsorted(hashed)

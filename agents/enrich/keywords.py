@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import accumulate
 from math import sqrt
+from operator import itemgetter
 
 from msgspec import Struct
 
@@ -44,18 +45,18 @@ name. Chosen, as the numbers around it, on the labels of the second reader (docs
 _CHINESE_COMMON = 1.0
 _SPACED_COMMON = 6.0
 """Weights from which on a word says something."""
+_SAYS_LEAST = 0.2
 _ONCE = 0.4
 """A word of the title that the text never takes up."""
 _ONCE_MORE = 1.5
 """A part of a chosen term is a term of its own when it stands so many times as often."""
-_CONSIDERED = 32
+_CONSIDERED = 15
 """Words of which the neighbours are looked at."""
 _FEW = 120
 """Words of a text so short that a term may stand in it once."""
 _BESIDE = 0.7
 """Share of a word's occurrences that must stand beside one other word for the two to be one term."""
 
-_HAN_WORD = re.compile(r"[\u3400-\u9fff]{2,}")
 _HAN_PIECE = re.compile(r"[\u3400-\u9fff]+")
 _LATIN_NAME = re.compile(r"[A-Z][A-Za-z]{1,20}(?:[ -][A-Z0-9][A-Za-z0-9]{0,20}){0,3}")
 _SPACED_WORD = re.compile(r"[^\W\d_]+(?:['’\-‐‑][^\W_]+)*")
@@ -101,7 +102,8 @@ class _Word(Struct, frozen=True):
 
     def score(self, count: int) -> float:
         once = _ONCE if count == 1 else 1.0
-        return _telling(self.weight, _CHINESE_COMMON) * sqrt(count) * _SHARE[self.kind] * once * _title(self.titled)
+        telling = max(self.weight - _CHINESE_COMMON, _SAYS_LEAST)
+        return telling * sqrt(count) * _SHARE[self.kind] * once * (_IN_TITLE if self.titled else 1.0)
 
 
 def find_keywords(
@@ -129,7 +131,7 @@ def find_keywords(
 
 def _telling(weight: float, common: float) -> float:
     """What a word says beyond the commonest of its language."""
-    return max(weight - common, 0.2)
+    return max(weight - common, _SAYS_LEAST)
 
 
 def _title(titled: bool) -> float:
@@ -178,14 +180,17 @@ def _chinese(prose: Prose, spans: Sequence[Span]) -> list[_Candidate]:
     words = _without(words, ends, spans)
     in_title = set(words[: bisect_left(ends, prose.title_end + 1)])
     counts = Counter(words)
-    for place in [place for place, word in enumerate(words) if word in _DOTS]:
-        for piece in words[max(place - 1, 0) : place + 2]:
-            counts[piece] -= 1  # 唐纳德·特朗普: half a name is no term
+    for dot in _DOTS & counts.keys():
+        for place in [place for place, word in enumerate(words) if word == dot]:
+            for piece in words[max(place - 1, 0) : place + 2]:
+                counts[piece] -= 1  # 唐纳德·特朗普: half a name is no term
     few = len(words) < _FEW
     possible = [
         word
         for word, count in counts.items()
-        if len(word) > 1 and (count > 1 or (count and (few or word in in_title))) and _HAN_WORD.fullmatch(word)
+        if len(word) > 1
+        and (count > 1 or (count == 1 and (few or word in in_title)))
+        and "\u3400" <= word[0] <= "\u9fff"
     ]
     known: dict[str, _Word] = {}
     for word, weight in zip(possible, weights("zh", possible), strict=True):
@@ -196,8 +201,8 @@ def _chinese(prose: Prose, spans: Sequence[Span]) -> list[_Candidate]:
                 known[word] = _Word(_UNKNOWN, Kind.THING, True, count, titled)
         elif weight.value and (count > 1 or weight.kind is Kind.THING):
             known[word] = _Word(weight.value, weight.kind, False, count, titled)
-    best = sorted(known, key=lambda word: (-known[word].score(known[word].count), word))[:_CONSIDERED]
-    found = _joined(best, known, words, counts)
+    scored = sorted((-one.score(one.count), word) for word, one in known.items())
+    found = _joined([word for _, word in scored[:_CONSIDERED]], known, words, counts)
     names = [candidate.term for candidate in found]
     stopped = {term for term, weight in zip(names, weights("zh", names), strict=True) if weight and not weight.value}
     return [_as_written(one, prose) for one in found if one.term not in stopped] + _latin_words(prose, spans)
@@ -221,9 +226,8 @@ def _joined(
 ) -> list[_Candidate]:
     """Each of the best words as it is, or grown by the words that (nearly) always stand beside it."""
     places: dict[str, list[int]] = {word: [] for word in best if known[word].count > 1}
-    for place, word in enumerate(words):
-        if word in places:
-            places[word].append(place)
+    for place in [place for place, word in enumerate(words) if word in places]:
+        places[words[place]].append(place)
     found: dict[str, _Candidate] = {}
     for word in best:
         pieces, count = _grown(word, places.get(word, []), words, known, counts)
@@ -240,12 +244,14 @@ def _grown(
     """The pieces of the term that a word belongs to, itself among them, and how often that stands in the text."""
     this = known[word]
     pieces, count = [word], this.count
+    if this.kind is Kind.DOING:
+        return pieces, count
     least = max(2 if this.titled else 3, _BESIDE * this.count)
     before, behind = 1, 1  # how far from the word the next neighbours are
     while places and len(pieces) < _LONGEST_JOINT:
         for step in (-before, behind):
-            beside = Counter(words[place + step] for place in places if 0 <= place + step < len(words))
-            (neighbour, together), *_ = beside.most_common(1) or [("", 0)]
+            beside = [words[place + step] for place in places if 0 <= place + step < len(words)]
+            neighbour, together = _mostly(beside)
             if together >= least and _are_one(neighbour, together, word, known, counts):
                 break
         else:
@@ -257,6 +263,13 @@ def _grown(
         else:
             pieces, behind = [*pieces, neighbour], behind + 1
     return pieces, count
+
+
+def _mostly(words: Sequence[str]) -> tuple[str, int]:
+    """One that most are, where there is one, and how many are: it stands in the middle or at an end."""
+    if not words:
+        return "", 0
+    return max(((word, words.count(word)) for word in (words[0], words[len(words) // 2], words[-1])), key=itemgetter(1))
 
 
 def _are_one(neighbour: str, together: int, word: str, known: Mapping[str, _Word], counts: Mapping[str, int]) -> bool:

@@ -15,21 +15,26 @@ from schemas import Keyword
 
 MAX_LENGTH = 280
 """Characters, as the contract has it."""
-_READ = 4_000
+_READ = 3_000
 """Characters of the text that are looked at."""
-_SENTENCES = 24
+_SENTENCES = 14
 _SHORTEST = 12
 """Characters; what is shorter says nothing by itself. Of a language with spaces three times as many."""
 _SHORTEST_LEAD = 24
+_BRIEF = 60
+"""Characters; a longer line is no by-line."""
 
 # Captions that stand in the text, credits and by-lines: sentences for the eye, none of the article.
-_NONE = re.compile(
-    r"^(?:图为|圖為|[上下左右]图|[上下左右]圖|资料图|資料圖|图片|圖片|视频|視頻|影片|点击|點擊|相关|相關|延伸|更多|订阅|訂閱|欢迎|歡迎"
-    r"|Photo|Image|Picture|Caption|File photo|Read|Watch|Listen|Click|Sign up|Subscribe|Follow|Advertisement|©|\(c\))"
-    r"|(?:摄影|攝影|[记記]者\S{2,4}[摄攝]|图片来源|圖片來源|圖取自\S*|图取自\S*|照片|提供|资料图|資料圖)[）)。]*$"
-    r"|^[^。]{0,12}[：:][^。]{0,4}$",
+_NONE_BEGINS = re.compile(
+    r"图为|圖為|[上下左右][图圖]|资料图|資料圖|图片|圖片|视频|視頻|影片|点击|點擊|相关|相關|延伸|更多|订阅|訂閱|欢迎|歡迎"
+    r"|(?:Photo|Image|Picture|Caption|File photo|Read|Watch|Listen|Click|Sign up|Subscribe|Follow|Advertisement)\b"
+    r"|©|\(c\)",
     re.IGNORECASE,
 )
+_NONE_ENDS = re.compile(
+    r"(?:摄影|攝影|[记記]者\S{2,4}[摄攝]|图片来源|圖片來源|[图圖]取自\S*|照片|提供|资料图|資料圖)[）)。]*$"
+)
+_NAMED_ONLY = re.compile(r"[^。]{0,12}[：:][^。]{0,4}$")
 _CREDIT = re.compile(
     r"[（(][^（）()]{0,40}(?:[摄攝]|照片|图|圖|提供|法新社|路透社?|美联社|美聯社|AFP|AP|Reuters|Getty[^（）()]*)[）)]\s*$"
 )
@@ -56,8 +61,7 @@ def summarize(
     `text` is without boilerplate; `begin` is where its dateline ends. A sentence that stands under a picture as well is
     left to the picture.
     """
-    seen = {_solid(one) for one in (title, *captions) if one}
-    found = _candidates(text, begin, seen, keywords)
+    found = _candidates(text, begin, [_solid(one) for one in (title, *captions) if one], keywords)
     if not found:
         return ""
     lead = next((one for one in found if len(one.text) >= _SHORTEST_LEAD), found[0])
@@ -71,32 +75,41 @@ def summarize(
     return _joined([one.text for one in chosen])
 
 
-def _candidates(text: str, begin: int, seen: set[str], keywords: Sequence[Keyword]) -> list[_Sentence]:
+def _candidates(text: str, begin: int, elsewhere: Sequence[str], keywords: Sequence[Keyword]) -> list[_Sentence]:
     found: list[_Sentence] = []
+    seen: set[str] = set()
     place = begin
     for paragraph in text[begin:_READ].split("\n"):
         is_last = place + len(paragraph) >= _READ  # may be cut in a sentence, but never behind one's end
         place += len(paragraph) + 1
         line = paragraph.strip()
-        if not line or _BY_LINE.search(line) or _CREDIT.search(line):
+        if not line or (len(line) <= _BRIEF and _BY_LINE.match(line)) or (line[-1] in "）)" and _CREDIT.search(line)):
             continue
         for start, end in sentences(line):
             sentence = line[start:end]
             if (filed := _FILED.match(sentence)) and start == 0:
                 sentence = sentence[filed.end() :]
-            solid = _solid(sentence)
             least = 3 * _SHORTEST if " " in sentence and sentence.isascii() else _SHORTEST
-            if not least <= len(sentence) <= MAX_LENGTH or _NONE.search(sentence):
+            if not least <= len(sentence) <= MAX_LENGTH or sentence in seen or _is_none(sentence):
                 continue
-            if any(other in solid or solid in other for other in seen) or not is_balanced(sentence):
+            solid = _solid(sentence)
+            if any(other in solid or solid in other for other in elsewhere) or not is_balanced(sentence):
                 continue
             if is_last and end == len(line):
                 continue
-            seen.add(solid)
+            seen.add(sentence)
             found.append(_Sentence(sentence, len(found), _gain(sentence, len(found), keywords)))
             if len(found) == _SENTENCES:
                 return found
     return found
+
+
+def _is_none(sentence: str) -> bool:
+    return bool(
+        _NONE_BEGINS.match(sentence)
+        or _NONE_ENDS.search(sentence, max(0, len(sentence) - 16))
+        or (len(sentence) < 20 and _NAMED_ONLY.match(sentence))
+    )
 
 
 def _solid(text: str) -> str:
