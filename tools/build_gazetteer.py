@@ -32,6 +32,8 @@ LARGE = 250_000
 """Inhabitants from which a city is known to news; capitals are whatever their size."""
 LARGE_IN_ENGLISH = 100_000
 """The same where English is spoken: small towns of these countries are in the news, in Latin letters."""
+LARGE_IN_JAPANESE = 500_000
+"""The same for names in katakana."""
 ENGLISH = frozenset({"US", "GB", "CA", "AU", "NZ", "IE"})
 BY_HAND = frozenset({"CN", "TW", "HK", "MO", "KR", "KP", "SG"})
 """Their Chinese names are words and surnames too often: only those of the overrides."""
@@ -40,6 +42,7 @@ PLACE_TAGS = frozenset({"ns", "nr", "nrt", "nz", "nrfg", "x"})
 
 HAN = re.compile(r"[\u3400-\u9fff]{2,}")
 LATIN = re.compile(r"[A-Z\u00c0-\u024f][A-Za-z.'’&\u00c0-\u024f\u1e00-\u1eff -]{2,}")
+KATAKANA = re.compile(r"[\u30a1-\u30fa\u30fc]{3,}")
 JAPANESE = re.compile(r"[\u30a1-\u30ff\u3400-\u9fff]{2,}")
 
 Key = tuple[str, str, str]
@@ -53,9 +56,10 @@ class Names:
     def __init__(self) -> None:
         self.places: dict[Key, dict[str, list[str]]] = defaultdict(lambda: {"han": [], "latin": [], "ja": []})
         self.owners: dict[tuple[str, str], Key] = {}
+        self.uncertain: set[tuple[str, str]] = set()
         self.dropped: set[str] = set()
 
-    def add(self, key: Key, name: str) -> None:
+    def add(self, key: Key, name: str, *, by_hand: bool = False) -> None:
         script, name = _script(name)
         mark = name[-1] if name[-1] in "?!" else ""
         bare = name.removesuffix(mark) if mark else name
@@ -64,7 +68,9 @@ class Names:
         if mark == "?":
             if name not in self.places[key][script]:
                 self.places[key][script].append(name)
-            self.owners.setdefault((script, bare), key)
+            self.uncertain.add((script, bare))
+        elif not by_hand and (script, bare) in self.uncertain:
+            return
         elif self.owners.setdefault((script, bare), key) == key:
             have = self.places[key][script]
             if not {bare, f"{bare}!", f"{bare}?"} & set(have):
@@ -92,12 +98,12 @@ def main() -> None:
     for country, kind, place, given in sorted(overrides, key=lambda line: line[2] == "*"):
         for name in given.split(", "):
             if kind == "none":
-                names.add(("-", kind, name), name)
+                names.add(("-", kind, name), name, by_hand=True)
             elif place == "*":
                 bearer = _bearer(known, country, name)
-                names.add((bearer["countrycode"], kind, _ascii(bearer["name"])), name)
+                names.add((bearer["countrycode"], kind, _ascii(bearer["name"])), name, by_hand=True)
             elif kind != "drop":
-                names.add((country, kind, place), name)
+                names.add((country, kind, place), name, by_hand=True)
     for key in list(names.places):
         if key[1] != "none" and "(" not in key[2]:
             names.add(key, key[2])
@@ -145,6 +151,10 @@ def _add_cities(names: Names, cities: list[City], capitals: set[tuple[str, str]]
             bare = other.removesuffix("市")
             if len(bare) >= 3 and _no_word(bare):
                 names.add(key, bare)
+        if capital or city["population"] >= LARGE_IN_JAPANESE:
+            for other in sorted(city["alternatenames"]):
+                if KATAKANA.fullmatch(other):
+                    names.add(key, other)
 
 
 def _bearers(cities: Iterable[City]) -> dict[tuple[str, str], City]:

@@ -18,7 +18,7 @@ from msgspec import Struct
 from agents.content.chinese import cut
 
 _DATA = Path(__file__).parent / "data"
-_FIRST_WORD = re.compile(r"[^\W\d_]+")
+_FIRST_WORD = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]+")
 
 # What rjieba's dictionary takes into one word with the place before it, where the place is still meant.
 _AFTER_COUNTRY = """

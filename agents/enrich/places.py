@@ -38,7 +38,9 @@ from schemas import Place
 
 MAX_PLACES = 50
 
-_CAPITALISED = re.compile(r"[A-Z\u00c0-\u00de\u0130][^\W\d_]*")
+_LETTER = r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]"
+_CAPITALISED = re.compile(rf"(?<!{_LETTER})[A-Z\u00c0-\u00de\u0130]{_LETTER}*")
+_GOES_ON = re.compile(rf"{_LETTER}|\d")
 _FULL_NAME = re.compile(r"\s?[（(]((?:[A-Z][\w.'’-]*\s)+[A-Z][\w'’-]+)")
 _JAPANESE_RUN = re.compile(r"[\u30a1-\u30fa\u30fc]{2,}|[\u3400-\u9fff々]{2,}")
 
@@ -199,7 +201,7 @@ def _in_latin(text: str) -> list[_Mention]:
         if word in known and begin >= done:
             for name, meaning in known[word]:
                 end = begin + len(name)
-                if text.startswith(name, begin) and not (text[end : end + 1].isalnum() and name[-1] != "."):
+                if text.startswith(name, begin) and (name[-1] == "." or not _GOES_ON.match(text, end)):
                     found.append((place, end, meaning))
                     done = end
                     break
