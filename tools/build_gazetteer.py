@@ -28,7 +28,7 @@ from agents.content.chinese import simplified  # noqa: E402
 OVERRIDES = HERE / "gazetteer_overrides.tsv"
 TARGET = HERE.parent / "agents" / "content" / "data" / "gazetteer.tsv"
 
-LARGE = 250_000
+LARGE = 150_000
 """Inhabitants from which a city is known to news; capitals are whatever their size."""
 LARGE_IN_ENGLISH = 100_000
 """The same where English is spoken: small towns of these countries are in the news, in Latin letters."""
@@ -135,6 +135,8 @@ def _add_cities(names: Names, cities: list[City], capitals: set[tuple[str, str]]
                 ours.setdefault((key[0], _ascii(name).rstrip("?!")), key)
     for city in cities:
         country, name = city["countrycode"], city["name"]
+        if country == "CN":
+            _add_chinese(names, city)
         capital = (country, name) in capitals
         if city["population"] < (LARGE_IN_ENGLISH if country in ENGLISH else LARGE) and not capital:
             continue
@@ -155,6 +157,13 @@ def _add_cities(names: Names, cities: list[City], capitals: set[tuple[str, str]]
             for other in sorted(city["alternatenames"]):
                 if KATAKANA.fullmatch(other):
                     names.add(key, other)
+
+
+def _add_chinese(names: Names, city: City) -> None:
+    """A city of China by its name with 市, which no word has."""
+    for other in sorted(simplified(other) for other in city["alternatenames"] if HAN.fullmatch(other)):
+        if other[-1] == "市" and len(other) >= 3 and ("han", other[:-1]) not in names.owners:
+            names.add(("CN", "city", _ascii(city["name"])), other)
 
 
 def _bearers(cities: Iterable[City]) -> dict[tuple[str, str], City]:

@@ -32,7 +32,7 @@ _AFTER_CITY = """
     证券交易所 证交所 故宫 城区 港 站
 """
 _AFTER_REGION = """
-    省 州 人 省委 省政府 州政府 州长 地区 全省 籍
+    省 州 县 人 省委 省政府 州政府 州长 地区 全省 籍
 """
 
 
@@ -145,13 +145,17 @@ def _compounds(names: dict[str, Meaning]) -> Iterator[tuple[str, Meaning]]:
     }
     after = {Kind.COUNTRY: _AFTER_COUNTRY, Kind.CITY: _AFTER_CITY, Kind.REGION: _AFTER_REGION}
     for name, meaning in names.items():
-        if not meaning.sites or len(name) > 4:
+        if not meaning.sites:
             continue
         site = meaning.sites[0]
+        if site.kind is Kind.CITY and len(name) > 4:
+            continue
         part = (len(name), meaning)
         with_ending = Meaning(meaning.sites, parts=(part,))
         for ending in after[site.kind].split():
             yield name + ending, with_ending
+        if site.kind is Kind.COUNTRY:
+            yield "和" + name, Meaning(meaning.sites, parts=((1, NOTHING), part))
         if site.kind is not Kind.COUNTRY and (country := countries.get(site.country)):
             yield country + name, Meaning(meaning.sites, parts=((len(country), names[country]), part))
 

@@ -39,7 +39,7 @@ from schemas import Place
 MAX_PLACES = 50
 
 _LETTER = r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]"
-_CAPITALISED = re.compile(rf"(?<!{_LETTER})[A-Z\u00c0-\u00de\u0130]{_LETTER}*")
+_CAPITALISED = re.compile(rf"[A-Z\u00c0-\u00de\u0130](?<!{_LETTER}.){_LETTER}*")
 _GOES_ON = re.compile(rf"{_LETTER}|\d")
 _FULL_NAME = re.compile(r"\s?[（(]((?:[A-Z][\w.'’-]*\s)+[A-Z][\w'’-]+)")
 _JAPANESE_RUN = re.compile(r"[\u30a1-\u30fa\u30fc]{2,}|[\u3400-\u9fff々]{2,}")
