@@ -12,11 +12,11 @@ DOTS = frozenset("·•‧・．∙")
 SYLLABLES_BEFORE = frozenset(
     "勒布普洛莫拉卢埃维瓦沃伊杰贾迪蒂蒙穆纳诺佩皮萨塞斯塔特托雅扎兹赫霍弗柯卡凯库莱朗列伦曼梅默鲍娜妮"
 )
-SYLLABLES_BEHIND = frozenset("尔斯特姆夫兹茨德莱弗娜蒂妮丝森曼顿维埃伊丁诺恩奇杰舍茜朗汀贾鲍旦达坦安")
+SYLLABLES_BEHIND = frozenset("尔斯特姆夫兹茨德莱弗娜蒂妮丝森曼顿维埃伊丁诺恩奇杰舍茜朗汀贾鲍旦达坦安托")
 """Single characters that jieba leaves over where it finds a place in a foreigner's name: 勒|德里|安, 伯恩|斯."""
 SURNAMES = frozenset(
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗郑梁谢宋唐许邓冯韩曹彭曾萧蔡潘田董袁叶杜苏魏程吕丁沈任姚卢傅钟姜崔谭廖范汪陆金石戴贾韦夏邱方侯"
-    "邹熊孟秦白江阎薛尹段雷黎史龙陶贺顾毛郝龚邵万钱严赖覃武莫孔汤殷洪施柯翁游詹简庄"
+    "邹熊孟秦白江阎薛尹段雷黎史龙陶贺顾毛郝龚邵万钱严赖覃武莫孔汤殷洪施柯翁游詹简庄花"
 )
 """Before a Chinese city of two characters one of these makes it a person: 王|清远."""
 PART_OF_NAME_BEHIND = _words(
@@ -30,16 +30,24 @@ PART_OF_NAME_BEHIND = _words(
 )
 """Behind any place these make another name of it: media, teams, diseases, waters; languages and peoples."""
 
-PART_OF_CITY_NAME_BEHIND = _words(
+TEAMS = _words(
     """
-    协定 协议 公约 条约 议定书 共识 圣母院 圣日耳曼 圣日尔曼 竞技 联 湖人 快艇 道奇 天使 洋基 大都会
-    尼克 篮网 红袜 塞尔提克 凯尔特人 勇士 国王 公牛 小熊 白袜 热火 马林鱼 光芒 太空人 太空 火箭 魔术
-    独行侠 牛仔 游骑兵 教士 海盗 钢人 费城人 76 76人 公鹿 酿酒人 活塞 老虎 雄狮 雷霆 金块 落矶 水手
-    海鹰 巨人 爵士 爱国者 酋长 皇家 蓝鸟 暴龙 猛龙 国民 巫师 印地安人 骑士 响尾蛇 太阳 红人 双城 灰狼
-    红雀 银行 集团 镇 乡 村 区 路 街 东路 西路 南路 北路 中路 大道 大街
+    湖人 快艇 道奇 天使 洋基 大都会 尼克 篮网 红袜 塞尔提克 塞尔蒂克 凯尔特人 勇士 国王 公牛 小熊
+    白袜 热火 马林鱼 光芒 太空人 太空 火箭 魔术 独行侠 牛仔 游骑兵 教士 海盗 钢人 费城人 76 76人
+    公鹿 酿酒人 活塞 老虎 雄狮 雷霆 金块 落矶 水手 海鹰 巨人 爵士 爱国者 酋长 皇家 蓝鸟 暴龙 猛龙
+    国民 巫师 印地安人 骑士 响尾蛇 太阳 红人 双城 灰狼 红雀 鹈鹕 黄蜂 灰熊 马刺 拓荒者
     """
 )
-"""Behind a city also these: treaties, teams of the American leagues, companies; streets and quarters."""
+"""Of the American leagues, behind their city."""
+
+PART_OF_CITY_NAME_BEHIND = _words(
+    """
+    协定 协议 公约 条约 议定书 共识 宣言 圣母院 圣日耳曼 圣日尔曼 竞技 联 银行 集团 报 晨邮报 商报社
+    镇 乡 村 区 路 街 东路 西路 南路 北路 中路 大道 大街
+    """
+)
+PART_OF_CITY_NAME_BEHIND |= TEAMS | {f"{team}队" for team in TEAMS}
+"""Behind a city also these: treaties, teams, companies; streets and quarters that are called after it."""
 
 PART_OF_NAME_BEFORE = _words(
     """
