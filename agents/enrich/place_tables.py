@@ -10,7 +10,7 @@ def _words(listed: str) -> frozenset[str]:
 DOTS = frozenset("·•‧・．∙")
 """What parts the names of a foreigner in Chinese: 乔治·华盛顿."""
 SYLLABLES_BEFORE = frozenset(
-    "勒布普洛莫拉卢埃维瓦沃伊杰贾迪蒂蒙穆纳诺佩皮萨塞斯塔特托雅扎兹赫霍弗柯卡凯库莱朗列伦曼梅默鲍娜妮"
+    "勒布普洛莫拉卢埃维瓦沃伊杰贾迪蒂蒙穆纳诺佩皮萨塞斯塔特托雅扎兹赫霍弗柯卡凯库莱朗列伦曼梅默鲍娜妮尼"
 )
 SYLLABLES_BEHIND = frozenset("尔斯特姆夫兹茨德莱弗娜蒂妮丝森曼顿维埃伊丁诺恩奇杰舍茜朗汀贾鲍旦达坦安托")
 """Single characters that jieba leaves over where it finds a place in a foreigner's name: 勒|德里|安, 伯恩|斯."""
@@ -68,7 +68,7 @@ BEFORE = _words(
     Under Unlike Until Upon Urban Via Was Were West Western What When Where Whereas Whether Which While Who
     Whose Why Will With Within Without Would Yet January February March April June July August September October
     November December Monday Tuesday Wednesday Thursday Friday Saturday Sunday Jan Feb Mar Apr Jun Jul Aug Sept
-    Sep Oct Nov Dec Communist Nazi Soviet Imperial Occupied Anti Pro Non Pre Mid Trans Islamic
+    Sep Oct Nov Dec Communist Nazi Soviet Imperial Occupied Anti Pro Non Pre Mid Trans Islamic Eu Visiting
     """
 )
 """Capitalised words that may stand before a place and be no part of its name: what opens sentences, directions."""
@@ -84,7 +84,9 @@ BEHIND = _words(
     Republican Republicans Democrat Democrats Secretary Sen Senate Senator She South Special State Summit
     Supreme Than That The They This To Treasury Trade Under Vice Via Was We West When While Who Will With You
     January February March April May June July August September October November December Jan Feb Mar Apr Jun
-    Jul Aug Sept Sep Oct Nov Dec Reuters AP AFP Xinhua Olympics Olympic Games GDP
+    Jul Aug Sept Sep Oct Nov Dec Reuters AP AFP Xinhua Olympics Olympic Games GDP Says Said Warns Calls Seeks Plans
+    Faces Winter Summer Urges Hits Sees Wants Bans Votes Rejects Approves Imposes Must Should Could Can Are Have Gets Takes Makes Set Sets
+    Blocks Backs Launches Orders Tells Threatens Election Elections
     """
 )
 """The same behind it: offices and bodies of a state or city, months, days, what opens headlines."""

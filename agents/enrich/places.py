@@ -42,6 +42,8 @@ _LETTER = r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]"
 _CAPITALISED = re.compile(rf"[A-Z\u00c0-\u00de\u0130](?<!{_LETTER}.){_LETTER}*")
 _GOES_ON = re.compile(rf"{_LETTER}|\d")
 _FULL_NAME = re.compile(r"\s?[（(]((?:[A-Z][\w.'’-]*\s)+[A-Z][\w'’-]+)")
+_WHERE = (" in ", " In ", " to ", " from ", " at ", " near ", " outside ")
+"""What stands before a place, not before a person of its name."""
 _JAPANESE_RUN = re.compile(r"[\u30a1-\u30fa\u30fc]{2,}|[\u3400-\u9fff々]{2,}")
 
 
@@ -220,17 +222,20 @@ def _standing_alone(text: str, words: list[tuple[int, str]], found: list[tuple[i
             continue
         begin_before, before = words[place - 1] if place else (0, "")
         between = text[begin_before + len(before) : begin]
-        if between in (" ", "-") and before not in BEFORE and begin - 1 not in ends:
+        if between in (" ", "-") and before.capitalize() not in BEFORE and begin - 1 not in ends:
             people.add(text[begin:end])
             continue
         if between in (" of ", " of the ") and before in BODIES:
             continue
         if text[end : end + 1] in (" ", "-") and end + 1 not in begins:
             behind = _CAPITALISED.match(text, end + 1)
-            if behind and behind[0] not in BEHIND:
+            if behind and behind[0] not in BEHIND and behind[0].capitalize() not in BEHIND:
                 continue
         mentions.append((begin, end, meaning))
-    return [each for each in mentions if not (each[2].personal and text[each[0] : each[1]] in people)]
+    if people:
+        people -= {text[begin:end] for begin, end, _ in mentions if text.endswith(_WHERE, 0, begin)}
+        return [each for each in mentions if not (each[2].personal and text[each[0] : each[1]] in people)]
+    return mentions
 
 
 def _in_japanese(text: str) -> Iterator[_Mention]:

@@ -83,6 +83,7 @@ def test_no_place_in_chinese(text: str) -> None:
         pytest.param("The U.S. and the UK. The US ferry.", "U.S. US 2, UK GB 1", id="short forms"),
         pytest.param("PARIS — The ferry", "PARIS FR 1", id="dateline"),
         pytest.param("WASHINGTON (Reuters) - The ferry", "WASHINGTON US 1", id="dateline with its agency"),
+        pytest.param("BRISTOL AND TOKYO", "BRISTOL GB 1, TOKYO JP 1", id="dateline of two"),
         pytest.param("NEW YORK, Oct 13 - Ferries in New York", "NEW YORK US 2", id="capitals are the same city"),
         pytest.param("Britain’s ferries and China's ferries", "Britain GB 1, China CN 1", id="possessive"),
         pytest.param("a US-China ferry and a Beijing-based captain", "US US 1, China CN 1, Beijing CN 1", id="hyphens"),
@@ -94,6 +95,7 @@ def test_no_place_in_chinese(text: str) -> None:
         pytest.param("In Tbilisi, Georgia, ferries", "Tbilisi GE 1, Georgia GE 1", id="Georgia by its capital"),
         pytest.param("In Atlanta, Georgia, ferries", "Atlanta US 1, Georgia US 1", id="Georgia by its city"),
         pytest.param("The ferry left Jordan for Egypt.", "Jordan JO 1, Egypt EG 1", id="Jordan"),
+        pytest.param("Visit Washington! Ferries in Washington", "Washington US 1", id="no forename, as the rest shows"),
     ],
 )
 def test_english(text: str, expected: str) -> None:
