@@ -12,11 +12,12 @@ DOTS = frozenset("·•‧・．∙")
 SYLLABLES_BEFORE = frozenset(
     "勒布普洛莫拉卢埃维瓦沃伊杰贾迪蒂蒙穆纳诺佩皮萨塞斯塔特托雅扎兹赫霍弗柯卡凯库莱朗列伦曼梅默鲍娜妮尼"
 )
+SYLLABLES_BEHIND_COUNTRY = frozenset("旦坦姆诺顿")
 SYLLABLES_BEHIND = frozenset("尔斯特姆夫兹茨德莱弗娜蒂妮丝森曼顿维埃伊丁诺恩奇杰舍茜朗汀贾鲍旦达坦安托")
 """Single characters that jieba leaves over where it finds a place in a foreigner's name: 勒|德里|安, 伯恩|斯."""
 SURNAMES = frozenset(
-    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗郑梁谢宋唐许邓冯韩曹彭曾萧蔡潘田董袁叶杜苏魏程吕丁沈任姚卢傅钟姜崔谭廖范汪陆金石戴贾韦夏邱方侯"
-    "邹熊孟秦白江阎薛尹段雷黎史龙陶贺顾毛郝龚邵万钱严赖覃武莫孔汤殷洪施柯翁游詹简庄花"
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗郑梁谢宋唐许邓冯韩曹彭萧蔡潘田董袁叶杜苏魏程吕丁沈姚卢傅钟姜崔谭廖范汪陆金石戴贾韦夏邱方侯"
+    "邹熊孟秦白江阎薛尹段雷黎史龙陶贺顾毛郝龚邵钱严赖覃武莫孔汤殷洪施柯翁詹简庄花"
 )
 """Before a Chinese city of two characters one of these makes it a person: 王|清远."""
 PART_OF_NAME_BEHIND = _words(
@@ -42,18 +43,14 @@ TEAMS = _words(
 
 PART_OF_CITY_NAME_BEHIND = _words(
     """
-    协定 协议 公约 条约 议定书 共识 宣言 圣母院 圣日耳曼 圣日尔曼 竞技 联 银行 集团 报 晨邮报 商报社
+    协定 协议 公约 条约 议定书 共识 宣言 圣母院 圣日耳曼 圣日尔曼 竞技 联 银行 集团 报 晨邮报 纪事报 先驱报 先驱晨报 询问报 观察家报 太阳报 独立报 商报社
     镇 乡 村 区 路 街 东路 西路 南路 北路 中路 大道 大街
     """
 )
 PART_OF_CITY_NAME_BEHIND |= TEAMS | {f"{team}队" for team in TEAMS}
 """Behind a city also these: treaties, teams, companies; streets and quarters that are called after it."""
 
-PART_OF_NAME_BEFORE = _words(
-    """
-    皇家 圣 新 北 小 台风 飓风
-    """
-)
+PART_OF_CITY_NAME_BEFORE = frozenset({"皇家", "圣", "小", "台风", "飓风"})
 
 BEFORE = _words(
     """
@@ -85,7 +82,8 @@ BEHIND = _words(
     Supreme Than That The They This To Treasury Trade Under Vice Via Was We West When While Who Will With You
     January February March April May June July August September October November December Jan Feb Mar Apr Jun
     Jul Aug Sept Sep Oct Nov Dec Reuters AP AFP Xinhua Olympics Olympic Games GDP Says Said Warns Calls Seeks Plans
-    Faces Winter Summer Urges Hits Sees Wants Bans Votes Rejects Approves Imposes Must Should Could Can Are Have Gets Takes Makes Set Sets
+    Faces Winter Summer Urges Hits Sees Wants Bans Votes Rejects Approves Imposes Must Should
+    Could Can Are Have Gets Takes Makes Set Sets
     Blocks Backs Launches Orders Tells Threatens Election Elections
     """
 )
@@ -106,7 +104,9 @@ JAPANESE_BEHIND = _words(
     """
 )
 
-SUSPECT_BEFORE = DOTS | SYLLABLES_BEFORE | SURNAMES | PART_OF_NAME_BEFORE
+SUSPECT_BEFORE = DOTS | SYLLABLES_BEFORE | SURNAMES | PART_OF_CITY_NAME_BEFORE
 BRACKETS = frozenset("（( ")
-SUSPECT_BEHIND = BRACKETS | DOTS | SYLLABLES_BEHIND | PART_OF_NAME_BEHIND | PART_OF_CITY_NAME_BEHIND
+SUSPECT_BEHIND = (
+    BRACKETS | DOTS | SYLLABLES_BEHIND | SYLLABLES_BEHIND_COUNTRY | PART_OF_NAME_BEHIND | PART_OF_CITY_NAME_BEHIND
+)
 """Chinese words of which one next to a place has to be looked at."""

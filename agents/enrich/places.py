@@ -24,14 +24,15 @@ from agents.enrich.place_tables import (
     BRACKETS,
     DOTS,
     JAPANESE_BEHIND,
+    PART_OF_CITY_NAME_BEFORE,
     PART_OF_CITY_NAME_BEHIND,
-    PART_OF_NAME_BEFORE,
     PART_OF_NAME_BEHIND,
     SURNAMES,
     SUSPECT_BEFORE,
     SUSPECT_BEHIND,
     SYLLABLES_BEFORE,
     SYLLABLES_BEHIND,
+    SYLLABLES_BEHIND_COUNTRY,
 )
 from agents.enrich.prose import Prose, Span
 from schemas import Place
@@ -178,14 +179,17 @@ def _parts(begin: int, meaning: Meaning) -> Iterator[_Mention]:
 
 
 def _stands_alone(before: str, name: list[str], behind: str, meaning: Meaning) -> bool:
-    if behind in PART_OF_NAME_BEHIND or behind in DOTS or before in PART_OF_NAME_BEFORE or before in DOTS:
+    if behind in PART_OF_NAME_BEHIND or behind in DOTS or before in DOTS:
         return False
     short = len(name) == 1 and len(name[0]) == 2
-    if meaning.sites and meaning.sites[-1].kind is Kind.COUNTRY:
-        return not (short and behind in SYLLABLES_BEHIND)
-    if behind in SYLLABLES_BEHIND or behind in PART_OF_CITY_NAME_BEHIND or before in SYLLABLES_BEFORE:
+    kind = meaning.sites[-1].kind if meaning.sites else Kind.CITY
+    if kind is Kind.COUNTRY:
+        return not (short and behind in SYLLABLES_BEHIND_COUNTRY)
+    if behind in SYLLABLES_BEHIND or behind in PART_OF_CITY_NAME_BEHIND:
         return False
-    return not (short and before in SURNAMES)
+    if before in SYLLABLES_BEFORE or before in PART_OF_CITY_NAME_BEFORE:
+        return False
+    return not (short and kind is Kind.CITY and before in SURNAMES)
 
 
 def _is_person(text: str, end: int) -> bool:
