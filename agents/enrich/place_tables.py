@@ -22,11 +22,11 @@ SURNAMES = frozenset(
 """Before a Chinese city of two characters one of these makes it a person: 王|清远."""
 PART_OF_NAME_BEHIND = _words(
     """
-    时报 日报 晚报 早报 邮报 青年报 周报 周刊 商报 都市报 晨报 快报 新报 导报 电讯报 论坛报 环球报 卫报
-    镜报 画报 汇报 人报 客 时代周刊 之音 之声 卫视 电视台 电台 广播 广播公司 广播电台 新闻网 新闻社
-    通讯社 网 在线 书评 出版社 杂志 大学 理工大学 师范大学 航空 航空公司 队 足球队 联队 俱乐部 足球俱乐部
-    肺炎 病毒 流感 脑炎 教 语 文 族 裔 话 菜 料理 海 海峡 湾 洋 河 江 湖 山 群岛 半岛 盆地 海沟
-    鹅 犬 化 式 雷达 雷达站
+    时报 日报 晚报 早报 邮报 青年报 周报 周刊 商报 都市报 晨报 快报 新报 导报 电讯报 论坛报 环球报
+    卫报 镜报 画报 汇报 人报 客 时代周刊 之音 之声 卫视 电视台 电台 广播 广播公司 广播电台 新闻网
+    新闻社 通讯社 网 在线 书评 出版社 杂志 大学 理工大学 师范大学 航空 航空公司 队 足球队 联队 俱乐部
+    足球俱乐部 肺炎 病毒 流感 脑炎 教 语 文 族 裔 话 菜 料理 海 海峡 湾 洋 河 江 湖 山 群岛
+    半岛 盆地 海沟 鹅 犬 化 式 雷达 雷达站
     """
 )
 """Behind any place these make another name of it: media, teams, diseases, waters; languages and peoples."""
@@ -43,8 +43,9 @@ TEAMS = _words(
 
 PART_OF_CITY_NAME_BEHIND = _words(
     """
-    协定 协议 公约 条约 议定书 共识 宣言 圣母院 圣日耳曼 圣日尔曼 竞技 联 银行 集团 报 晨邮报 纪事报 先驱报 先驱晨报 询问报 观察家报 太阳报 独立报 商报社
-    镇 乡 村 区 路 街 东路 西路 南路 北路 中路 大道 大街
+    协定 协议 公约 条约 议定书 共识 宣言 圣母院 圣日耳曼 圣日尔曼 竞技 联 银行 集团 报 晨邮报 纪事报
+    先驱报 先驱晨报 询问报 观察家报 太阳报 独立报 商报社 镇 乡 村 区 路 街 东路 西路 南路 北路 中路
+    大道 大街
     """
 )
 PART_OF_CITY_NAME_BEHIND |= TEAMS | {f"{team}队" for team in TEAMS}
@@ -56,16 +57,16 @@ BEFORE = _words(
     """
     A About Above Across After Against All Also Although Amid Among An And Another Are Around As At Away Because
     Before Behind Below Beneath Beside Besides Between Beyond Both But By Can Central Could Did Do Does Downtown
-    During Each East Eastern Elsewhere Even Every Far For From Further Greater Had Has Have Here How However If
-    In Inland Inside Into Is Its Just Last Later Leave Like Mainland Many May Meanwhile Metropolitan Might
-    Modern More Most Near Nearby Neither Next No Nor North Northeast Northeastern Northern Northwest
-    Northwestern Not Now Of Off Old On Once One Only Onto Or Other Our Out Outside Over Past Perhaps Post Rural
-    Several Should Since So Some South Southeast Southeastern Southern Southwest Southwestern Still Such Than
-    That The Their Then There These They This Those Though Through Throughout Thus To Today Toward Towards Two
-    Under Unlike Until Upon Urban Via Was Were West Western What When Where Whereas Whether Which While Who
-    Whose Why Will With Within Without Would Yet January February March April June July August September October
-    November December Monday Tuesday Wednesday Thursday Friday Saturday Sunday Jan Feb Mar Apr Jun Jul Aug Sept
-    Sep Oct Nov Dec Communist Nazi Soviet Imperial Occupied Anti Pro Non Pre Mid Trans Islamic Eu Visiting
+    During Each East Eastern Elsewhere Even Every Far For From Further Greater Had Has Have Here How However If In
+    Inland Inside Into Is Its Just Last Later Leave Like Mainland Many May Meanwhile Metropolitan Might Modern More
+    Most Near Nearby Neither Next No Nor North Northeast Northeastern Northern Northwest Northwestern Not Now Of Off
+    Old On Once One Only Onto Or Other Our Out Outside Over Past Perhaps Post Rural Several Should Since So Some
+    South Southeast Southeastern Southern Southwest Southwestern Still Such Than That The Their Then There These
+    They This Those Though Through Throughout Thus To Today Toward Towards Two Under Unlike Until Upon Urban Via Was
+    Were West Western What When Where Whereas Whether Which While Who Whose Why Will With Within Without Would Yet
+    January February March April June July August September October November December Monday Tuesday Wednesday
+    Thursday Friday Saturday Sunday Jan Feb Mar Apr Jun Jul Aug Sept Sep Oct Nov Dec Communist Nazi Soviet Imperial
+    Occupied Anti Pro Non Pre Mid Trans Islamic Eu Visiting
     """
 )
 """Capitalised words that may stand before a place and be no part of its name: what opens sentences, directions."""
@@ -74,16 +75,15 @@ BEHIND = _words(
     """
     A After And Agency Airport Ambassador An Army As At Attorney Ban Based But By Cabinet Capitol Chief Congress
     Consulate Constitution Coast Consul County Court Covid Customs Defence Defense Department Deputy District
-    Division East Embassy Environmental Ex Federal Finance First For Foreign Former From Gov Government Governor
-    Has He High House How I If In Interior Is It Its Judge Justice Marine Marines Mayor Military Minister
-    Ministry Monday Tuesday Wednesday Thursday Friday Saturday Sunday Navy New Not Of Office Officials On Open
-    Or Over Parliament Police Premier President Presidential Prime Prince Princess Queen King Rep Representative
-    Republican Republicans Democrat Democrats Secretary Sen Senate Senator She South Special State Summit
-    Supreme Than That The They This To Treasury Trade Under Vice Via Was We West When While Who Will With You
-    January February March April May June July August September October November December Jan Feb Mar Apr Jun
-    Jul Aug Sept Sep Oct Nov Dec Reuters AP AFP Xinhua Olympics Olympic Games GDP Says Said Warns Calls Seeks Plans
-    Faces Winter Summer Urges Hits Sees Wants Bans Votes Rejects Approves Imposes Must Should
-    Could Can Are Have Gets Takes Makes Set Sets
+    Division East Embassy Environmental Ex Federal Finance First For Foreign Former From Gov Government Governor Has
+    He High House How I If In Interior Is It Its Judge Justice Marine Marines Mayor Military Minister Ministry
+    Monday Tuesday Wednesday Thursday Friday Saturday Sunday Navy New Not Of Office Officials On Open Or Over
+    Parliament Police Premier President Presidential Prime Prince Princess Queen King Rep Representative Republican
+    Republicans Democrat Democrats Secretary Sen Senate Senator She South Special State Summit Supreme Than That The
+    They This To Treasury Trade Under Vice Via Was We West When While Who Will With You January February March April
+    May June July August September October November December Jan Feb Mar Apr Jun Jul Aug Sept Sep Oct Nov Dec
+    Reuters AP AFP Xinhua Olympics Olympic Games GDP Says Said Warns Calls Seeks Plans Faces Winter Summer Urges
+    Hits Sees Wants Bans Votes Rejects Approves Imposes Must Should Could Can Are Have Gets Takes Makes Set Sets
     Blocks Backs Launches Orders Tells Threatens Election Elections
     """
 )
@@ -99,8 +99,8 @@ BODIES = _words(
 
 JAPANESE_BEHIND = _words(
     """
-    政府 大統領 首相 国内 国外 市 市内 市長 都 府 県 側 当局 議会 国会 外務省 国務省 国防総省 外相 軍
-    大使 大使館 経済 市場 時間
+    政府 大統領 首相 国内 国外 市 市内 市長 都 府 県 側 当局 議会 国会 外務省 国務省 国防総省 外相
+    軍 大使 大使館 経済 市場 時間
     """
 )
 
