@@ -42,6 +42,9 @@ PLACE_TAGS = frozenset({"ns", "nr", "nrt", "nz", "nrfg", "x"})
 
 HAN = re.compile(r"[\u3400-\u9fff]{2,}")
 LATIN = re.compile(r"[A-Z\u00c0-\u024f][A-Za-z.'’&\u00c0-\u024f\u1e00-\u1eff -]{2,}")
+OTHER_LANGUAGES = ("de", "es", "fr", "it", "nl", "pt")
+"""Of these only the names of countries and of the cities that CLDR knows by their time zones, and the largest."""
+LARGE_ELSEWHERE = 2_000_000
 KATAKANA = re.compile(r"[\u30a1-\u30fa\u30fc]{3,}")
 JAPANESE = re.compile(r"[\u30a1-\u30ff\u3400-\u9fff]{2,}")
 
@@ -54,7 +57,9 @@ class Names:
     """Which place has which names; the first to claim a name keeps it."""
 
     def __init__(self) -> None:
-        self.places: dict[Key, dict[str, list[str]]] = defaultdict(lambda: {"han": [], "latin": [], "ja": []})
+        self.places: dict[Key, dict[str, list[str]]] = defaultdict(
+            lambda: {"han": [], "latin": [], "ja": [], "other": []}
+        )
         self.owners: dict[tuple[str, str], Key] = {}
         self.uncertain: set[tuple[str, str]] = set()
         self.dropped: set[str] = set()
@@ -77,10 +82,10 @@ class Names:
                 have.append(name)
 
     def lines(self) -> Iterator[str]:
-        yield "country\tkind\tplace\tchinese\tlatin\tjapanese"
+        yield "country\tkind\tplace\tchinese\tlatin\tjapanese\tother"
         for (country, kind, place), names in sorted(self.places.items()):
             if any(names.values()):
-                yield "\t".join((country, kind, place, *(" | ".join(sorted(each)) for each in names.values())))
+                yield "\t".join((country, kind, place, *(" | ".join(sorted(set(each))) for each in names.values())))
 
 
 def main() -> None:
@@ -110,6 +115,7 @@ def main() -> None:
             names.add(key, _ascii(key[2]))
     _add_countries(names, set(cache.get_countries()))
     _add_cities(names, cities, capitals)
+    _add_other_languages(names, cities, capitals)
     TARGET.write_text("\n".join(names.lines()) + "\n", encoding="utf-8")
     print(f"{len(names.places)} places, {len(names.owners)} names, {TARGET.stat().st_size:,} bytes")
 
@@ -159,6 +165,30 @@ def _add_cities(names: Names, cities: list[City], capitals: set[tuple[str, str]]
                     names.add(key, other)
 
 
+def _add_other_languages(names: Names, cities: list[City], capitals: set[tuple[str, str]]) -> None:
+    from babel import Locale
+
+    countries = {key[0]: key for key in names.places if key[1] == "country"}
+    known = {}
+    for city in cities:
+        key = names.owners.get(("latin", city["name"]))
+        large = city["population"] >= LARGE_ELSEWHERE or (city["countrycode"], city["name"]) in capitals
+        if large and key and key[1] == "city" and city["name"] != "Praia":
+            for name in {city["name"], key[2]}:
+                personal = f"{name}!" in names.places[key]["latin"]
+                names.places[key]["other"].append(f"*:{name}{'!' * personal}")
+                known[_ascii(name)] = key
+    for language in OTHER_LANGUAGES:
+        locale = Locale.parse(language)
+        for code, name in sorted(locale.territories.items()):
+            if code in countries and LATIN.fullmatch(name) and name not in names.dropped:
+                names.places[countries[code]]["other"].append(f"{language}:{name}")
+        for zone, about in sorted(locale.time_zones.items()):
+            key = known.get({"Kiev": "Kyiv"}.get(english := zone.split("/")[-1].replace("_", " "), english))
+            if key and (name := about.get("city")) and LATIN.fullmatch(name) and name not in names.dropped:
+                names.places[key]["other"].append(f"{language}:{name}")
+
+
 def _add_chinese(names: Names, city: City) -> None:
     """A city of China by its name with 市, which no word has."""
     for other in sorted(simplified(other) for other in city["alternatenames"] if HAN.fullmatch(other)):
@@ -188,6 +218,8 @@ def _bearer(known: dict[tuple[str, str], City], country: str, name: str) -> City
 def _script(name: str) -> tuple[str, str]:
     if name.startswith("ja:"):
         return "ja", name.removeprefix("ja:")
+    if name[1:2] == ":" or name[2:3] == ":":
+        return "other", name
     if re.search(r"[\u30a1-\u30ff]", name):
         return "ja", name
     return ("han", simplified(name)) if re.search(r"[\u3400-\u9fff]", name) else ("latin", name)

@@ -18,6 +18,7 @@ from msgspec import Struct
 from agents.content.chinese import cut
 
 _DATA = Path(__file__).parent / "data"
+_OTHERS = ("de", "es", "fr", "it", "nl", "pt")
 _FIRST_WORD = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]+")
 
 # What rjieba's dictionary takes into one word with the place before it, where the place is still meant.
@@ -73,37 +74,43 @@ class Gazetteer(Struct, frozen=True):
     """Names and their meaning.
 
     `chinese`: names of one word, in Simplified characters. `longer`: by their first and their second word what follows
-    in the others, the most first. Every first word stands in `chinese`. `latin`: by their first word the names, also
-    in capitals, the longest first. `japanese`: whole names.
+    in the others, the most first. Every first word stands in `chinese`. `latin`: by language and first word the names,
+    also in capitals, the longest first; of other languages than English only countries and the largest cities.
+    `japanese`: whole names.
     """
 
     chinese: dict[str, Meaning]
     longer: _Longer
-    latin: dict[str, list[tuple[str, Meaning]]]
+    latin: dict[str, dict[str, list[tuple[str, Meaning]]]]
     japanese: dict[str, Meaning]
 
 
 @cache
 def gazetteer() -> Gazetteer:
     chinese: dict[str, Meaning] = {}
-    latin: dict[str, Meaning] = {}
+    english: dict[str, Meaning] = {}
     japanese: dict[str, Meaning] = {}
-    for site, *columns in _lines():
-        for names, column in zip((chinese, latin, japanese), columns, strict=True):
+    others: dict[str, dict[str, Meaning]] = {language: {} for language in _OTHERS}
+    for site, *columns, other in _lines():
+        for names, column in zip((chinese, english, japanese), columns, strict=True):
             for name in column:
                 _claim(names, name, site)
-    for name, meaning in dict(latin).items():
-        if len(name) > 3:
-            latin.setdefault(name.upper(), meaning)
-    return Gazetteer(*_by_words(chinese), _by_first_word(latin), japanese)
+        for name in other:
+            language, _, bare = name.partition(":")
+            for each in _OTHERS if language == "*" else (language,):
+                _claim(others[each], bare, site)
+    german = others["de"]
+    german.update({f"{name}s": meaning for name, meaning in german.items() if name[-1] not in "sxz"})
+    latin = {language: _by_first_word(names) for language, names in {"en": english, **others}.items()}
+    return Gazetteer(*_by_words(chinese), latin, japanese)
 
 
-def _lines() -> Iterator[tuple[Site, list[str], list[str], list[str]]]:
+def _lines() -> Iterator[tuple[Site, list[str], list[str], list[str], list[str]]]:
     text = (_DATA / "gazetteer.tsv").read_text(encoding="utf-8")
     for line in text.splitlines()[1:]:
         country, kind, name, *columns = line.split("\t")
-        chinese, latin, japanese = (column.split(" | ") if column else [] for column in columns)
-        yield Site(country, Kind(kind), name), chinese, latin, japanese
+        chinese, english, japanese, other = (column.split(" | ") if column else [] for column in columns)
+        yield Site(country, Kind(kind), name), chinese, english, japanese, other
 
 
 def _claim(names: dict[str, Meaning], name: str, site: Site) -> None:
@@ -175,8 +182,9 @@ def _cut_all(names: Iterable[tuple[str, Meaning]]) -> Iterator[tuple[list[str], 
 
 
 def _by_first_word(names: dict[str, Meaning]) -> dict[str, list[tuple[str, Meaning]]]:
+    capitals = {name.upper(): meaning for name, meaning in names.items() if len(name) > 3}
     found: dict[str, list[tuple[str, Meaning]]] = {}
-    for name in sorted(names, key=lambda name: (-len(name), name)):
+    for name, meaning in sorted({**capitals, **names}.items(), key=lambda each: (-len(each[0]), each[0])):
         if first := _FIRST_WORD.match(name):
-            found.setdefault(first[0], []).append((name, names[name]))
+            found.setdefault(first[0], []).append((name, meaning))
     return found

@@ -89,6 +89,19 @@ BEHIND = _words(
 )
 """The same behind it: offices and bodies of a state or city, months, days, what opens headlines."""
 
+BEFORE |= _words(
+    """
+    Aber Als Am Auch Auf Aus Bei Beim Das Dem Den Der Des Die Doch Durch Für Gegen Im Ist Mit Nach Nur Ob Seit Um
+    Und Über Unter Vom Von Vor Wegen Wenn Wie Zu Zum Zur Zwischen Ein Eine Außer Statt Après À Au Aux Avec C Chez
+    Contre D Dans De Depuis Du En Entre Et L La Le Les Mais Malgré Où Par Pour Quand Que Qu Sans Selon Si Sous Sur
+    Vers Al Ante Con Contra Desde Del El Ella Hacia Hasta Las Lo Los Ni O Para Pero Por Según Sin Sobre Tras Un Una
+    Y Ai Alla Anche Che Da Dal Dalla Dell Della Di E Fra Gli I Il In Ma Mentre Nel Nell Nella Per Perché Secondo
+    Sulla Tra Até Com Do Dos Em Embora Mas Na Nas No Nos Ou Os Pela Pelo Segundo Também Aan Bij Dat Deze Dit Door
+    Een Het Maar Met Naar Om Ook Sinds Tegen Tot Tussen Uit Van Volgens Voor Waar
+    """
+)
+"""Of the other languages."""
+
 BODIES = _words(
     """
     Bank University Times Voice Gulf Sea Bay College Church Museum Duke Earl Battle Treaty Fall Merchant

@@ -2,8 +2,8 @@
 
 Precision over recall. A place counts where it stands as words of its own, and not where the words around make it part
 of another name: the New York Times is not in New York, Paris Hilton not in Paris, 武汉肺炎 is a disease. Chinese is
-read by the words of `Prose`, English (inside Chinese, too) by its capitals, Japanese by where its scripts change; in
-other languages nothing is looked for.
+read by the words of `Prose`, English (inside Chinese, too) and six other languages by their capitals, Japanese by where
+its scripts change; in other languages nothing is looked for.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ def find_places(prose: Prose, taken: Sequence[Span] = ()) -> FoundPlaces:
     """Find the places in title and text. Nothing inside of the spans of `taken`, names found before, is one."""
     if prose.chinese:
         mentions = _in_chinese(prose.words, prose.simple)
-        if latin := _in_latin(prose.text):
+        if latin := _in_latin(prose.text, gazetteer().latin["en"]):
             mentions = sorted([*mentions, *latin], key=itemgetter(0))
-    elif prose.language == "en":
-        mentions = _in_latin(prose.text)
     elif prose.language == "ja":
         mentions = list(_in_japanese(prose.text))
+    elif names := gazetteer().latin.get(prose.language):
+        mentions = _in_latin(prose.text, names)
     else:
         mentions = []
     if taken:
@@ -195,11 +195,10 @@ def _stands_alone(before: str, name: list[str], behind: str, meaning: Meaning) -
 def _is_person(text: str, end: int) -> bool:
     """Whether a gloss of two words or more stands behind it that begins with no place: 伯明翰（Simon Birmingham）."""
     gloss = _FULL_NAME.match(text, end)
-    return gloss is not None and gloss[1].split()[0] not in gazetteer().latin
+    return gloss is not None and gloss[1].split()[0] not in gazetteer().latin["en"]
 
 
-def _in_latin(text: str) -> list[_Mention]:
-    known = gazetteer().latin
+def _in_latin(text: str, known: dict[str, list[tuple[str, Meaning]]]) -> list[_Mention]:
     words = [(match.start(), match[0]) for match in _CAPITALISED.finditer(text)]
     found: list[tuple[int, int, Meaning]] = []
     done = 0

@@ -39,7 +39,7 @@ def names(column: int) -> Iterator[tuple[str, list[str]]]:
 def test_file_is_in_order() -> None:
     places = [tuple(row[:3]) for row in rows()]
     assert places == sorted(set(places))
-    assert all(len(row) == 6 and any(row[3:]) for row in rows())
+    assert all(len(row) == 7 and any(row[3:]) for row in rows())
 
 
 def test_countries_are_countries() -> None:
@@ -74,12 +74,12 @@ WORDS_AND_PERSONS = """
 @pytest.mark.parametrize("word", WORDS_AND_PERSONS.split())
 def test_words_and_persons_are_no_places(word: str) -> None:
     assert gazetteer().chinese.get(word, NOTHING) is NOTHING
-    assert word not in dict(gazetteer().latin.get(word, []))
+    assert word not in dict(gazetteer().latin["en"].get(word, []))
 
 
 def test_every_override_is_there() -> None:
     """Except names that another override gave to a more special place, or dropped."""
-    shipped = {name.rstrip("?!") for column in (3, 4, 5) for name, _ in names(column)}
+    shipped = {name.rstrip("?!") for column in (3, 4, 5, 6) for name, _ in names(column)}
     wanted: set[str] = set()
     dropped: set[str] = set()
     for line in OVERRIDES.read_text("utf-8").splitlines():
@@ -142,7 +142,27 @@ def test_chinese_names(name: str, country: str, kind: str) -> None:
 )
 def test_latin_names(name: str, country: str) -> None:
     first = re.findall(r"[^\W\d_]+", name)[0]
-    (site,) = dict(gazetteer().latin[first])[name].sites
+    (site,) = dict(gazetteer().latin["en"][first])[name].sites
+    assert site.country == country
+
+
+@pytest.mark.parametrize(
+    ("language", "name", "country"),
+    [
+        ("de", "Vereinigte Staaten", "US"),
+        ("de", "Frankreichs", "FR"),
+        ("de", "Moskau", "RU"),
+        ("fr", "Allemagne", "DE"),
+        ("fr", "Londres", "GB"),
+        ("es", "Pekín", "CN"),
+        ("it", "Parigi", "FR"),
+        ("nl", "Brussel", "BE"),
+        ("pt", "Nova York", "US"),
+        ("pt", "Paris", "FR"),
+    ],
+)
+def test_names_in_other_languages(language: str, name: str, country: str) -> None:
+    (site,) = dict(gazetteer().latin[language][name.split()[0]])[name].sites
     assert site.country == country
 
 

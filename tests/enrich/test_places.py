@@ -140,9 +140,26 @@ def test_japanese(text: str, expected: str) -> None:
     assert shown(text, "ja") == expected
 
 
-@pytest.mark.parametrize("language", ["de", "fr", "ru", "ko", "und"])
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("Die Fähre fährt von Deutschland nach Moskau.", "de", "Deutschland DE 1, Moskau RU 1"),
+        ("Essen und Trinken an Bord, Halle und Regen", "de", ""),
+        ("L’Allemagne, l'Inde et les États-Unis", "fr", "Allemagne DE 1, Inde IN 1, États-Unis US 1"),
+        ("Nice et Tours n'ont pas de bac. Le bac de Maurice", "fr", ""),
+        ("El barco de China a Nueva York", "es", "China CN 1, Nueva York US 1"),
+        ("Da Roma a Parigi", "it", "Roma IT 1, Parigi FR 1"),
+        ("Van Londen naar Duitsland", "nl", "Londen GB 1, Duitsland DE 1"),
+        ("De Lisboa a Moscou", "pt", "Lisboa PT 1, Moscou RU 1"),
+    ],
+)
+def test_other_latin_languages(text: str, language: str, expected: str) -> None:
+    assert shown(text, language) == expected
+
+
+@pytest.mark.parametrize("language", ["ru", "ko", "vi", "und"])
 def test_other_languages_are_left_alone(language: str) -> None:
-    assert shown("Essen in Paris, Nice et Tours, Москва, 서울", language) == ""
+    assert shown("Paris, Hà Nội, Москва, 서울", language) == ""
 
 
 @pytest.mark.parametrize(
@@ -186,7 +203,7 @@ def test_at_most_so_many() -> None:
     assert places[0].country == "AF"
 
 
-languages = st.sampled_from(["zh-Hans", "zh-Hant", "en", "ja", "de"])
+languages = st.sampled_from(["zh-Hans", "zh-Hant", "en", "ja", "de", "fr", "ru"])
 pieces = st.sampled_from(
     ["美国", "纽约", "·", "（", "北京市", "Paris ", "New York", " of ", "日", "米国", "U.S.", "-", "\n", "奥克兰"]
 )
