@@ -18,7 +18,8 @@ from msgspec import Struct
 from agents.content.chinese import cut
 
 _DATA = Path(__file__).parent / "data"
-_FIRST_WORD = re.compile(r"[^\W\d_]+")
+_OTHERS = ("de", "es", "fr", "it", "nl", "pt")
+_FIRST_WORD = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]+")
 
 # What rjieba's dictionary takes into one word with the place before it, where the place is still meant.
 _AFTER_COUNTRY = """
@@ -29,10 +30,10 @@ _AFTER_COUNTRY = """
 """
 _AFTER_CITY = """
     市 县 城 人 市政府 市委 市长 市民 政府 当局 警方 市公安局 市区 地区 郊区 股市 机场 奥运
-    证券交易所 证交所 故宫 城区 港 站
+    证券交易所 证交所 联合国总部 故宫 城区 港 站
 """
 _AFTER_REGION = """
-    省 州 人 省委 省政府 州政府 州长 地区 全省 籍
+    省 州 县 人 省委 省政府 州政府 州长 地区 全省 籍
 """
 
 
@@ -73,37 +74,43 @@ class Gazetteer(Struct, frozen=True):
     """Names and their meaning.
 
     `chinese`: names of one word, in Simplified characters. `longer`: by their first and their second word what follows
-    in the others, the most first. Every first word stands in `chinese`. `latin`: by their first word the names, also
-    in capitals, the longest first. `japanese`: whole names.
+    in the others, the most first. Every first word stands in `chinese`. `latin`: by language and first word the names,
+    also in capitals, the longest first; of other languages than English only countries and the largest cities.
+    `japanese`: whole names.
     """
 
     chinese: dict[str, Meaning]
     longer: _Longer
-    latin: dict[str, list[tuple[str, Meaning]]]
+    latin: dict[str, dict[str, list[tuple[str, Meaning]]]]
     japanese: dict[str, Meaning]
 
 
 @cache
 def gazetteer() -> Gazetteer:
     chinese: dict[str, Meaning] = {}
-    latin: dict[str, Meaning] = {}
+    english: dict[str, Meaning] = {}
     japanese: dict[str, Meaning] = {}
-    for site, *columns in _lines():
-        for names, column in zip((chinese, latin, japanese), columns, strict=True):
+    others: dict[str, dict[str, Meaning]] = {language: {} for language in _OTHERS}
+    for site, *columns, other in _lines():
+        for names, column in zip((chinese, english, japanese), columns, strict=True):
             for name in column:
                 _claim(names, name, site)
-    for name, meaning in dict(latin).items():
-        if len(name) > 3:
-            latin.setdefault(name.upper(), meaning)
-    return Gazetteer(*_by_words(chinese), _by_first_word(latin), japanese)
+        for name in other:
+            language, _, bare = name.partition(":")
+            for each in _OTHERS if language == "*" else (language,):
+                _claim(others[each], bare, site)
+    german = others["de"]
+    german.update({f"{name}s": meaning for name, meaning in german.items() if name[-1] not in "sxz"})
+    latin = {language: _by_first_word(names) for language, names in {"en": english, **others}.items()}
+    return Gazetteer(*_by_words(chinese), latin, japanese)
 
 
-def _lines() -> Iterator[tuple[Site, list[str], list[str], list[str]]]:
+def _lines() -> Iterator[tuple[Site, list[str], list[str], list[str], list[str]]]:
     text = (_DATA / "gazetteer.tsv").read_text(encoding="utf-8")
     for line in text.splitlines()[1:]:
         country, kind, name, *columns = line.split("\t")
-        chinese, latin, japanese = (column.split(" | ") if column else [] for column in columns)
-        yield Site(country, Kind(kind), name), chinese, latin, japanese
+        chinese, english, japanese, other = (column.split(" | ") if column else [] for column in columns)
+        yield Site(country, Kind(kind), name), chinese, english, japanese, other
 
 
 def _claim(names: dict[str, Meaning], name: str, site: Site) -> None:
@@ -145,13 +152,17 @@ def _compounds(names: dict[str, Meaning]) -> Iterator[tuple[str, Meaning]]:
     }
     after = {Kind.COUNTRY: _AFTER_COUNTRY, Kind.CITY: _AFTER_CITY, Kind.REGION: _AFTER_REGION}
     for name, meaning in names.items():
-        if not meaning.sites or len(name) > 4:
+        if not meaning.sites:
             continue
         site = meaning.sites[0]
+        if site.kind is Kind.CITY and len(name) > 4:
+            continue
         part = (len(name), meaning)
         with_ending = Meaning(meaning.sites, parts=(part,))
         for ending in after[site.kind].split():
             yield name + ending, with_ending
+        if site.kind is Kind.COUNTRY:
+            yield "和" + name, Meaning(meaning.sites, parts=((1, NOTHING), part))
         if site.kind is not Kind.COUNTRY and (country := countries.get(site.country)):
             yield country + name, Meaning(meaning.sites, parts=((len(country), names[country]), part))
 
@@ -171,8 +182,9 @@ def _cut_all(names: Iterable[tuple[str, Meaning]]) -> Iterator[tuple[list[str], 
 
 
 def _by_first_word(names: dict[str, Meaning]) -> dict[str, list[tuple[str, Meaning]]]:
+    capitals = {name.upper(): meaning for name, meaning in names.items() if len(name) > 3}
     found: dict[str, list[tuple[str, Meaning]]] = {}
-    for name in sorted(names, key=lambda name: (-len(name), name)):
+    for name, meaning in sorted({**capitals, **names}.items(), key=lambda each: (-len(each[0]), each[0])):
         if first := _FIRST_WORD.match(name):
-            found.setdefault(first[0], []).append((name, names[name]))
+            found.setdefault(first[0], []).append((name, meaning))
     return found

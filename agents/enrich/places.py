@@ -2,8 +2,8 @@
 
 Precision over recall. A place counts where it stands as words of its own, and not where the words around make it part
 of another name: the New York Times is not in New York, Paris Hilton not in Paris, 武汉肺炎 is a disease. Chinese is
-read by the words of `Prose`, English (inside Chinese, too) by its capitals, Japanese by where its scripts change; in
-other languages nothing is looked for.
+read by the words of `Prose`, English (inside Chinese, too) and six other languages by their capitals, Japanese by where
+its scripts change; in other languages nothing is looked for.
 """
 
 from __future__ import annotations
@@ -24,22 +24,27 @@ from agents.enrich.place_tables import (
     BRACKETS,
     DOTS,
     JAPANESE_BEHIND,
+    PART_OF_CITY_NAME_BEFORE,
     PART_OF_CITY_NAME_BEHIND,
-    PART_OF_NAME_BEFORE,
     PART_OF_NAME_BEHIND,
     SURNAMES,
     SUSPECT_BEFORE,
     SUSPECT_BEHIND,
     SYLLABLES_BEFORE,
     SYLLABLES_BEHIND,
+    SYLLABLES_BEHIND_COUNTRY,
 )
 from agents.enrich.prose import Prose, Span
 from schemas import Place
 
 MAX_PLACES = 50
 
-_CAPITALISED = re.compile(r"[A-Z\u00c0-\u00de\u0130][^\W\d_]*")
+_LETTER = r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]"
+_CAPITALISED = re.compile(rf"[A-Z\u00c0-\u00de\u0130](?<!{_LETTER}.){_LETTER}*")
+_GOES_ON = re.compile(rf"{_LETTER}|\d")
 _FULL_NAME = re.compile(r"\s?[（(]((?:[A-Z][\w.'’-]*\s)+[A-Z][\w'’-]+)")
+_WHERE = (" in ", " In ", " to ", " from ", " at ", " near ", " outside ")
+"""What stands before a place, not before a person of its name."""
 _JAPANESE_RUN = re.compile(r"[\u30a1-\u30fa\u30fc]{2,}|[\u3400-\u9fff々]{2,}")
 
 
@@ -58,12 +63,12 @@ def find_places(prose: Prose, taken: Sequence[Span] = ()) -> FoundPlaces:
     """Find the places in title and text. Nothing inside of the spans of `taken`, names found before, is one."""
     if prose.chinese:
         mentions = _in_chinese(prose.words, prose.simple)
-        if latin := _in_latin(prose.text):
+        if latin := _in_latin(prose.text, gazetteer().latin["en"]):
             mentions = sorted([*mentions, *latin], key=itemgetter(0))
-    elif prose.language == "en":
-        mentions = _in_latin(prose.text)
     elif prose.language == "ja":
         mentions = list(_in_japanese(prose.text))
+    elif names := gazetteer().latin.get(prose.language):
+        mentions = _in_latin(prose.text, names)
     else:
         mentions = []
     if taken:
@@ -174,24 +179,26 @@ def _parts(begin: int, meaning: Meaning) -> Iterator[_Mention]:
 
 
 def _stands_alone(before: str, name: list[str], behind: str, meaning: Meaning) -> bool:
-    if behind in PART_OF_NAME_BEHIND or behind in DOTS or before in PART_OF_NAME_BEFORE or before in DOTS:
+    if behind in PART_OF_NAME_BEHIND or behind in DOTS or before in DOTS:
         return False
     short = len(name) == 1 and len(name[0]) == 2
-    if meaning.sites and meaning.sites[-1].kind is Kind.COUNTRY:
-        return not (short and behind in SYLLABLES_BEHIND)
-    if behind in SYLLABLES_BEHIND or behind in PART_OF_CITY_NAME_BEHIND or before in SYLLABLES_BEFORE:
+    kind = meaning.sites[-1].kind if meaning.sites else Kind.CITY
+    if kind is Kind.COUNTRY:
+        return not (short and behind in SYLLABLES_BEHIND_COUNTRY)
+    if behind in SYLLABLES_BEHIND or behind in PART_OF_CITY_NAME_BEHIND:
         return False
-    return not (short and before in SURNAMES)
+    if before in SYLLABLES_BEFORE or before in PART_OF_CITY_NAME_BEFORE:
+        return False
+    return not (short and kind is Kind.CITY and before in SURNAMES)
 
 
 def _is_person(text: str, end: int) -> bool:
     """Whether a gloss of two words or more stands behind it that begins with no place: 伯明翰（Simon Birmingham）."""
     gloss = _FULL_NAME.match(text, end)
-    return gloss is not None and gloss[1].split()[0] not in gazetteer().latin
+    return gloss is not None and gloss[1].split()[0] not in gazetteer().latin["en"]
 
 
-def _in_latin(text: str) -> list[_Mention]:
-    known = gazetteer().latin
+def _in_latin(text: str, known: dict[str, list[tuple[str, Meaning]]]) -> list[_Mention]:
     words = [(match.start(), match[0]) for match in _CAPITALISED.finditer(text)]
     found: list[tuple[int, int, Meaning]] = []
     done = 0
@@ -199,7 +206,7 @@ def _in_latin(text: str) -> list[_Mention]:
         if word in known and begin >= done:
             for name, meaning in known[word]:
                 end = begin + len(name)
-                if text.startswith(name, begin) and not (text[end : end + 1].isalnum() and name[-1] != "."):
+                if text.startswith(name, begin) and (name[-1] == "." or not _GOES_ON.match(text, end)):
                     found.append((place, end, meaning))
                     done = end
                     break
@@ -218,17 +225,20 @@ def _standing_alone(text: str, words: list[tuple[int, str]], found: list[tuple[i
             continue
         begin_before, before = words[place - 1] if place else (0, "")
         between = text[begin_before + len(before) : begin]
-        if between in (" ", "-") and before not in BEFORE and begin - 1 not in ends:
+        if between in (" ", "-") and before.capitalize() not in BEFORE and begin - 1 not in ends:
             people.add(text[begin:end])
             continue
         if between in (" of ", " of the ") and before in BODIES:
             continue
         if text[end : end + 1] in (" ", "-") and end + 1 not in begins:
             behind = _CAPITALISED.match(text, end + 1)
-            if behind and behind[0] not in BEHIND:
+            if behind and behind[0] not in BEHIND and behind[0].capitalize() not in BEHIND:
                 continue
         mentions.append((begin, end, meaning))
-    return [each for each in mentions if not (each[2].personal and text[each[0] : each[1]] in people)]
+    if people:
+        people -= {text[begin:end] for begin, end, _ in mentions if text.endswith(_WHERE, 0, begin)}
+        return [each for each in mentions if not (each[2].personal and text[each[0] : each[1]] in people)]
+    return mentions
 
 
 def _in_japanese(text: str) -> Iterator[_Mention]:
