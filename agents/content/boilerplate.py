@@ -13,6 +13,10 @@ from msgspec import Struct
 
 LONGEST_PATTERN = 200
 MAX_STARS = 4
+LONGEST_LINE = 400
+"""Characters; a longer line is an article's."""
+
+_GAPS = re.compile(r"\n{3,}")
 _SPECIAL = re.compile(r"\\.|[*#()|]|[^\\*#()|]+")
 
 
@@ -43,19 +47,27 @@ class Boilerplate:
 
     def __init__(self, around: Around) -> None:
         self._title = _any(around.title, r"(?:%s)\s*\Z")
-        self._line = _any(around.line, r"^[^\S\n]*(?:%s)[^\S\n]*$\n*")
-        self._rest = _any(around.rest, r"^[^\S\n]*(?:%s)[^\S\n]*$")
+        self._line = _any(around.line, "%s")
+        self._rest = _any(around.rest, "%s")
         self.own = frozenset(around.own)
 
     def without(self, title: str, text: str) -> tuple[str, str]:
         """Title and text without what is around the article; a title that is nothing else stays."""
         if self._title and (found := self._title.search(title)) and found.start():
             title = title[: found.start()].rstrip()
-        if self._rest and (found := self._rest.search(text)):
-            text = text[: found.start()]
-        if self._line:
-            text = self._line.sub("", text)
-        return title, text.strip()
+        lines = text.split("\n")
+        kept = []
+        for line in lines:
+            if line and len(line) <= LONGEST_LINE:
+                stripped = line.strip()
+                if self._rest and self._rest.fullmatch(stripped):
+                    break
+                if self._line and self._line.fullmatch(stripped):
+                    continue
+            kept.append(line)
+        if len(kept) == len(lines):
+            return title, text
+        return title, _GAPS.sub("\n\n", "\n".join(kept)).strip()
 
 
 def pattern(written: str) -> str:
@@ -90,4 +102,4 @@ def pattern(written: str) -> str:
 
 def _any(written: Iterable[str], form: str) -> re.Pattern[str] | None:
     expressions = [pattern(one) for one in written]
-    return re.compile(form % "|".join(expressions), re.MULTILINE) if expressions else None
+    return re.compile(form % "|".join(f"(?:{one})" for one in expressions)) if expressions else None

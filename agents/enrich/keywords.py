@@ -9,12 +9,12 @@ of it is another.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
+from functools import cache
 from itertools import accumulate
 from math import sqrt
-from operator import itemgetter
 
 from msgspec import Struct
 
@@ -51,13 +51,15 @@ _ONCE = 0.4
 _ONCE_MORE = 1.5
 """A part of a chosen term is a term of its own when it stands so many times as often."""
 _CONSIDERED = 15
-"""Words of which the neighbours are looked at."""
+"""Words that come into question."""
+_GROWN = 9
+"""Of these the ones whose neighbours are looked at."""
 _FEW = 120
 """Words of a text so short that a term may stand in it once."""
 _BESIDE = 0.7
 """Share of a word's occurrences that must stand beside one other word for the two to be one term."""
 
-_HAN_PIECE = re.compile(r"[\u3400-\u9fff]+")
+_HAN_WORD = re.compile(r"[\u3400-\u9fff]{2,}")
 _LATIN_NAME = re.compile(r"[A-Z][A-Za-z]{1,20}(?:[ -][A-Z0-9][A-Za-z0-9]{0,20}){0,3}")
 _SPACED_WORD = re.compile(r"[^\W\d_]+(?:['’\-‐‑][^\W_]+)*")
 _POSSESSIVE = re.compile(r"['’][sS]$")
@@ -77,6 +79,7 @@ _PERSONS = frozenset("长理统席员官家者人士相卿总")
 _LOOSE_NAMES = frozenset("时于向和那来")
 _LONGEST_JOINT = 4
 """Words of a term."""
+_PADDING = ("",) * _LONGEST_JOINT
 _COUNTED = re.compile(
     r"[一二三四五六七八九十百千万两几数多第][一二三四五六七八九十百千万大小月日年个名位项种次份家条张辆艘架]"
 )
@@ -91,19 +94,30 @@ class _Candidate(Struct, frozen=True):
     count: int
 
 
-class _Word(Struct, frozen=True):
-    """A Chinese word that may become a term. `guessed`: no dictionary has it."""
+class _Reading(Struct, frozen=True):
+    """A Chinese text as its words: with gaps at both ends and for names, counted, and what is known of each.
 
-    weight: float
-    kind: Kind
-    guessed: bool
-    count: int
-    titled: bool
+    `known` has the words that may be terms; None for one that no dictionary has.
+    """
 
-    def score(self, count: int) -> float:
-        once = _ONCE if count == 1 else 1.0
-        telling = max(self.weight - _CHINESE_COMMON, _SAYS_LEAST)
-        return telling * sqrt(count) * _SHARE[self.kind] * once * (_IN_TITLE if self.titled else 1.0)
+    words: Sequence[str]
+    counts: Mapping[str, int]
+    titled: Set[str]
+    known: Mapping[str, Weight | None]
+
+    def score(self, word: str, count: int) -> float:
+        score = _says(self.known[word]) * sqrt(count)
+        if word in self.titled:
+            score *= _IN_TITLE if count > 1 else _IN_TITLE * _ONCE
+        return score
+
+
+@cache
+def _says(weight: Weight | None) -> float:
+    """What a Chinese word says by its rarity and its kind."""
+    if weight is None:
+        return _telling(_UNKNOWN, _CHINESE_COMMON) * _SHARE[Kind.THING]
+    return _telling(weight.value, _CHINESE_COMMON) * _SHARE[weight.kind]
 
 
 def find_keywords(
@@ -141,13 +155,17 @@ def _title(titled: bool) -> float:
 def _best(candidates: list[_Candidate]) -> list[Keyword]:
     candidates.sort(key=lambda candidate: (-candidate.score, candidate.term))
     chosen: list[_Candidate] = []
+    said: list[str] = []
     for candidate in candidates:
         if len(chosen) == MAX_KEYWORDS or candidate.score < _LEAST * candidates[0].score:
             break
         folded = candidate.term.lower()
-        if any(_says_the_same(folded, candidate.count, other) for other in chosen):
+        if any(folded in one for one in said) and any(
+            _says_the_same(folded, candidate.count, other) for other in chosen
+        ):
             continue
         chosen.append(candidate)
+        said.append(folded)
     return [Keyword(one.term, round(one.score / chosen[0].score, 3)) for one in chosen]
 
 
@@ -173,91 +191,101 @@ def _names(prose: Prose, named: Sequence[Name | Place]) -> Iterable[_Candidate]:
 
 
 def _chinese(prose: Prose, spans: Sequence[Span]) -> list[_Candidate]:
-    words = prose.words
-    ends = list(accumulate(map(len, words)))
-    if ends and ends[-1] > READ:
-        words = words[: bisect_left(ends, READ)]
-    words = _without(words, ends, spans)
-    in_title = set(words[: bisect_left(ends, prose.title_end + 1)])
+    words = _without(prose, spans)
+    reading = _read(words, set(_up_to(words, prose.title_end)))
+    scored = sorted([(-reading.score(word, reading.counts[word]), word) for word in reading.known])
+    found = _joined([word for _, word in scored[:_CONSIDERED]], reading)
+    joined = [one.term for one in found if one.term not in reading.known]
+    stopped = {term for term, weight in zip(joined, weights("zh", joined), strict=True) if weight and not weight.value}
+    found = [_as_written(one, prose) for one in found if one.term not in stopped]
+    if any(map(str.isalpha, filter(str.isascii, reading.counts))):
+        found += _latin_words(prose, spans)
+    return found
+
+
+def _read(words: list[str], titled: Set[str]) -> _Reading:
     counts = Counter(words)
     for dot in _DOTS & counts.keys():
         for place in [place for place, word in enumerate(words) if word == dot]:
             for piece in words[max(place - 1, 0) : place + 2]:
                 counts[piece] -= 1  # 唐纳德·特朗普: half a name is no term
-    few = len(words) < _FEW
     possible = [
-        word
-        for word, count in counts.items()
-        if len(word) > 1
-        and (count > 1 or (count == 1 and (few or word in in_title)))
-        and "\u3400" <= word[0] <= "\u9fff"
+        word for word, count in counts.items() if count > 1 and len(word) > 1 and "\u3400" <= word[0] <= "\u9fff"
     ]
-    known: dict[str, _Word] = {}
+    once = counts if len(words) < _FEW else titled
+    possible += [word for word in sorted(once) if counts[word] == 1 and _HAN_WORD.fullmatch(word)]
+    known = {}
     for word, weight in zip(possible, weights("zh", possible), strict=True):
-        count, titled = counts[word], word in in_title
         if weight is None:
             # what the cut's model took for a word, twice; once it is often the end of one and the beginning of another
-            if count > 1 and word[0] not in _LOOSE and word[-1] not in _LOOSE and not _COUNTED.match(word):
-                known[word] = _Word(_UNKNOWN, Kind.THING, True, count, titled)
-        elif weight.value and (count > 1 or weight.kind is Kind.THING):
-            known[word] = _Word(weight.value, weight.kind, False, count, titled)
-    scored = sorted((-one.score(one.count), word) for word, one in known.items())
-    found = _joined([word for _, word in scored[:_CONSIDERED]], known, words, counts)
-    names = [candidate.term for candidate in found]
-    stopped = {term for term, weight in zip(names, weights("zh", names), strict=True) if weight and not weight.value}
-    return [_as_written(one, prose) for one in found if one.term not in stopped] + _latin_words(prose, spans)
+            sure = counts[word] > 1 and word[0] not in _LOOSE and word[-1] not in _LOOSE and not _COUNTED.match(word)
+        else:
+            sure = weight.value > 0 and (counts[word] > 1 or weight.kind is Kind.THING)
+        if sure:
+            known[word] = weight
+    return _Reading([*_PADDING, *words, *_PADDING], counts, titled, known)
 
 
-def _without(words: list[str], ends: Sequence[int], spans: Sequence[Span]) -> list[str]:
-    """The words with a gap for each span: what stands in a name is no word of its own."""
+def _without(prose: Prose, spans: Sequence[Span]) -> list[str]:
+    """The words as far as they are read, with a gap for each span: what stands in a name is no word of its own."""
+    words = prose.words if len(prose.text) <= READ else list(_up_to(prose.words, READ))
     if not spans:
         return words
+    ends = list(accumulate(map(len, words)))
     free = words.copy()
     for begin, end in spans:
-        first = bisect_left(ends, begin + 1)
-        last = min(bisect_left(ends, end), len(free) - 1)
-        for place in range(first, last + 1):
-            free[place] = "\x00"
+        for place in range(bisect_right(ends, begin), min(bisect_left(ends, end) + 1, len(free))):
+            free[place] = "\x00" * len(free[place])
     return free
 
 
-def _joined(
-    best: Sequence[str], known: Mapping[str, _Word], words: Sequence[str], counts: Mapping[str, int]
-) -> list[_Candidate]:
+def _up_to(words: Sequence[str], end: int) -> Iterable[str]:
+    """The words that begin before a place in the text."""
+    place = 0
+    for word in words:
+        if place >= end:
+            return
+        yield word
+        place += len(word)
+
+
+def _joined(best: Sequence[str], reading: _Reading) -> list[_Candidate]:
     """Each of the best words as it is, or grown by the words that (nearly) always stand beside it."""
-    places: dict[str, list[int]] = {word: [] for word in best if known[word].count > 1}
+    words, counts, known = reading.words, reading.counts, reading.known
+    places: dict[str, list[int]] = {word: [] for word in best[:_GROWN] if counts[word] > 1}
     for place in [place for place, word in enumerate(words) if word in places]:
         places[words[place]].append(place)
     found: dict[str, _Candidate] = {}
     for word in best:
-        pieces, count = _grown(word, places.get(word, []), words, known, counts)
+        if word not in places or ((weight := known[word]) and weight.kind is Kind.DOING):
+            found.setdefault(word, _Candidate(word, reading.score(word, counts[word]), counts[word]))
+            continue
+        pieces, count = _grown(word, places[word], reading)
         term = "".join(pieces)
         if term not in found:
-            strongest = max((known[piece] for piece in pieces if piece in known), key=lambda each: each.weight)
-            found[term] = _Candidate(term, strongest.score(count), count)
+            score = max([reading.score(piece, count) for piece in pieces if piece in known])
+            found[term] = _Candidate(term, score, count)
     return list(found.values())
 
 
-def _grown(
-    word: str, places: Sequence[int], words: Sequence[str], known: Mapping[str, _Word], counts: Mapping[str, int]
-) -> tuple[list[str], int]:
+def _grown(word: str, places: list[int], reading: _Reading) -> tuple[list[str], int]:
     """The pieces of the term that a word belongs to, itself among them, and how often that stands in the text."""
-    this = known[word]
-    pieces, count = [word], this.count
-    if this.kind is Kind.DOING:
+    words = reading.words
+    pieces, count = [word], reading.counts[word]
+    least = max(2 if word in reading.titled else 3, _BESIDE * count)
+    if count < least:
         return pieces, count
-    least = max(2 if this.titled else 3, _BESIDE * this.count)
     before, behind = 1, 1  # how far from the word the next neighbours are
-    while places and len(pieces) < _LONGEST_JOINT:
+    while len(pieces) < _LONGEST_JOINT:
         for step in (-before, behind):
-            beside = [words[place + step] for place in places if 0 <= place + step < len(words)]
-            neighbour, together = _mostly(beside)
-            if together >= least and _are_one(neighbour, together, word, known, counts):
-                break
+            neighbour = _mostly(words, places, step)
+            if neighbour:
+                beside = [place for place in places if words[place + step] == neighbour]
+                if len(beside) >= least and _are_one(neighbour, len(beside), word, reading):
+                    break
         else:
             break
-        places = [place for place in places if 0 <= place + step < len(words) and words[place + step] == neighbour]
-        count = together
+        places, count = beside, len(beside)
         if step < 0:
             pieces, before = [neighbour, *pieces], before + 1
         else:
@@ -265,31 +293,36 @@ def _grown(
     return pieces, count
 
 
-def _mostly(words: Sequence[str]) -> tuple[str, int]:
-    """One that most are, where there is one, and how many are: it stands in the middle or at an end."""
-    if not words:
-        return "", 0
-    return max(((word, words.count(word)) for word in (words[0], words[len(words) // 2], words[-1])), key=itemgetter(1))
+def _mostly(words: Sequence[str], places: Sequence[int], step: int) -> str:
+    """The Chinese word that may stand `step` words from most of the places; "" where none does."""
+    first, last = words[places[0] + step], words[places[-1] + step]
+    if first != last:
+        middle = words[places[len(places) // 2] + step]
+        if middle not in (first, last) or len(places) == 2:
+            return ""
+        first = middle
+    return first if "\u3400" <= first[:1] <= "\u9fff" else ""
 
 
-def _are_one(neighbour: str, together: int, word: str, known: Mapping[str, _Word], counts: Mapping[str, int]) -> bool:
+def _are_one(neighbour: str, together: int, word: str, reading: _Reading) -> bool:
     """Whether a word and the one that stands beside it so often are one term."""
-    if not _HAN_PIECE.fullmatch(neighbour):
-        return False
-    this, other = known[word], known.get(neighbour)
+    counts, this = reading.counts, reading.known[word]
     if len(neighbour) == 1:
         if neighbour in _LOOSE:
             # 时殷弘: some words of one character are family names as well
-            return this.guessed and len(word) == 2 and neighbour in _LOOSE_NAMES and together == this.count
+            return this is None and len(word) == 2 and neighbour in _LOOSE_NAMES and together == counts[word]
         # `布` `林肯`: a single character that hardly stands elsewhere is a piece of the same word
         return together >= _BESIDE * counts[neighbour]
-    if other is None or Kind.DOING in (this.kind, other.kind):
+    if neighbour not in reading.known:
+        return False
+    other = reading.known[neighbour]
+    if other and other.kind is Kind.DOING:
         return False
     # a name and an office stand side by side and are two
-    if any(part[-1] in _PERSONS for part in (word, neighbour)):
+    if word[-1] in _PERSONS or neighbour[-1] in _PERSONS:
         return False
     # halves of a name that is cut in two never stand alone
-    return not (this.guessed or other.guessed) or together >= _BESIDE * max(this.count, other.count)
+    return bool(this and other) or together >= _BESIDE * max(counts[word], counts[neighbour])
 
 
 def _as_written(candidate: _Candidate, prose: Prose) -> _Candidate:

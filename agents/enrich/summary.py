@@ -15,9 +15,10 @@ from schemas import Keyword
 
 MAX_LENGTH = 280
 """Characters, as the contract has it."""
-_READ = 3_000
+_READ = 2_400
 """Characters of the text that are looked at."""
-_SENTENCES = 14
+_SENTENCES = 9
+"""Looked at; what matters stands in the first of them."""
 _SHORTEST = 12
 """Characters; what is shorter says nothing by itself. Of a language with spaces three times as many."""
 _SHORTEST_LEAD = 24
@@ -32,7 +33,7 @@ _NONE_BEGINS = re.compile(
     re.IGNORECASE,
 )
 _NONE_ENDS = re.compile(
-    r"(?:摄影|攝影|[记記]者\S{2,4}[摄攝]|图片来源|圖片來源|[图圖]取自\S*|照片|提供|资料图|資料圖)[）)。]*$"
+    r"(?:摄影|攝影|[记記]者\S{2,4}[摄攝]|图片来源|圖片來源|[图圖]取自\S*|照片|提供|资料图|資料圖)[）)]*。?$"
 )
 _NAMED_ONLY = re.compile(r"[^。]{0,12}[：:][^。]{0,4}$")
 _CREDIT = re.compile(
@@ -44,7 +45,6 @@ _BY_LINE = re.compile(
 )
 # Who filed a report, in brackets before its first sentence: （德国之声中文网） （本报记者…报导）
 _FILED = re.compile(r"(?:[（(【\[][^（）()【】\[\]]{2,40}[）)】\]]\s*){1,2}")
-_SPACES = re.compile(r"\s+")
 
 
 class _Sentence(Struct, frozen=True):
@@ -61,7 +61,7 @@ def summarize(
     `text` is without boilerplate; `begin` is where its dateline ends. A sentence that stands under a picture as well is
     left to the picture.
     """
-    found = _candidates(text, begin, [_solid(one) for one in (title, *captions) if one], keywords)
+    found = _candidates(text, begin, [solid for one in (title, *captions) if one and (solid := _solid(one))], keywords)
     if not found:
         return ""
     lead = next((one for one in found if len(one.text) >= _SHORTEST_LEAD), found[0])
@@ -113,12 +113,12 @@ def _is_none(sentence: str) -> bool:
 
 
 def _solid(text: str) -> str:
-    return _SPACES.sub("", text)
+    return "".join(text.split())
 
 
 def _gain(sentence: str, place: int, keywords: Sequence[Keyword]) -> float:
     """How much a sentence says of what the item is about, the early ones before the later."""
-    said = sum(keyword.weight for keyword in keywords if keyword.term in sentence)
+    said = sum([keyword.weight for keyword in keywords if keyword.term in sentence])
     return (said + 0.2) / (1.0 + 0.25 * place)
 
 

@@ -47,7 +47,7 @@ def test_a_sentence_under_a_picture_is_left_to_it() -> None:
 
 
 def test_what_says_more_goes_before_what_comes_first() -> None:
-    filling = [f"第{number}位旁观者站在防波堤上看了很久，什么话也没有说就回家去了。" for number in range(1, 12)]
+    filling = [f"第{number}位旁观者站在防波堤上看了很久，什么话也没有说就回家去了。" for number in range(1, 6)]
     telling = "拖船公司确认渡轮的船底没有破损，搁浅的原因是雷达失灵。"
     text = LEAD + "".join(filling) + telling
     found = summarize(text, 0, "题", [Keyword("渡轮", 1.0), Keyword("雷达", 0.9), Keyword("拖船公司", 0.8)])
