@@ -227,6 +227,15 @@ def test_front_matter_alone() -> None:
         pytest.param("categories: [a,, b, ]", ["a", "b"], id="gaps"),
         pytest.param("category: 一 # main", ["一"], id="singular, with a comment"),
         pytest.param("nested:\n  categories: [x]\ncategories: [a]", ["a"], id="nested names are not read"),
+        pytest.param("categories: >-\n  港口\n  新闻\nx: y", ["港口 新闻"], id="folded over lines"),
+        pytest.param("categories: |\n  港口", ["港口"], id="a value below its name"),
+        pytest.param("categories: >-\nx: y", [], id="folded, nothing"),
+        pytest.param("categories: {name: 港口, slug: harbour}", ["港口"], id="mapping"),
+        pytest.param(f"categories: {'{name: ' * 400}x{'}' * 400}", [f"{'{name: ' * 399}x{'}' * 399}"], id="deep"),
+        pytest.param("categories: {slug: harbour}", [], id="mapping without a name"),
+        pytest.param("categories: {a} b {c}", ["{a} b {c}"], id="braces that are no mapping"),
+        pytest.param("categories:\n  name: 港口\n  slug: harbour", ["港口"], id="mapping below"),
+        pytest.param("categories:\n  - name: 港口\n    slug: x\n  - name: '海'", ["港口", "海"], id="list of mappings"),
     ],
 )
 def test_front_matter_lists(lines: str, categories: list[str]) -> None:
