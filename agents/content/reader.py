@@ -92,8 +92,8 @@ _KINDS: Mapping[str, int] = {
         PARAGRAPH: "address article aside blockquote body center details dialog div fieldset footer form h1 h2 h3 h4 h5"
         " h6 header hgroup html legend main nav p search section summary",
         LINE: "li dd dt",
-        CELL: "td th",
-        ROW: "thead tbody tfoot tr",
+        CELL: "td th mtd",
+        ROW: "thead tbody tfoot tr mtr",
         TABLE: "table caption",
         _BR: "br",
         _HR: "hr",
@@ -107,9 +107,10 @@ _KINDS: Mapping[str, int] = {
         _SOURCE: "source",
         _ANNOTATION: "rp rt rtc",  # pronunciation, set above the text: not part of it
         _NOSCRIPT: "noscript",
-        # not shown, or no text: a player's fallback, the choices of a form
-        _SKIP: "applet area audio base basefont bgsound canvas col colgroup datalist embed frame frameset head iframe"
-        " input link map math meta meter noembed noframes object optgroup option param progress script select"
+        # not shown, or no text: a player's fallback, the choices of a form, a formula once more in TeX
+        _SKIP: "annotation annotation-xml"
+        " applet area audio base basefont bgsound canvas col colgroup datalist embed frame frameset head iframe"
+        " input link map meta meter noembed noframes object optgroup option param progress script select"
         " style svg template textarea title track video",
     }.items()
     for name in names.split()
