@@ -17,6 +17,7 @@ MAX_KEYWORDS = 4096  # characters of a list of keywords
 
 Elements = dict[str, list[Element]]
 
+# Bare `content`, `published` and the like are Atom's names in RSS; `atom:pubdate` and `atom:description` RSS's in Atom.
 _TITLES = ("title", "atom:title", "dc:title", "media:title")
 _BODIES = (
     "content:encoded",
@@ -25,9 +26,12 @@ _BODIES = (
     "xhtml:div",
     "fulltext",
     "fullitem",
+    "content",
     "body",
     "description",
+    "atom:description",
     "atom:summary",
+    "summary",
     "itunes:summary",
     "media:description",
     "itunes:subtitle",
@@ -42,8 +46,11 @@ _PUBLISHED = (
     "dc:date",
     "atom:created",
     "dcterms:created",
+    "published",
+    "date",
+    "atom:pubdate",
 )
-_UPDATED = ("atom:updated", "atom:modified", "dcterms:modified")
+_UPDATED = ("atom:updated", "atom:modified", "dcterms:modified", "updated")
 _GUIDS = ("guid", "atom:id", "dc:identifier")
 _CATEGORIES = ("category", "atom:category", "dc:subject", "media:category", "itunes:category")
 _KEYWORDS = ("itunes:keywords", "media:keywords", "tags")  # several in one element, with commas

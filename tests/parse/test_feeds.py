@@ -192,6 +192,12 @@ def test_every_version(document: str, format: Format) -> None:
             id="escaped html beside elements",
         ),
         pytest.param("<content:encoded> </content:encoded><description>d</description>", "d", True, id="empty content"),
+        pytest.param(
+            "<content>&lt;p&gt;c&lt;/p&gt;</content><summary>s</summary>", "<p>c</p>", True, id="bare content"
+        ),
+        pytest.param("<content><p>c</p></content>", "<p>c</p>", True, id="content of elements"),
+        pytest.param("<summary>s</summary>", "s", True, id="summary"),
+        pytest.param("<description>d</description><summary>s</summary>", "d", True, id="description before summary"),
         pytest.param("<description/><itunes:summary>s\n\nt</itunes:summary>", "s\n\nt", False, id="itunes"),
         pytest.param(
             "<media:group><media:description>one\ntwo</media:description></media:group>",
@@ -234,6 +240,7 @@ def test_rss_bodies(item: str, body: str, html: bool) -> None:
         pytest.param('<content type="image/png">iVBORw0K</content><summary>s</summary>', "s", False, id="a picture"),
         pytest.param('<content src="https://x.org/"/><summary>s</summary>', "s", False, id="elsewhere"),
         pytest.param('<summary type="html">s</summary>', "s", True, id="summary alone"),
+        pytest.param("<description>&lt;p&gt;d&lt;/p&gt;</description>", "<p>d</p>", True, id="rss's name"),
     ],
 )
 def test_atom_bodies(content: str, body: str, html: bool) -> None:
@@ -410,6 +417,32 @@ def test_dates_of_all_vocabularies() -> None:
     assert found.published.raw == "2024-02-16T10:00:00+08:00"
     assert found.updated.at.isoformat() == "2024-02-17T00:00:00+00:00"
     assert found.seen.origin is DateOrigin.BROKER
+
+
+@pytest.mark.parametrize(
+    ("document", "published", "updated"),
+    [
+        pytest.param(rss("<item><date>2024-02-16</date>%s</item>"), "2024-02-16", None, id="date"),
+        pytest.param(
+            rss("<item><updated>2024-02-17</updated><published>2024-02-16</published>%s</item>"),
+            "2024-02-16",
+            "2024-02-17",
+            id="atom's names in rss",
+        ),
+        pytest.param(
+            rss("<item><date>2024-02-17</date><pubDate>2024-02-16</pubDate>%s</item>"),
+            "2024-02-16",
+            None,
+            id="rss's own name first",
+        ),
+        pytest.param(
+            atom("<entry><pubDate>2024-02-16</pubDate>%s</entry>"), "2024-02-16", None, id="rss's name in atom"
+        ),
+    ],
+)
+def test_dates_by_the_names_of_the_other_format(document: str, published: str, updated: str | None) -> None:
+    found = entry(document % "<title>a</title>")
+    assert (found.published and found.published.raw, found.updated and found.updated.raw) == (published, updated)
 
 
 def test_a_zone_that_the_site_means() -> None:
