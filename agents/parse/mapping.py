@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
+from collections.abc import Iterable
 
 from agents.content.text import clean_line
 from agents.content.urls import resolve
 from agents.parse import title as titles
+from agents.parse.body import Body, choose, unescaped_twice, without_cdata
 from agents.parse.elements import Element, EntryElements
 from agents.parse.found import Document, Found, bounded_int, bounded_seconds
 from schemas import Attachment, FeedImage, Format
@@ -93,7 +95,7 @@ def read_entry(entry: EntryElements) -> Found:
     about = _about(entry.attributes)
     guid = next((text for name in _GUIDS if (text := _first_text(by_name, name))), None) or about
     link, link_base = _link(by_name, entry)
-    body, rest = _body(by_name)
+    element, body, rest = _body(by_name)
     published = [text for name in _PUBLISHED for text in _texts(by_name, name)]
     updated = [text for name in _UPDATED for text in _texts(by_name, name)]
     attachments, images = _media(entry)
@@ -102,14 +104,14 @@ def read_entry(entry: EntryElements) -> Found:
         link=link,
         link_base=link_base,
         guid=guid,
-        body=body.text if body else "",
-        body_is_html=body is None or _is_html(body),
-        base=(body.base if body else None) or entry.base,
+        body=body.text,
+        body_is_html=body.is_html,
+        base=(element.base if element else None) or entry.base,
         authors=_authors(by_name),
         categories=_categories(by_name),
         attachments=attachments,
         images=images,
-        language=_language(by_name, body, entry),
+        language=_language(by_name, element, entry),
         published=published,
         updated=updated,
         extra=[element.text for element in rest],
@@ -148,6 +150,8 @@ def _about(attributes: dict[str, str]) -> str | None:
 def _by_name(elements: list[Element]) -> Elements:
     found: Elements = {}
     for element in elements:
+        if "<![CDATA[" in element.text:
+            element.text = without_cdata(element.text)
         listed = found.get(element.name)
         if listed is None:
             found[element.name] = [element]
@@ -250,15 +254,26 @@ def _linked(by_name: Elements, rel: str) -> str | None:
     return None
 
 
-def _body(by_name: Elements) -> tuple[Element | None, list[Element]]:
-    """The fullest text of the entry, and the shorter ones. Atom content can be anything: a picture in base64, too."""
+def _body(by_name: Elements) -> tuple[Element | None, Body, list[Element]]:
+    """The entry's text: which element it is, what stands there, and the other ones.
+
+    Atom content can be anything: a picture in base64, too.
+    """
     found = [
-        body
+        element
         for name in _BODIES
-        for element in by_name.get(name, ())
-        if element.text.strip() and (body := _unpacked(element)) is not None
+        for packed in by_name.get(name, ())
+        if packed.text.strip() and (element := _unpacked(packed)) is not None
     ]
-    return (found[0], found[1:]) if found else (None, [])
+    if not found:
+        return None, Body("", is_html=True), []
+    place, body = choose([_read_body(element) for element in found])
+    return found[place], body, [*found[:place], *found[place + 1 :]]
+
+
+def _read_body(element: Element) -> Body:
+    is_html = _is_html(element)
+    return Body(unescaped_twice(element.text) if is_html and not element.markup else element.text, is_html)
 
 
 def _is_html(element: Element) -> bool:
@@ -304,8 +319,8 @@ def _categories(by_name: Elements) -> list[str]:
     return _distinct(titles.from_html(name) if "<" in name or "&" in name else clean_line(name) for name in names)
 
 
-def _distinct(names: object) -> list[str]:
-    return [name for name in dict.fromkeys(names) if name]  # type: ignore[call-overload]
+def _distinct(names: Iterable[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if name]
 
 
 def _media(entry: EntryElements) -> tuple[list[Attachment], list[FeedImage]]:
