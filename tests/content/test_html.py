@@ -82,6 +82,17 @@ BASE = "https://harbour.example/news/2026/seal.html"
             id="a formula, once",
         ),
         pytest.param(
+            "<span class='katex'><span class='katex-mathml'><math><mi>E</mi></math></span>"
+            "<span class='katex-html' aria-hidden='true'>E</span></span>",
+            "E",
+            id="a formula of katex, once",
+        ),
+        pytest.param(
+            "<mjx-container>E<mjx-assistive-mml><math><mi>E</mi></math></mjx-assistive-mml></mjx-container>",
+            "E",
+            id="a formula of mathjax, once",
+        ),
+        pytest.param(
             "<math><mtable><mtr><mtd>a</mtd><mtd>b</mtd></mtr><mtr><mtd>c</mtd></mtr></mtable></math>",
             "a\tb\nc",
             id="a matrix",
