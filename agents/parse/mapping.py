@@ -7,7 +7,7 @@ from base64 import b64decode
 from collections.abc import Iterable
 
 from agents.content.text import clean_line
-from agents.content.urls import resolve
+from agents.content.urls import canonicalize, resolve
 from agents.parse import title as titles
 from agents.parse.body import Body, choose, unescaped_twice, without_cdata
 from agents.parse.elements import Element, EntryElements
@@ -209,22 +209,44 @@ def _plain_title(packed: Element) -> str:
 
 def _link(by_name: Elements, entry: EntryElements) -> tuple[str | None, str | None]:
     """The entry's page as written, and what it is relative to."""
+    permalink = _permalink(by_name)
     # FeedBurner counts clicks on its own address and keeps the publisher's here
     for name in ("feedburner:origlink", "link"):
         for element in by_name.get(name, ()):
             if href := (element.text.strip() or element.attributes.get("href", "").strip()):
+                if permalink and href != permalink and not _is_page(href) and _is_page(permalink):
+                    return permalink, None
                 return href, element.base
     for element in _atom_links(by_name, "alternate"):
         return element.attributes["href"].strip(), element.base
-    for element in by_name.get("guid", ()):
-        is_link = element.attributes.get("isPermaLink", element.attributes.get("ispermalink", "true")).strip().lower()
-        if is_link != "false" and _ADDRESS.fullmatch(text := element.text.strip()):
-            return text, None
+    if permalink:
+        return permalink, None
     # as a last resort an identifier that looks like a page's address
     for text in (_about(entry.attributes) or "", *_texts(by_name, "atom:id")):
         if _ADDRESS.fullmatch(text):
             return text, None
     return None, None
+
+
+def _permalink(by_name: Elements) -> str | None:
+    """The guid, where it is an address and its feed does not say that it is none."""
+    for element in by_name.get("guid", ()):
+        is_link = element.attributes.get("isPermaLink", element.attributes.get("ispermalink", "true")).strip().lower()
+        if is_link != "false" and _ADDRESS.fullmatch(text := element.text.strip()):
+            return text
+    return None
+
+
+def _is_page(href: str) -> bool:
+    """Whether a link may lead to one article: no script, no place in its own page, no front page."""
+    if href.startswith("#"):
+        return href.startswith(("#/", "#!"))
+    if not href.strip("/") or href[:11].lower() == "javascript:":
+        return False
+    if not href[:8].lower().startswith(("http://", "https://")):
+        return True
+    found = canonicalize(href)
+    return found is not None and not found.is_root
 
 
 def _atom_links(by_name: Elements, rel: str) -> list[Element]:

@@ -266,6 +266,48 @@ def test_atom_bodies(content: str, body: str, html: bool) -> None:
             id="feedburner",
         ),
         pytest.param("<comments>https://x.org/1#c</comments>", None, None, id="comments are no link"),
+        *(
+            pytest.param(
+                f"<link>{link}</link><guid>https://x.org/1</guid>",
+                "https://x.org/1",
+                "https://x.org/1",
+                id=f"guid, {id}",
+            )
+            for link, id in (
+                ("JavaScript:;", "the link is a script"),
+                ("#", "the link is a place in the page"),
+                ("/", "the link is the front page"),
+                ("https://news.example.org/index.html", "the link is the front page in full"),
+                ("http://", "the link is no address"),
+            )
+        ),
+        pytest.param(
+            "<link>https://x.org/2</link><guid>https://x.org/1</guid>",
+            "https://x.org/2",
+            "https://x.org/2",
+            id="the link is a page",
+        ),
+        pytest.param(
+            "<link>2</link><guid>https://x.org/1</guid>", "https://news.example.org/2", "2", id="a relative one"
+        ),
+        pytest.param(
+            "<link>https://x.org/#/2</link><guid>https://x.org/1</guid>",
+            "https://x.org/#/2",
+            "https://x.org/#/2",
+            id="the link is a page in the front page",
+        ),
+        pytest.param(
+            "<link>https://x.org/</link><guid isPermaLink='false'>https://x.org/1</guid>",
+            "https://x.org/",
+            "https://x.org/",
+            id="the guid is no permalink",
+        ),
+        pytest.param(
+            "<link>https://x.org/</link><guid>https://x.org</guid>",
+            "https://x.org/",
+            "https://x.org/",
+            id="the guid is the front page, too",
+        ),
     ],
 )
 def test_rss_links(item: str, url: str | None, original: str | None) -> None:
