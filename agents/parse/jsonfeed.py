@@ -65,6 +65,8 @@ def read(text: str) -> Document:
         raise Rejection(DeadLetterCode.UNSUPPORTED_FORMAT, "The JSON is neither an object nor an array.")
     elif "items" in value or "jsonfeed.org" in str(value.get("version", ""))[:64]:
         document, items = _feed(value), value.get("items")
+        if items is None and "items" in value:
+            items = []  # an empty list, as PHP and Go write it
         document.flags = flags
     elif _ITEM_NAMES.isdisjoint(value):
         message = "The JSON object has none of the names of a JSON Feed or of its items."

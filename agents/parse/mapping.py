@@ -62,6 +62,7 @@ _HTML = re.compile(
 )
 _ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
 _MAILBOX = re.compile(r"\s*[^\s@()<>]+@[^\s@()<>]+\s*\(([^()]+)\)\s*")
+_MAILBOX_BEHIND = re.compile(r"\s*([^()<>@]+?)\s*\(\s*[^\s@()<>]+@[^\s@()<>]+\s*\)\s*")
 _NAMED_MAILBOX = re.compile(r"\s*\"?([^\"<>@]+?)\"?\s*<[^<>]*@[^<>]*>\s*")
 _IMAGE_FILE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif)(?:[?#]|$)", re.IGNORECASE)
 
@@ -323,7 +324,7 @@ def _authors(by_name: Elements) -> list[str]:
 def _name_of_mailbox(text: str) -> str:
     if len(text) > 320 or "@" not in text:
         return text
-    match = _MAILBOX.fullmatch(text) or _NAMED_MAILBOX.fullmatch(text)
+    match = _MAILBOX.fullmatch(text) or _MAILBOX_BEHIND.fullmatch(text) or _NAMED_MAILBOX.fullmatch(text)
     return match[1].strip() if match else text
 
 
@@ -403,7 +404,7 @@ def _add_attachment(
     if not (url := _absolute(href, element, entry)):
         return
     kind = attributes.get("type", "").strip() or None
-    if kind and kind.startswith("image/"):
+    if kind.startswith("image/") if kind else _IMAGE_FILE.search(href):
         _add_image(images, element, entry, href)
     found = Attachment(url, kind, bounded_int(attributes.get(size)), bounded_seconds(attributes.get("duration")))
     known = attachments.get(url)

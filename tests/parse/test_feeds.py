@@ -360,6 +360,8 @@ def test_bases(feed: str, inside: str, url: str, base: str) -> None:
     [
         pytest.param("<author>lin@example.org (Lin Mei)</author>", ["Lin Mei"], id="mailbox with a name"),
         pytest.param("<author>Lin Mei &lt;lin@example.org&gt;</author>", ["Lin Mei"], id="name with a mailbox"),
+        pytest.param("<author>林 梅 (lin@example.org)</author>", ["林 梅"], id="name with a mailbox in brackets"),
+        pytest.param("<author>Lin (Mei)</author>", ["Lin (Mei)"], id="name with brackets"),
         pytest.param("<author>lin@example.org</author>", ["lin@example.org"], id="mailbox"),
         pytest.param("<author>Lin Mei</author>", ["Lin Mei"], id="name"),
         pytest.param("<author><name>Lin Mei</name></author>", ["Lin Mei"], id="atom's way without its namespace"),
@@ -404,6 +406,18 @@ MEDIA = [
         [Attachment("https://x.org/a.jpg", "image/jpeg")],
         [FeedImage("https://x.org/a.jpg")],
         id="a picture enclosed",
+    ),
+    pytest.param(
+        '<enclosure url="https://x.org/a.jpg?w=640"/><enclosure url="https://x.org/b.mp3"/>',
+        [Attachment("https://x.org/a.jpg?w=640"), Attachment("https://x.org/b.mp3")],
+        [FeedImage("https://x.org/a.jpg?w=640")],
+        id="a picture enclosed, no type",
+    ),
+    pytest.param(
+        '<enclosure url="https://x.org/a.jpg" type="application/pdf"/>',
+        [Attachment("https://x.org/a.jpg", "application/pdf")],
+        [],
+        id="no picture by its type",
     ),
     pytest.param(
         '<media:content url="https://x.org/a.jpg" medium="image" width="640" height="480"><media:title>T</media:title>'
