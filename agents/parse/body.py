@@ -8,10 +8,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from agents.content.html import visible_text
 from agents.parse.repair import CDATA, CDATA_END, unescaped
-
-LOOKED_AT = 4096  # characters; what is longer is taken to show something
 
 # Elements that articles are made of. A text that names others (`<canvas>`, `<script>`) may be one about HTML.
 _NAMES = (
@@ -22,6 +19,12 @@ _ELEMENTS = frozenset(_NAMES.split())
 _VOID = frozenset({"br", "hr", "img"})
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)(?:\s[^<>]*)?/?>")
 _MARKUP = re.compile(r"<[/A-Za-z!?]")
+# Markup that shows no text. What is never closed goes on to the end, as in browsers.
+_NO_TEXT = re.compile(
+    r"(?:\s++|<!--.*?(?:-->|\Z)|<(script|style|iframe|noscript)\b.*?(?:</\1\s*>|\Z)|</?[A-Za-z][^<>]*+>"
+    r"|&(?:nbsp|ensp|emsp|thinsp|#160|#8203|#[xX](?:[aA]0|200[bB]));)*+",
+    re.DOTALL | re.IGNORECASE,
+)
 _PICTURE = re.compile(r"<img\b", re.IGNORECASE)
 
 
@@ -86,4 +89,8 @@ def without_cdata(text: str) -> str:
 
 
 def _shows(body: Body) -> bool:
-    return len(body.text) > LOOKED_AT or bool(visible_text(body.text, body.is_html))
+    """Whether any text is seen. Cheaper than a parser, which is not asked what hides something by its style."""
+    if not body.is_html:
+        return bool(body.text.strip())
+    match = _NO_TEXT.match(body.text)
+    return match is None or match.end() < len(body.text)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agents.parse.body import LOOKED_AT, Body, choose, unescaped_twice, without_cdata
+from agents.parse.body import Body, choose, unescaped_twice, without_cdata
 from tests.parse.reading import atom, entry, rss
 
 PICTURE = '<p><img src="https://x.org/a.jpg"></p>'
@@ -28,6 +28,11 @@ def plain(text: str) -> Body:
         pytest.param([html("<p></p>"), html(" <br> ")], 0, html("<p></p>"), id="none shows any"),
         pytest.param([html("<p></p>"), plain("渡轮")], 1, plain("渡轮"), id="an empty paragraph"),
         pytest.param([html("<p>&nbsp;</p>"), html("渡轮")], 1, html("渡轮"), id="a space"),
+        pytest.param([html("<p><b>&#xA0;</b>\u3000</p>"), html("渡轮")], 1, html("渡轮"), id="more spaces"),
+        pytest.param([html("<!-- never closed"), html("渡轮")], 1, html("渡轮"), id="an open comment"),
+        pytest.param([html("< 5"), html("渡轮")], 0, html("< 5"), id="a bracket that is none"),
+        pytest.param([html("<p>&amp;</p>"), html("渡轮")], 0, html("<p>&amp;</p>"), id="an ampersand"),
+        pytest.param([plain("<p></p>"), html("渡轮")], 0, plain("<p></p>"), id="plain text is what it is"),
         pytest.param([html("<!-- x --><script>x()</script>"), html("渡轮")], 1, html("渡轮"), id="nothing visible"),
         pytest.param([html("<br>"), html("<i></i>"), html("渡轮")], 2, html("渡轮"), id="the third"),
         pytest.param([html(PICTURE), html("渡轮")], 1, html(f"<div>渡轮</div>\n{PICTURE}"), id="a picture stays"),
@@ -36,9 +41,6 @@ def plain(text: str) -> Body:
             1,
             html(f"<div>a &lt; b<br>c</div>\n{PICTURE}"),
             id="a picture beside plain text",
-        ),
-        pytest.param(
-            [html("<i>" * LOOKED_AT), html("渡轮")], 0, html("<i>" * LOOKED_AT), id="a long one is not looked through"
         ),
     ],
 )
