@@ -19,9 +19,11 @@ _ELEMENTS = frozenset(_NAMES.split())
 _VOID = frozenset({"br", "hr", "img"})
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)(?:\s[^<>]*)?/?>")
 _MARKUP = re.compile(r"<[/A-Za-z!?]")
-# Markup that shows no text. What is never closed goes on to the end, as in browsers.
+# Markup that shows no text. What is never closed goes on to the end, as in browsers. No group may capture in a
+# possessive repeat: Python 3.11 raises SystemError.
+_UNSEEN = "|".join(rf"<{name}\b.*?(?:</{name}\s*>|\Z)" for name in ("script", "style", "iframe", "noscript"))
 _NO_TEXT = re.compile(
-    r"(?:\s++|<!--.*?(?:-->|\Z)|<(script|style|iframe|noscript)\b.*?(?:</\1\s*>|\Z)|</?[A-Za-z][^<>]*+>"
+    rf"(?:\s++|<!--.*?(?:-->|\Z)|{_UNSEEN}|</?[A-Za-z][^<>]*+>"
     r"|&(?:nbsp|ensp|emsp|thinsp|#160|#8203|#[xX](?:[aA]0|200[bB]));)*+",
     re.DOTALL | re.IGNORECASE,
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.parse.body import Body, choose, unescaped_twice, without_cdata
 from tests.parse.reading import atom, entry, rss
@@ -29,6 +31,12 @@ def plain(text: str) -> Body:
         pytest.param([html("<p></p>"), plain("渡轮")], 1, plain("渡轮"), id="an empty paragraph"),
         pytest.param([html("<p>&nbsp;</p>"), html("渡轮")], 1, html("渡轮"), id="a space"),
         pytest.param([html("<p><b>&#xA0;</b>\u3000</p>"), html("渡轮")], 1, html("渡轮"), id="more spaces"),
+        pytest.param(
+            [html("<script>a</script><p></p><style>b</style><p>c"), html("渡轮")],
+            0,
+            html("<script>a</script><p></p><style>b</style><p>c"),
+            id="text between what is not seen",
+        ),
         pytest.param([html("<!-- never closed"), html("渡轮")], 1, html("渡轮"), id="an open comment"),
         pytest.param([html("< 5"), html("渡轮")], 0, html("< 5"), id="a bracket that is none"),
         pytest.param([html("<p>&amp;</p>"), html("渡轮")], 0, html("<p>&amp;</p>"), id="an ampersand"),
@@ -46,6 +54,12 @@ def plain(text: str) -> Body:
 )
 def test_choose(bodies: list[Body], place: int, body: Body) -> None:
     assert choose(bodies) == (place, body)
+
+
+@given(st.text("<>/!-&;pscriptyle \n渡"), st.text())
+def test_choose_never_raises(first: str, second: str) -> None:
+    place, body = choose([html(first), html(second)])
+    assert body == html(second if place else first)
 
 
 P = "&lt;p&gt;渡轮&lt;/p&gt;"
