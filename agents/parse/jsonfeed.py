@@ -14,6 +14,7 @@ from agents.content.dates import parse_epoch_ms
 from agents.content.text import clean_line
 from agents.deadletters import EXTENSION, KEPT_FLAGS
 from agents.parse import title as titles
+from agents.parse.body import Body, choose, unescaped_twice
 from agents.parse.found import Document, Found, Unreadable, bounded_int, bounded_seconds
 from agents.parse.rejection import MAX_ENTRIES, Rejection, too_deep, too_many_entries
 from schemas import AliasKind, Attachment, DateOrigin, DeadLetterCode, Feed, FeedImage, Flag, Format, FoundDate, Moment
@@ -64,6 +65,8 @@ def read(text: str) -> Document:
         raise Rejection(DeadLetterCode.UNSUPPORTED_FORMAT, "The JSON is neither an object nor an array.")
     elif "items" in value or "jsonfeed.org" in str(value.get("version", ""))[:64]:
         document, items = _feed(value), value.get("items")
+        if items is None and "items" in value:
+            items = []  # an empty list, as PHP and Go write it
         document.flags = flags
     elif _ITEM_NAMES.isdisjoint(value):
         message = "The JSON object has none of the names of a JSON Feed or of its items."
@@ -125,8 +128,7 @@ def _entry(item: Any, format: Format, inherited: list[str]) -> Found | Unreadabl
         except (TypeError, ValueError, RecursionError):
             fragment = b"null"
         return Unreadable("The entry is no JSON object.", fragment)
-    html, plain, summary = (_string(item, name) for name in ("content_html", "content_text", "summary"))
-    body = html or plain or summary or ""
+    body, rest = _body(item)
     extension = _extension(item)
     # what a dead letter holds was decoded before: `&amp;lt;` would lose one more layer at each replay
     plain_line = titles.line if EXTENSION in item else titles.plain
@@ -143,8 +145,8 @@ def _entry(item: Any, format: Format, inherited: list[str]) -> Found | Unreadabl
         title=plain_line(_text(item, "title") or ""),
         link=link,
         guid=identifier,
-        body=body,
-        body_is_html=bool(html),
+        body=body.text,
+        body_is_html=body.is_html,
         link_base=extension.base_url,
         base=extension.base_url,
         authors=_authors(item, plain_line) or inherited,
@@ -162,8 +164,20 @@ def _entry(item: Any, format: Format, inherited: list[str]) -> Found | Unreadabl
         retraction=extension.retraction,
         known_by=extension.known_by,
         flags=[flag for flag in sorted(KEPT_FLAGS) if flag in extension.flags],
-        extra=[text for text in (plain, summary) if text and text is not body],
+        extra=rest,
     )
+
+
+def _body(item: Object) -> tuple[Body, list[str]]:
+    """The item's text, and the other ones. What a dead letter holds was chosen and read before."""
+    names = ("content_html", "content_text", "summary")
+    given = [Body(text, name == "content_html") for name in names if (text := _string(item, name))]
+    if not given:
+        return Body("", is_html=False), []
+    place, body = 0, given[0]
+    if EXTENSION not in item:
+        place, body = choose([Body(unescaped_twice(each.text), True) if each.is_html else each for each in given])
+    return body, [each.text for each in (*given[:place], *given[place + 1 :])]
 
 
 def _extension(item: Object) -> Extension:

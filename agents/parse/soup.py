@@ -180,7 +180,7 @@ class _SoupReader:
             self.collector.end()
 
 
-MARKUP_RSS = frozenset({"title", "description", "content:encoded"})
+MARKUP_RSS = frozenset({"title", "description", "content:encoded", "content", "summary"})
 
 
 def _value(match: re.Match[str]) -> str:

@@ -34,6 +34,13 @@ def declared(text: str, encoding: str) -> str:
             How.UTF_8,
             id="utf-8 made of windows-1252 that was taken for latin-1",
         ),
+        pytest.param(
+            "<rss>笑".encode() + b"\xed\xa0\xbd\xed\xb8\x80</rss>",
+            None,
+            "<rss>笑😀</rss>",
+            How.UTF_8,
+            id="cesu-8, short",
+        ),
         pytest.param(codecs.BOM_UTF8 + CHINESE.encode(), None, CHINESE, How.BOM, id="utf-8 with bom"),
         pytest.param(
             declared(CHINESE, "gb2312").encode(),

@@ -152,6 +152,7 @@ def test_an_entry_that_is_none_does_not_take_its_document() -> None:
         pytest.param('{"a":' * 5000 + "1" + "}" * 5000, DeadLetterCode.TOO_DEEP, id="deep"),
         pytest.param("[]", DeadLetterCode.NO_ENTRIES, id="empty array"),
         pytest.param(feed(), DeadLetterCode.NO_ENTRIES, id="feed without items"),
+        pytest.param('{"items": null}', DeadLetterCode.NO_ENTRIES, id="items is null"),
         pytest.param('{"items": {"a": 1}}', DeadLetterCode.MALFORMED_FEED, id="items is an object"),
         pytest.param('{"version": "https://jsonfeed.org/version/1"}', DeadLetterCode.MALFORMED_FEED, id="no items"),
         pytest.param('{"error": "not found"}', DeadLetterCode.UNSUPPORTED_FORMAT, id="somebody's error"),
