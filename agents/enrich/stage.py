@@ -16,7 +16,7 @@ from agents.content.sites import Sites
 from agents.content.sketch import fold_codes
 from agents.content.text import clean_line, first_words, one_line
 from agents.deadletters import news_dead_letter
-from agents.enrich.findings import Findings, Readable, find
+from agents.enrich.findings import Findings, Readable, find, load_tables
 from agents.stage import EntryRef, Headers, Output, State, Topic
 from schemas import (
     DateProvenance,
@@ -54,6 +54,7 @@ class EnrichStage:
     def __init__(self, pipeline: str, sites: Sites | None = None) -> None:
         self.pipeline = pipeline
         self._sites = sites or Sites()
+        load_tables()
 
     def handle(self, batch: Sequence[bytes], state: State, now: datetime) -> list[Output]:
         outputs: dict[int, Output] = {}
