@@ -88,7 +88,7 @@ def judge(entry: Entry, meeting: Meeting, content: Content) -> Judgement:
         return judged(DedupeRule.OLDER_COPY, f"title and text are those of revision {again}")
     if (older := _older(entry, lineage)) is not None:
         return judged(DedupeRule.OLDER_COPY, older)
-    if (foreign := _foreign(entry, lineage)) is not None:
+    if (foreign := may_not_revise(entry, lineage)) is not None:
         return judged(DedupeRule.OTHER_FEED, foreign)
     alike = likeness(now, lineage.print) if comparable else None
     score = None if alike is None or alike.text is None else round(alike.text, 3)
@@ -146,8 +146,8 @@ def _sent_before(entry: Entry, sent: datetime, present: Version) -> bool:
     return sent < present.sent and received == present.received
 
 
-def _foreign(entry: Entry, lineage: Lineage) -> str | None:
-    """Whether the entry comes by a feed that may not revise this item."""
+def may_not_revise(entry: Entry, lineage: Lineage) -> str | None:
+    """Why the feed that the entry comes by may neither revise nor retract this item; None where it may."""
     if entry.feed_key is None or entry.feed_key == lineage.feed:
         return None
     if entry.feed_site is not None and entry.feed_site == lineage.site:

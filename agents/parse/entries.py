@@ -86,7 +86,7 @@ def build(
         here = around
         if isinstance(found, Found):
             if found.feed is not None:
-                here = feeds.get(found.feed) or feeds.setdefault(found.feed, _of_feed(around, found.feed))
+                here = feeds.get(found.feed) or feeds.setdefault(found.feed, _of_item(around, found.feed))
             known.append(_identify(found, here))
         else:
             known.append(found)
@@ -129,6 +129,20 @@ def _surroundings(document: Document, raw: RawDocument, sites: Sites) -> Surroun
     return _of_feed(around, Feed(address, document.title) if address or document.title else None)
 
 
+def _of_item(around: Surroundings, named: Feed) -> Surroundings:
+    """The surroundings of an entry that names its feed itself (`source_url`): believed where the sender names none.
+
+    Only a feed may change its items, and anybody can write another's address into a document. The header is the
+    sender's, who fetched it; what the entry says then only adds the title, as in the dead letter of an entry.
+    """
+    header = around.raw.source_url
+    if header is None:
+        return _of_feed(around, named)
+    if named.url is None or named.url == header or named.url == (around.feed and around.feed.url):
+        return _of_feed(around, Feed(around.feed.url if around.feed else None, named.title))
+    return around
+
+
 def _of_feed(around: Surroundings, feed: Feed | None) -> Surroundings:
     raw, document = around.raw, around.document
     canonical = None
@@ -143,12 +157,17 @@ def _of_feed(around: Surroundings, feed: Feed | None) -> Surroundings:
         sites=around.sites,
         feed=feed,
         address=canonical,
-        feed_key=link_key(canonical.identity) if canonical else None,
+        feed_key=link_key(canonical.identity) if canonical else _nameless_feed(raw.source_url),
         feed_site=site,
         zone=around.sites.zone(site),
         base=_base(document, raw, canonical),
         seen=around.seen,
     )
+
+
+def _nameless_feed(header: str | None) -> bytes | None:
+    """The key of a feed whose address is too long to go with its entries: no stranger is unknown for that."""
+    return link_key(header) if header and _ABSOLUTE.match(header) else None
 
 
 def _base(document: Document, raw: RawDocument, address: CanonicalUrl | None) -> str | None:
