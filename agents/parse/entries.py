@@ -11,10 +11,11 @@ from msgspec import Struct
 from xxhash import xxh3_128_digest
 
 from agents.content.dates import parse_date, parse_unix
-from agents.content.identity import content_key, guid_key, link_key, plain_title
+from agents.content.identity import content_key, guid_key, link_key
 from agents.content.sites import Sites
 from agents.content.urls import CanonicalUrl, canonicalize, resolve, site_of
 from agents.parse.found import Document, Found, Unreadable
+from agents.parse.shared import Keyed, shared_keys, stripped
 from schemas import (
     Alias,
     AliasKind,
@@ -42,7 +43,6 @@ CLOCKS_DIFFER = timedelta(hours=24)
 
 NO_SITES = Sites()
 
-_TAG = re.compile(r"<[^<>]*>")
 _ABSOLUTE = re.compile(r"https?://", re.IGNORECASE)
 _UNIQUE = re.compile(r"(?:urn:|tag:|[a-z][a-z0-9+.-]*://|[0-9a-f]{8}-[0-9a-f]{4}-)", re.IGNORECASE)
 
@@ -115,7 +115,7 @@ def is_empty(entry: Entry) -> bool:
     """Neither title nor text nor link. A body of nothing but pictures has no text: nobody could name such an item."""
     if entry.title or entry.url or entry.retraction:
         return False
-    return not _stripped(entry.body) if entry.body_is_html else not entry.body.strip()
+    return not stripped(entry.body) if entry.body_is_html else not entry.body.strip()
 
 
 def _surroundings(document: Document, raw: RawDocument, sites: Sites) -> Surroundings:
@@ -204,20 +204,9 @@ def _identify(found: Found, around: Surroundings) -> _Known:
 
 
 def _shared(known: list[_Known]) -> set[bytes]:
-    """Keys that are no identity: several entries of the document have them and say different things."""
     if len(known) < 2:
         return set()
-    first: dict[bytes, str] = {}
-    shared: set[bytes] = set()
-    for each in known:
-        if each.found.retraction:
-            continue
-        said = plain_title(each.found.title) or f"\n{each.found.body}"
-        keys = (each.link_key, *each.guid_keys) if each.link_key else each.guid_keys
-        for key in keys:
-            if first.setdefault(key, said) != said:
-                shared.add(key)
-    return shared
+    return shared_keys(Keyed(each.found, each.link_key, each.guid_keys) for each in known if not each.found.retraction)
 
 
 def _usual_site(known: list[_Known]) -> str | None:
@@ -301,7 +290,7 @@ def _aliases(known: _Known, guid_keys: tuple[bytes, ...], shared: set[bytes]) ->
     if found.known_by is not None:
         aliases = [alias for alias in aliases if alias.kind in found.known_by]
     if not aliases:
-        said = blake2b(_stripped(found.body).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        said = blake2b(stripped(found.body).encode("utf-8", "surrogatepass"), digest_size=16).digest()
         content = content_key(known.scope, found.title, said)
         aliases.append(Alias(AliasKind.CONTENT, content, found.title[:MAX_SHOWN]))
     return aliases, is_shared
@@ -379,12 +368,6 @@ def _flags(found: Found, url: CanonicalUrl | None, document: Document, is_shared
     if "\ufffd" in found.title or "\ufffd" in found.body:
         flags.append(Flag.REPLACEMENT_CHARACTERS)
     return flags
-
-
-def _stripped(html: str) -> str:
-    """Roughly what is visible: no tags, no white space. Only told apart from nothing, or hashed."""
-    text = _TAG.sub("", html) if "<" in html else html
-    return "".join(text.replace("&nbsp;", " ").split())
 
 
 def _source(raw: RawDocument, document: Document, index: int, count: int) -> Source:

@@ -10,6 +10,16 @@ from tests.parse.reading import FEED, atom, entries, entry, rss
 LINK, GUID, CONTENT = AliasKind.LINK, AliasKind.GUID, AliasKind.CONTENT
 
 
+FERRY = (
+    "The morning ferry to Tarien ran aground to spare a herd of sleeping seals; all two hundred and fourteen passengers"
+    " had breakfast on deck and went on at noon, when the tide came in."
+)
+BREAD = (
+    "The last wood-fired bakery of the old town closes at the end of the year. Both daughters of the baker went to sea,"
+    " and nobody wants to get up at two in the morning to knead the dough."
+)
+
+
 def kinds(found: Entry) -> list[AliasKind]:
     return [alias.kind for alias in found.aliases]
 
@@ -65,6 +75,60 @@ def item(title: str = "Ferry", link: str = "", guid: str = "", body: str = "Late
             id="one link in two spellings",
         ),
         pytest.param(item("a", "", "g1"), item("b", "", "g2"), ([GUID], [GUID]), id="no links"),
+        pytest.param(
+            item("Ferry", "https://x.org/1", "g", body=FERRY),
+            item("Ferry (updated)", "https://x.org/1", "g", body=f"{FERRY} More soon."),
+            ([LINK, GUID], [LINK, GUID]),
+            id="an article and its update",
+        ),
+        pytest.param(
+            item("Ferry", "https://x.org/1", body=FERRY[:110]),
+            item("Seals", "https://x.org/1", body=FERRY),
+            ([LINK], [LINK]),
+            id="an extract and the whole",
+        ),
+        pytest.param(
+            item("Ferry", "https://x.org/1", "g1", body=FERRY),
+            item("Ferry", "https://x.org/1", "g2", body=f"{FERRY} More soon."),
+            ([LINK, GUID], [LINK, GUID]),
+            id="nearly the same text under two guids",
+        ),
+        pytest.param(
+            item("Ferry", "https://x.org/1", "g1", body=FERRY),
+            item("Ferry", "https://x.org/1", "g2", body=FERRY[:110]),
+            ([GUID], [GUID]),
+            id="an extract under a guid of its own",
+        ),
+        pytest.param(
+            item("Ferry", "https://x.org/1", body=FERRY),
+            item("Ferry", "https://x.org/1", body=BREAD),
+            ([CONTENT], [CONTENT]),
+            id="one headline, two texts",
+        ),
+        pytest.param(
+            item("Ferry", "https://x.org/1", "g1", body="Late."),
+            item("Ferry", "https://x.org/1", "g2", body="Later."),
+            ([GUID], [GUID]),
+            id="one headline, two guids, short texts",
+        ),
+        pytest.param(
+            item("Ferry", "https://x.org/1", body="Late."),
+            item("Ferry", "https://x.org/1", body="Late. Wait at the pier."),
+            ([LINK], [LINK]),
+            id="one headline, a short text that goes on",
+        ),
+        pytest.param(
+            item("Ferry is late", "https://x.org/1", body="Late."),
+            item("The ferry is late", "https://x.org/1", body="Late."),
+            ([LINK], [LINK]),
+            id="one short text, another headline",
+        ),
+        pytest.param(
+            item("Flash 1", "https://x.org/", body=""),
+            item("Flash 2", "https://x.org/", body=""),
+            ([CONTENT], [CONTENT]),
+            id="headlines without texts",
+        ),
     ],
 )
 def test_what_entries_share_is_no_identity(
