@@ -23,6 +23,9 @@ SHORT_TEXT = 80
 
 UNRELATED = 0.2
 
+CLOSE = 0.5
+"""Titles of short notes that are one note although their guids or links are two."""
+
 OPENING = 64
 """Folded characters, one of PREFIXES. Texts that share so long a beginning are one article, however long the rest:
 an aggregator's extract of two sentences is hardly alike by sketch."""
@@ -78,6 +81,17 @@ def likeness(a: Fingerprint, b: Fingerprint) -> Likeness:
         text=None if short else similarity(a.text_sketch, b.text_sketch),
         opening=_opening(a) is not None and _opening(a) == _opening(b),
     )
+
+
+def are_close(a: Fingerprint, b: Fingerprint) -> bool:
+    """Whether two short notes are one: by their titles, or by their texts where the titles do not contradict.
+
+    Not by the texts alone: "read more" is the text of many.
+    """
+    title = likeness(a, b).title
+    if title >= CLOSE or title < UNRELATED:
+        return title >= CLOSE
+    return bool(a.length and b.length) and similarity(a.text_sketch, b.text_sketch) >= CLOSE
 
 
 def only_cuts_short(copy: Fingerprint, whole: Fingerprint) -> bool:
