@@ -22,7 +22,7 @@ def link_key(identity_url: str) -> bytes:
 
 
 def guid_key(scope: str, guid: str) -> bytes:
-    """Key of a guid within its scope (the item's site, else the feed's address).
+    """Key of a guid within its scope: the item's site, and first the feed's address where the entry has no link.
 
     A guid that looks like an address loses scheme and host: publishers move to https or to another
     sub-domain and every guid moves with them.

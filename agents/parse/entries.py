@@ -197,6 +197,8 @@ def _identify(found: Found, around: Surroundings) -> _Known:
         scopes = [site]
     elif found.retraction and site:
         scopes = [site, around.address.identity] if around.address else [site]
+    elif site and site not in scopes:
+        scopes.append(site)  # where the entry is found if it gains a link, or its feed moves
     if not scopes and found.guid and _UNIQUE.match(found.guid):
         scopes = [""]
     keys = tuple(guid_key(scope, found.guid) for scope in scopes) if found.guid else ()

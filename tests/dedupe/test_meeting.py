@@ -207,15 +207,15 @@ def test_addresses(sightings: Sightings) -> None:
         pytest.param(
             [
                 (
-                    entry("海豹群登上北岛码头", "详情请看。", link="https://lanhai.example/a/1", guid="1"),
+                    entry("海豹群登上北岛码头", "详情请看。", link=f"{HOME}1", guid="1"),
                     "first-sighting A1",
                 ),
                 (
-                    entry("海豹群离开北岛码头", "详情点击。", link="https://lanhai.example/a/2", guid="1"),
+                    entry("海豹群离开北岛码头", "详情点击。", link=f"{HOME}2", guid="1"),
                     "reused-address B1",
                 ),
                 (
-                    entry("海狗群离开北岛码头", "详情点击。", link="https://lanhai.example/a/3", guid="1"),
+                    entry("海狗群离开北岛码头", "详情点击。", link=f"{HOME}3", guid="1"),
                     "content-changed B2",
                 ),
             ],

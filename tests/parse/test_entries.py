@@ -74,7 +74,7 @@ def item(title: str = "Ferry", link: str = "", guid: str = "", body: str = "Late
             ([GUID], [GUID]),
             id="one link in two spellings",
         ),
-        pytest.param(item("a", "", "g1"), item("b", "", "g2"), ([GUID], [GUID]), id="no links"),
+        pytest.param(item("a", "", "g1"), item("b", "", "g2"), ([GUID, GUID], [GUID, GUID]), id="no links"),
         pytest.param(
             item("Ferry", "https://x.org/1", "g", body=FERRY),
             item("Ferry (updated)", "https://x.org/1", "g", body=f"{FERRY} More soon."),
@@ -177,8 +177,27 @@ def test_keys_over_documents(first: str, second: str, same: set[AliasKind]) -> N
 def test_a_guid_of_one_feed_is_not_that_of_another() -> None:
     one = entry(atom("<entry><title>a</title><id>1</id></entry>"))
     other = entry(atom("<entry><title>a</title><id>1</id></entry>"), source_url="https://blog.example.net/atom")
-    assert kinds(one) == kinds(other) == [GUID]
-    assert keys(one) != keys(other)
+    assert kinds(one) == kinds(other) == [GUID, GUID]
+    assert not {alias.key for alias in one.aliases} & {alias.key for alias in other.aliases}
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        pytest.param(entry(rss(item(guid="1"))), 2, id="the same feed"),
+        pytest.param(entry(rss(item(guid="1")), source_url=FEED + "?token=1"), 1, id="its address changed"),
+        pytest.param(
+            entry(rss(item(guid="1")), source_url="https://feeds.example.net/7"), 1, id="it moved to a service"
+        ),
+        pytest.param(entry(rss(item(link="https://www.example.org/1", guid="1"))), 1, id="a link of its site"),
+        pytest.param(entry(rss(item(link="https://example.net/1", guid="1"))), 0, id="a link of another site"),
+    ],
+)
+def test_a_guid_without_a_link_holds_within_its_feed_and_its_site(other: Entry, same: int) -> None:
+    keys = [alias.key for alias in entry(rss(item(guid="1"))).aliases]
+    assert len(keys) == 2
+    assert len({alias.key for alias in other.aliases} & set(keys)) == same
+    assert (keys[0] == other.aliases[0].key) is (same == 2), "the id is its feed's"
 
 
 def test_a_guid_of_no_known_feed_counts_where_it_is_unique_by_itself() -> None:
