@@ -10,7 +10,7 @@ from hashlib import blake2b
 from msgspec import Struct
 from xxhash import xxh3_128_digest
 
-from agents.content.dates import parse_date, parse_unix
+from agents.content.dates import parse_date, parse_unix, zone_of_language
 from agents.content.identity import content_key, guid_key, link_key
 from agents.content.sites import Sites
 from agents.content.urls import CanonicalUrl, canonicalize, resolve, site_of
@@ -234,7 +234,10 @@ def _entry(
         site, base = usual_site, f"https://{usual_site}/"
         guid_keys = (guid_key(site, found.guid), *guid_keys[1:])
     aliases, is_shared = _aliases(known, guid_keys, shared)
+    language = around.document.language if found.language is None else found.language
     zone = around.zone if site == around.feed_site else around.sites.zone(site) or around.zone
+    if zone is None:
+        zone = zone_of_language(language)
     published = found.published_date
     if published is None:
         published = _read_date(found.published, zone)
@@ -242,7 +245,6 @@ def _entry(
         published = _read_date([published.raw], zone, DateOrigin.BODY) or published
     updated = found.updated_date or _read_date(found.updated, zone)
     body = found.body if found.body.strip() else ""
-    language = around.document.language if found.language is None else found.language
     return Entry(
         source=source,
         arrival=raw.arrival,

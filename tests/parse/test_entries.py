@@ -249,6 +249,23 @@ def test_flags(document: str, flags: list[Flag]) -> None:
     assert entry(rss(document)).flags == flags
 
 
+@pytest.mark.parametrize(
+    ("date", "head", "link", "at"),
+    [
+        pytest.param("2024-02-16 21:03:04", "<language>zh-cn</language>", "", "13:03", id="chinese"),
+        pytest.param("2024-02-16 21:03:04 CST", "<language>zh-cn</language>", "", "13:03", id="china standard time"),
+        pytest.param("2024-02-16 21:03:04", "<language>ko</language>", "", "12:03", id="korean"),
+        pytest.param("2024-02-16 21:03:04 GMT", "<language>zh-cn</language>", "", "21:03", id="a stated zone wins"),
+        pytest.param("2024-02-16 21:03:04", "", "", "21:03", id="no language"),
+        pytest.param("2024-02-16 21:03:04", "<language>zh</language>", "https://a.jp/1", "12:03", id="the site wins"),
+    ],
+)
+def test_a_date_without_a_zone_is_in_that_of_its_language(date: str, head: str, link: str, at: str) -> None:
+    found = entry(rss(item(link=link, more=f"<pubDate>{date}</pubDate>"), head=head))
+    assert found.published is not None
+    assert f"{found.published.at:%H:%M}" == at
+
+
 def test_what_every_entry_carries() -> None:
     found = entry(rss(item(link="https://blog.news.co.uk/1")))
     assert found.site == "news.co.uk"

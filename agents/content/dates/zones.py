@@ -150,6 +150,21 @@ _SITES: dict[str, timezone] = {
 }
 
 
+# Languages of countries with one zone. Which regions a tag may name: Chinese is written in other zones as well.
+_LANGUAGES: dict[str, tuple[timezone, frozenset[str]]] = {
+    "zh": (CHINA, frozenset({"cn", "tw", "hk", "mo", "sg", "my", "hans", "hant"})),
+    "ja": (JAPAN, frozenset({"jp"})),
+    "ko": (KOREA, frozenset({"kr"})),
+}
+
+
+def zone_of_language(tag: str | None) -> timezone | None:
+    """The zone that a feed in this language (BCP 47) means by a time without one, or None where it could be several."""
+    language, *regions = (tag or "").strip().lower().replace("_", "-").split("-")
+    zone, known = _LANGUAGES.get(language, (None, frozenset()))
+    return zone if known.issuperset(regions) else None
+
+
 def zone_of_site(site: str | None, known: Mapping[str, timezone] | None = None) -> timezone | None:
     """The zone that a site means by a time without one (and by `CST`), or None where that is not known.
 
