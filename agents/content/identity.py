@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from hashlib import blake2b
+from unicodedata import normalize
 
 IDENTITY_VERSION = 1
 
@@ -50,8 +51,8 @@ def turn_key(address: bytes) -> bytes:
 
 
 def plain_title(title: str) -> str:
-    """A title as identity sees it: case and white space do not distinguish."""
-    return _SPACE.sub(" ", title).strip().casefold()
+    """A title as identity sees it: case, white space and composed or separate accents do not distinguish."""
+    return _SPACE.sub(" ", normalize("NFC", title)).strip().casefold()
 
 
 def _key(*parts: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from unicodedata import normalize
 
 import xxhash
 from msgspec import Struct
@@ -61,7 +62,9 @@ class Likeness(Struct, frozen=True):
 
 
 def fingerprint(title: str, text: str) -> Fingerprint:
-    """Fingerprint the visible title and text of an entry. White space does not count, all else does."""
+    """Fingerprint the visible title and text of an entry. White space does not count, nor do accents that are
+    characters of their own (NFD, as files of a Mac are named) instead of one with their letter; all else does."""
+    title, text = normalize("NFC", title), normalize("NFC", text)
     codes = fold_codes(text)
     return Fingerprint(
         title_hash=_hash(title),

@@ -119,6 +119,25 @@ def test_dates(date: object, at: str, confidence: Confidence) -> None:
     assert found.published.origin is DateOrigin.FEED
 
 
+@pytest.mark.parametrize(
+    ("id", "expected"),
+    [
+        pytest.param("7", "7", id="a number"),
+        pytest.param("7.5", "7.5", id="a fraction"),
+        pytest.param("9223372036854775809", "9223372036854775809", id="of 64 bits"),
+        pytest.param("99999999999999999999", "99999999999999999999", id="of 20 digits"),
+        pytest.param("-99999999999999999998", "-99999999999999999998", id="of 20 digits, below zero"),
+        pytest.param("9" * 400, "9" * 400, id="of 400 digits"),
+        pytest.param("1e300", None, id="beyond what a float counts"),
+        pytest.param("true", None, id="no number"),
+    ],
+)
+def test_ids_that_are_numbers(id: str, expected: str | None) -> None:
+    item = json.dumps(ITEM | {"id": "?"}).replace('"?"', id)
+    for document in (item, f"[{item}]", f'{{"items": [{item}]}}'):
+        assert entry(document).guid == expected
+
+
 def test_items_alone_and_in_an_array() -> None:
     one = entry(json.dumps(ITEM | {"source_url": "https://other.example/feed"}), source_url=None)
     assert one.source.format is Format.JSON_ITEM
