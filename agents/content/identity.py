@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from hashlib import blake2b
-from unicodedata import normalize
+
+from agents.content.text import composed
 
 IDENTITY_VERSION = 1
 
@@ -52,7 +53,7 @@ def turn_key(address: bytes) -> bytes:
 
 def plain_title(title: str) -> str:
     """A title as identity sees it: case, white space and composed or separate accents do not distinguish."""
-    return _SPACE.sub(" ", normalize("NFC", title)).strip().casefold()
+    return _SPACE.sub(" ", composed(title)).strip().casefold()
 
 
 def _key(*parts: str) -> bytes:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from unicodedata import normalize
 
 import xxhash
 from msgspec import Struct
 
 from agents.content.sketch import Codes, fold_codes, similarity, sketch
+from agents.content.text import composed
 
 HASH_VERSION = 1
 """Of visible text, folding, hashes and sketches together. Lineages with another version are re-based."""
@@ -64,7 +64,7 @@ class Likeness(Struct, frozen=True):
 def fingerprint(title: str, text: str) -> Fingerprint:
     """Fingerprint the visible title and text of an entry. White space does not count, nor do accents that are
     characters of their own (NFD, as files of a Mac are named) instead of one with their letter; all else does."""
-    title, text = normalize("NFC", title), normalize("NFC", text)
+    title, text = composed(title), composed(text)
     codes = fold_codes(text)
     return Fingerprint(
         title_hash=_hash(title),

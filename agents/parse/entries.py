@@ -206,7 +206,9 @@ def _identify(found: Found, around: Surroundings) -> _Known:
 
 
 def _shared(known: list[_Known]) -> set[bytes]:
-    if len(known) < 2:
+    """Keys that several entries have and that are no identity. Mostly no two entries have one."""
+    keys = [key for each in known for key in (each.link_key, *each.guid_keys) if key is not None]
+    if len(set(keys)) == len(keys):
         return set()
     return shared_keys(Keyed(each.found, each.link_key, each.guid_keys) for each in known if not each.found.retraction)
 

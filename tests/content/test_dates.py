@@ -339,6 +339,7 @@ def test_zone_of_site(site: str | None, hours: int | None) -> None:
         pytest.param("zh-US", None, id="chinese of america"),
         pytest.param("zh-Hans-AU", None, id="chinese of australia"),
         pytest.param("en-cn", None, id="english"),
+        pytest.param("zh" + " " * 40, None, id="too long for a tag"),
         pytest.param("", None, id="empty"),
         pytest.param(None, None, id="none"),
     ],

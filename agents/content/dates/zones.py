@@ -20,6 +20,8 @@ def _hours(hours: float) -> timezone:
     return timezone(timedelta(hours=hours))
 
 
+MAX_TAG = 35  # characters of a language tag; an article in its place would be read anew for each entry
+
 CHINA = _hours(8)
 JAPAN = KOREA = _hours(9)
 UNSTATED = StatedZone(None, sure=False)
@@ -160,7 +162,9 @@ _LANGUAGES: dict[str, tuple[timezone, frozenset[str]]] = {
 
 def zone_of_language(tag: str | None) -> timezone | None:
     """The zone that a feed in this language (BCP 47) means by a time without one, or None where it could be several."""
-    language, *regions = (tag or "").strip().lower().replace("_", "-").split("-")
+    if tag is None or len(tag) > MAX_TAG:
+        return None
+    language, *regions = tag.strip().lower().replace("_", "-").split("-")
     zone, known = _LANGUAGES.get(language, (None, frozenset()))
     return zone if known.issuperset(regions) else None
 
