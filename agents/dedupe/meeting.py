@@ -93,8 +93,10 @@ def _by_weaker_name(entry: Entry, match: Match, found: list[Match]) -> bool:
 def _stranger(entry: Entry, match: Match, weakly: bool, content: Content) -> Likeness | None:
     """How unlike the entry is to the article at the same address; None where it is the same article."""
     lineage = match.lineage
-    if lineage.expired(entry.arrival) or lineage.hashing != HASH_VERSION or entry.quick == lineage.quick:
+    if lineage.hashing != HASH_VERSION or entry.quick == lineage.quick:
         return None
+    if lineage.expired(entry.arrival) and not weakly:
+        return None  # what it said has no say any more, unless a weak name is all that leads there
     same = _is_article(entry, lineage, match.alias, weakly, content)
     if same or (same is None and not entry.link_is_root):
         return None

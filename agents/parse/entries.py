@@ -195,10 +195,9 @@ def _identify(found: Found, around: Surroundings) -> _Known:
     scopes = [around.address.identity] if around.address else [owner.identity] if owner else []
     if url and site:
         scopes = [site]
-    elif found.retraction and site:
-        scopes = [site, around.address.identity] if around.address else [site]
     elif site and site not in scopes:
-        scopes.append(site)  # where the entry is found if it gains a link, or its feed moves
+        # where the entry is found if it gains a link, or its feed moves, and a retraction finds what has a link
+        scopes.append(site)
     if not scopes and found.guid and _UNIQUE.match(found.guid):
         scopes = [""]
     keys = tuple(guid_key(scope, found.guid) for scope in scopes) if found.guid else ()
@@ -234,7 +233,7 @@ def _entry(
     guid_keys = known.guid_keys
     if found.retraction and url is None and usual_site and usual_site != site and found.guid:
         site, base = usual_site, f"https://{usual_site}/"
-        guid_keys = (guid_key(site, found.guid), *guid_keys[1:])
+        guid_keys = (*(guid_keys[:1] if around.address else ()), guid_key(site, found.guid))
     aliases, is_shared = _aliases(known, guid_keys, shared)
     language = around.document.language if found.language is None else found.language
     zone = around.zone if site == around.feed_site else around.sites.zone(site) or around.zone
