@@ -84,7 +84,8 @@ def read(text: str) -> Document:
 
 def _loaded(text: str) -> tuple[Any, list[Flag]]:
     try:
-        return orjson.loads(text), []
+        value = orjson.loads(text)
+        return (json.loads(text) if _has_rounded_id(value) else value), []
     except (orjson.JSONDecodeError, RecursionError) as error:
         if isinstance(error, RecursionError) or "recursion" in str(error).lower():
             raise too_deep(Format.JSON_ITEM) from None
@@ -100,6 +101,13 @@ def _loaded(text: str) -> tuple[Any, list[Flag]]:
     except ValueError as error:
         message = f"The JSON cannot be read: {error}."
     raise Rejection(DeadLetterCode.MALFORMED_JSON, message, Format.JSON_ITEM)
+
+
+def _has_rounded_id(value: Any) -> bool:
+    """Whether an id was an integer beyond 64 bits: orjson makes it a float, in which many are one."""
+    items = value.get("items", [value]) if isinstance(value, dict) else value
+    ids = (item.get("id") for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
+    return any(isinstance(id, float) and abs(id) > 2**63 for id in ids)
 
 
 def _whole(match: re.Match[str]) -> str:
@@ -198,9 +206,9 @@ def _text(item: Object, name: str) -> str | None:
     value = item.get(name)
     if isinstance(value, str):
         return value.strip() or None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 2**63:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return str(value)
+    return str(value) if isinstance(value, int) or abs(value) <= 2**63 else None
 
 
 def _date(item: Object, name: str) -> tuple[list[str], FoundDate | None]:

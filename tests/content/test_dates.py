@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.content.dates import parse_date, parse_epoch_ms, zone_of_site
+from agents.content.dates import parse_date, parse_epoch_ms, zone_of_language, zone_of_site
 from agents.content.dates.month_names import NAMES
 from schemas import Confidence
 
@@ -339,6 +339,27 @@ def test_parse_epoch_ms(text: str, expected: str | None) -> None:
 )
 def test_zone_of_site(site: str | None, hours: int | None) -> None:
     zone = zone_of_site(site)
+    assert (zone.utcoffset(None) if zone else None) == (timedelta(hours=hours) if hours else None)
+
+
+@pytest.mark.parametrize(
+    ("tag", "hours"),
+    [
+        pytest.param("zh-cn", 8, id="chinese of china"),
+        pytest.param("zh_Hant_TW", 8, id="script and region"),
+        pytest.param(" ZH ", 8, id="chinese"),
+        pytest.param("ja-JP", 9, id="japanese"),
+        pytest.param("ko", 9, id="korean"),
+        pytest.param("zh-US", None, id="chinese of america"),
+        pytest.param("zh-Hans-AU", None, id="chinese of australia"),
+        pytest.param("en-cn", None, id="english"),
+        pytest.param("zh" + " " * 40, None, id="too long for a tag"),
+        pytest.param("", None, id="empty"),
+        pytest.param(None, None, id="none"),
+    ],
+)
+def test_zone_of_language(tag: str | None, hours: int | None) -> None:
+    zone = zone_of_language(tag)
     assert (zone.utcoffset(None) if zone else None) == (timedelta(hours=hours) if hours else None)
 
 

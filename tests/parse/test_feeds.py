@@ -558,7 +558,7 @@ def test_a_tombstone_belongs_to_the_site_of_its_feed() -> None:
             '<entry><id>tag:news.example.org,2024:1</id><title>a</title><link href="https://www.example.com/1"/></entry>'
         )
     )
-    assert gone.aliases[0] == before.aliases[1]
+    assert before.aliases[1] in gone.aliases
     assert gone.updated is not None
 
 
