@@ -84,6 +84,8 @@ def judge(entry: Entry, meeting: Meeting, content: Content) -> Judgement:
     later = _states_later(entry, lineage)
     if comparable and lineage.print.same_content(now.title_hash, now.text_hash):
         return judged(DedupeRule.SAME_TEXT, "title and text are unchanged; other parts of the entry differ")
+    if comparable and now.text_hash == lineage.print.text_hash and now.length and not entry.title.strip():
+        return judged(DedupeRule.SAME_TEXT, "the text is unchanged; a copy without a title takes none away")
     if comparable and not later and (again := _earlier(lineage, now)) is not None:
         return judged(DedupeRule.OLDER_COPY, f"title and text are those of revision {again}")
     if (older := _older(entry, lineage)) is not None:

@@ -12,6 +12,7 @@ from bench.accuracy.sample import solid
 
 FOLDER = Path(__file__).parents[2] / "tests" / "corpus" / "labels"
 TITLES = FOLDER.parents[1] / "data" / "titles.tsv"
+BLIND_TITLES = TITLES.with_suffix(".blind.tsv")
 
 Row = dict[str, str]
 
