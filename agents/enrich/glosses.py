@@ -44,11 +44,16 @@ _SMALL = frozenset({"of", "the", "and", "for", "de", "des", "du", "la", "le", "l
     "zu", "bin", "ibn", "bint", "al", "el", "ul", "y", "e", "et", "und", "für", "in", "on", "at", "to", "a", "an", "with", "pour", "sur", "am", "im", "ter", "ten", "af", "av", "abu", "ben", "d", "l", "’n’", "n", "o", "dan", "per", "i", "san", "della", "dello", "delle", "degli", "dei", "das", "auf", "no", "na", "ao"})
 _PARTICLES = frozenset({"de", "des", "du", "la", "le", "del", "della", "di", "da", "do", "dos", "von", "van", "der", "den", "zu", "bin", "ibn", "bint", "al", "el", "ul", "ter", "ten", "af", "abu", "ben", "y", "e", "st.", "saint", "san", "mac", "o", "ould", "ag"})
 _CAMEL = re.compile(r"(?<=[a-zà-ž]{3})(?=[A-Z][a-z]{2})")
+_KIN = re.compile(r".*(?:之[子女妻夫]|[儿女]子|女儿|妻子|丈夫|[父母]亲|兄弟|[弟妹哥姐]{2}|的)(?=.)")
+_COLOURED = re.compile(r"[A-Z][a-z]+ (?:[A-Z]\. )?(?:Green|Park|West|East|North|Young|Street|Hall|House|Day|Lake|Bridge|Church|Post|Law|White|Force|Page|Power|Banks|Price|Field|Rice)")
 _COMPANY = re.compile(r",? (?:Inc|Ltd|LLC|Corp|Corporation|Company|Co|Group|Holdings|Limited|PLC|plc)\b\.?.*\Z")
 _GENERATIONS = frozenset({"jr", "jr.", "sr", "sr.", "ii", "iii", "iv", "esq", "phd", "md"})
 
 _VERY_GOOD, _GOOD, _POOR = 0.8, 0.55, 0.4
 """What a character must render on average where a name begins inside a word, between words, or behind an office."""
+
+
+_LEADS_IN = frozenset("及和与向对据由在被将但并是的而从给为让跟靠")
 
 
 class Glossed(Struct, frozen=True):
@@ -103,7 +108,7 @@ def clean_gloss(printed: str) -> str | None:
         return None
     if re.search(r"[A-Z]\.[A-Z]{1,3}$|\.(?:com|org|net|HK|SS|SZ|TW|US|UK|L|N|O|T|PA|DE)$", gloss) and " " not in gloss and gloss.count(".") == 1:
         return None
-    lower = [part for part in parts if part[0].islower() and part.lower() not in _SMALL and "-" not in part and "’" not in part and "'" not in part]
+    lower = [part for part in parts if part.islower() and part.lower() not in _SMALL and "-" not in part and "’" not in part and "'" not in part]
     if lower or not any(part[0].isupper() for part in parts):
         return None
     if any(part.lower() in ("photo", "photos", "images", "getty", "gettyimages", "afp", "screenshot") for part in parts) and len(parts) > 1:
@@ -135,6 +140,8 @@ def _name_before(simple: str, bracket: int, gloss: str, cuts: _Cuts) -> Glossed 
     if (known := rows("known").get(gloss.lower())) and (found := _known(simple, start, end, gloss, known)):
         return found
     if _ACRONYM.match(gloss) or _organisation(gloss):
+        if _COLOURED.fullmatch(gloss) and not _head(simple, start, end):
+            return _person(simple, start, end, gloss, cuts)
         if (found := _body(simple, start, end, gloss, cuts)) or not (company := _COMPANY.sub("", gloss)) or company == gloss:
             return found
         gloss = company if not _organisation(company) else ""
@@ -180,6 +187,8 @@ def _person(simple: str, start: int, end: int, gloss: str, cuts: _Cuts) -> Gloss
 
 def _named(simple: str, start: int, end: int, gloss: str, tokens: list[str], cuts: _Cuts) -> Glossed | None:
     dots = [dot for dot in _DOT.finditer(simple, start, end) if start < dot.start() and dot.end() < end]
+    if dots and (son := _KIN.search(simple, dots[-1].end(), end)):
+        start, dots = son.end(), []
     if not dots and len(tokens) == 1 and tokens[0].lower() in words("english organisations"):
         return None
     if not dots:
@@ -222,7 +231,7 @@ def _sounding(simple: str, start: int, end: int, tokens: list[str], cuts: _Cuts)
     tries = [(family, 0.0)]
     if len(tokens) > 1:
         whole = "".join(tokens)
-        tries += [(whole, 0.0), (family + "".join(tokens[:-1]), 0.0), (tokens[0], -0.4)]
+        tries += [(whole, -1.0), (family + "".join(tokens[:-1]), -1.0), (tokens[0], -0.4)]
         if len(tokens) > 2:
             tries += [("".join(tokens[1:]), -0.1), (tokens[-2], -0.4), (tokens[0] + tokens[1], -0.3)]
     if "-" in family:
@@ -253,7 +262,7 @@ def _best(simple: str, start: int, end: int, tries: list[tuple[str, float]], cut
                 continue
             if _holds_office(simple[begin:end]):
                 continue
-            total = score + handicap + (0.0, 0.4, 0.9)[edge]
+            total = score + handicap + (0.0, 0.4, 0.9)[edge] - (1.0 if simple[begin] in _LEADS_IN else 0.0)
             if total > best:
                 best, where, edges = total, begin, edge
         if where is not None and edges == 2 and best >= 0.8 * (end - where) + 0.9:
@@ -304,6 +313,8 @@ def _behind_office(simple: str, start: int, end: int, cuts: _Cuts, longest: int)
     for begin in range(end - 2, max(start, end - longest) - 1, -1):
         if _edge(simple, start, begin, cuts) == 2:
             name = simple[begin:end]
+            if name[0] in _LEADS_IN or name[0] in "人者员长":
+                continue
             pieces = tag(name)
             if any(word in words("stops") or word in words("heads") for word, _ in pieces):
                 return None
@@ -361,7 +372,7 @@ def _body(simple: str, start: int, end: int, gloss: str, cuts: _Cuts) -> Glossed
         return None
     acronym = bool(_ACRONYM.match(gloss))
     parts = [part for part in _WORD.findall(gloss) if part.lower() not in _SMALL]
-    most = len(gloss) + 2 if acronym else max(len(parts), 2) + 4
+    most = len(gloss) + 3 if acronym else max(len(parts), 2) + 4
     pieces = tag(simple[start:end])
     begin = end
     taken = 0
@@ -377,12 +388,14 @@ def _body(simple: str, start: int, end: int, gloss: str, cuts: _Cuts) -> Glossed
                 firm = True
                 break
         begin -= len(word)
-        taken += 1
+        taken += word not in _JOINING and word not in words("countries")
         if taken > most:
             return None
     if not firm and simple[begin - 1 : begin].isdigit():
         return None
-    begin = _without_country(simple, begin, end, gloss, acronym)
+    if simple[begin] in _LEADS_IN and simple[begin : begin + 2] not in _LED_IN and end - begin > 4 and end - begin - 1 > head:
+        begin += 1  # the cut takes 据皮尤 for one word
+    begin = _without_country(simple, begin, end, head, gloss, acronym)
     if end - begin <= head and (head < 3 or acronym):
         return None
     if end - begin < 3 and (acronym or simple[end - 1] not in "党报"):
@@ -390,32 +403,35 @@ def _body(simple: str, start: int, end: int, gloss: str, cuts: _Cuts) -> Glossed
     return Glossed(begin, end, gloss)
 
 
+_WHOLE_BODY = re.compile(r"(?:[部署局院司厅处会党社]|公司|大学|组织|机构|中心|集团|银行|基金|欧盟|联合国)\Z")
+_LED_IN = frozenset({"对外", "对华", "对台", "和平", "和解", "向前", "在线", "与会"})
 _JOINING = frozenset({"和", "与", "及", "暨", "以及"})
 
 
 def _stops(word: str, kind: str) -> bool:
     if word in words("verbs inside"):
         return False
-    if any(word in words(section) for section in ("stops", "verbs before", "offices", "generic")):
+    if any(word in words(section) for section in ("stops", "verbs before", "offices", "generic")) or word[1:].endswith("商"):
         return True
     return len(word) > 1 and kind[0] in "pcurzymtq" and not word.startswith("第") and not word.endswith(("大", "国", "处"))
 
 
 def _joins(before: str, gloss: str, acronym: bool, taken: int) -> bool:
     """Whether 和 stands inside the name (战略与国际研究中心) or before it (司法部和联邦贸易委员会)."""
-    if any(before.endswith(head) for head in words("heads")) or before in words("stops"):
+    if _WHOLE_BODY.search(before) or before in words("stops"):
         return False
     if acronym:
         return taken < sum(letter.isupper() for letter in gloss)
     return re.search(r" (?:and|&|und|et|y|e|en) ", gloss) is not None
 
 
-def _without_country(simple: str, begin: int, end: int, gloss: str, acronym: bool) -> int:
+def _without_country(simple: str, begin: int, end: int, head: int, gloss: str, acronym: bool) -> int:
     """美国 of 美国联邦通信委员会 stays only if the gloss says it too."""
     for length in range(7, 1, -1):
         country = simple[begin : begin + length]
         if country in words("countries"):
-            if end - begin - length < 3 or _says(gloss, country, acronym):
+            rest = end - begin - length
+            if rest < max(3, head + 1) or simple[begin + length : end - head] in words("heads") or _says(gloss, country, acronym):
                 return begin
             if acronym and (letter := _FIRST_WORDS.get(simple[begin + length : begin + length + 2])) and letter not in gloss:
                 return begin  # 芬兰国家广播公司 (YLE): without the country it would be anybody's
