@@ -62,7 +62,14 @@ def _person(text: str, match: re.Match[str]) -> str | None:
     if not titled:
         before = text[max(0, begin - 24) : begin].rstrip().rsplit(" ", 1)[-1].strip("(,")
         titled = before.rstrip(".") in words("english titles")
-    if len(parts) < 2 or len(parts) > 4 or any(part.lower().strip(".") in words("english organisations") or part in words("english no names") for part in parts):
+    if (
+        len(parts) < 2
+        or len(parts) > 4
+        or any(
+            part.lower().strip(".") in words("english organisations") or part in words("english no names")
+            for part in parts
+        )
+    ):
         return None
     given = parts[0] in words("given names")
     name = " ".join(parts)

@@ -76,9 +76,7 @@ def _mentions(prose: Prose, candidates: list[_Candidate]) -> list[tuple[int, int
     for number, candidate in enumerate(candidates):
         for form in candidate.forms[1:]:
             owners.setdefault(form, number)
-    places = [
-        (begin, -len(form), owner) for form, owner in owners.items() for begin in _places(prose.simple, form)
-    ]
+    places = [(begin, -len(form), owner) for form, owner in owners.items() for begin in _places(prose.simple, form)]
     places.sort()
     mentions: list[tuple[int, int, int]] = []
     free = 0

@@ -33,7 +33,7 @@ _CONSONANTS = {
     "kh": ("h k", 0.4), "ck": ("k g j q", 0.4), "c": ("k s x q c ch g z j", 0.5), "cz": ("q ch zh c", 0.5),
     "ch": ("ch q k x sh h j zh s", 0.5), "tch": ("q ch", 0.5), "tsch": ("q ch", 0.5), "q": ("k q g", 0.5),
     "x": ("k s x q h sh", 0.5), "s": ("s x sh z c r", 0.5), "sz": ("sh s x", 0.5), "sh": ("sh x s", 0.6),
-    "sch": ("sh x s", 0.6), "sk": ("s", 0.6), "j": ("j zh y h x q r -", 0.5), "dj": ("j zh", 0.6), "h": ("h x", 0.2),
+    "sch": ("sh x s", 0.6), "sk": ("s", 0.6), "j": ("j zh y h x q r -", 0.5), "dj": ("j zh d", 0.6), "h": ("h x", 0.2),
     "z": ("z s c q j zh r x sh", 0.5), "zh": ("r j zh x", 0.6), "ts": ("c z s q j", 0.6), "tz": ("c z s q", 0.5),
     "y": ("y - j", 0.2), "gn": ("n", 0.5), "kn": ("n k", 0.5), "ll": ("l y er n", 0.4), "ng": ("g n", 0.1),
     "V": ("- y w er h", 0.7),
