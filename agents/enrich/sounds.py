@@ -28,6 +28,28 @@ _NASAL_END = 0.3
 _CONSONANTS = {
     "b": ("b p w", 0.6), "p": ("p b", 0.6), "m": ("m", 0.6), "f": ("f h", 0.6), "ph": ("f p h", 0.6),
     "v": ("w f b", 0.6), "w": ("w h - y f", 0.2), "wh": ("w h", 0.5),
+    "d": ("d t zh", 0.5), "di": ("d j", 0.5), "t": ("t d", 0.4), "ti": ("t d j q", 0.5), "th": ("s t x d f", 0.5),
+    "n": ("n", 0.4), "gn": ("n", 0.4), "kn": ("n k", 0.5), "ng": ("g n", 0.1),
+    "l": ("l er n", 0.4), "ll": ("l y er n", 0.4), "r": ("l r er", 0.3), "rh": ("l r", 0.5),
+    "g": ("g j h zh k q", 0.5), "gh": ("g h j k", 0.2), "k": ("k g h j q", 0.5), "kh": ("h k", 0.4),
+    "ck": ("k g j q", 0.4), "c": ("k s x q c ch g z j", 0.5), "cz": ("q ch zh c", 0.5),
+    "ch": ("ch q k x sh h j zh s", 0.5), "tch": ("q ch", 0.5), "tsch": ("q ch", 0.5), "q": ("k q g", 0.5),
+    "x": ("k s x q h sh", 0.5), "s": ("s x sh z c r", 0.5), "sz": ("sh s x", 0.5), "sh": ("sh x s", 0.6),
+    "sch": ("sh x s", 0.6), "j": ("j zh y h x q r -", 0.5), "dj": ("j zh d", 0.6), "h": ("h x", 0.2),
+    "z": ("z s c q j zh r x sh", 0.5), "zh": ("r j zh x", 0.6), "ts": ("c z s q j", 0.6), "tz": ("c z s q", 0.5),
+    "y": ("y - j", 0.2), "V": ("- y w er h", 0.7),
+}  # fmt: skip
+_UNITS = 16
+_RENDERS = 1.0
+_RENDERS_NOTHING = -1.3
+_VOWEL_ALONE = -0.15
+_NASAL_END = 0.3
+
+# What a consonant of the name can be rendered by (initials of the characters; `-` none, `er` 尔), and what it costs
+# to leave it out.
+_CONSONANTS = {
+    "b": ("b p w", 0.6), "p": ("p b", 0.6), "m": ("m", 0.6), "f": ("f h", 0.6), "ph": ("f p h", 0.6),
+    "v": ("w f b", 0.6), "w": ("w h - y f", 0.2), "wh": ("w h", 0.5),
     "d": ("d t zh", 0.5), "t": ("t d", 0.4), "ti": ("t d j q", 0.5), "di": ("d j", 0.5), "th": ("s t x d f", 0.5), "n": ("n", 0.4), "l": ("l er n", 0.4),
     "r": ("l r er", 0.3), "rh": ("l r", 0.5), "g": ("g j h zh k q", 0.5), "gh": ("g h j k", 0.2), "k": ("k g h j q", 0.5),
     "kh": ("h k", 0.4), "ck": ("k g j q", 0.4), "c": ("k s x q c ch g z j", 0.5), "cz": ("q ch zh c", 0.5),
@@ -38,12 +60,12 @@ _CONSONANTS = {
     "y": ("y - j", 0.2), "gn": ("n", 0.5), "kn": ("n k", 0.5), "ll": ("l y er n", 0.4), "ng": ("g n", 0.1),
     "V": ("- y w er h", 0.7),
 }  # fmt: skip
-_UNITS = re.compile(
+_UNITS = re.compile(  # V stands for the vowel that a name begins with
     r"tsch|ti|di|sch|tch|ch|sh|th|ph|rh|gh|kh|ck|cz|sz|zh|dj|ts|tz|wh|gn|ng(?![aeiou])|ll|y(?=[aeiou])|[bcdfghjklmnpqrstvwxz]"
 )
 _DOUBLED = re.compile(r"([bcdfghjkmnpqrstvwxz])\1")
 _SPELLINGS = str.maketrans({
-    "ø": "o", "ł": "l", "ß": "ss", "đ": "d", "æ": "e", "œ": "e", "ı": "i", "ð": "d", "þ": "th", "ʼ": "", "’": "", "'": "", "‘": "",
+    "ø": "o", "ł": "l", "ß": "ss", "đ": "d", "æ": "e", "œ": "e", "ı": "i", "ð": "d", "þ": "th",
 })  # fmt: skip
 _INITIAL = re.compile(r"zh|ch|sh|[bpmfdtnlgkhjqxrzcsyw]|er$|")
 _INITIALS = ("-", *"b p m f d t n l g k h j q x r z c s y w zh ch sh er".split())  # noqa: SIM905
