@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from enum import IntEnum
 from itertools import accumulate
@@ -30,28 +31,27 @@ class Edge(IntEnum):
 
 
 class Cuts:
-    """Where the words of a text begin, looked up by place."""
+    """Where the words of a text end, looked up by place."""
 
     def __init__(self, prose: Prose) -> None:
         self._words = prose.words
-        self._begins = {0: 0}
-        self._begins.update(zip(accumulate(map(len, prose.words)), range(1, len(prose.words) + 1), strict=True))
+        self._ends = list(accumulate(map(len, prose.words)))
 
     def begins(self, place: int) -> bool:
-        return place in self._begins
+        number = bisect_left(self._ends, place)
+        return place == 0 or (number < len(self._ends) and self._ends[number] == place)
 
     def before(self, place: int) -> str:
         """The word that ends at a place, nothing where none does."""
-        number = self._begins.get(place)
-        return self._words[number - 1] if number else ""
+        number = bisect_left(self._ends, place)
+        return self._words[number] if number < len(self._ends) and self._ends[number] == place else ""
 
     def within(self, begin: int, end: int) -> Iterator[str]:
         """The words from a place on, as long as they begin before the end; none where the place is inside one."""
-        number = self._begins.get(begin)
-        while number is not None and number < len(self._words) and begin < end:
-            yield self._words[number]
-            begin += len(self._words[number])
-            number += 1
+        if not self.begins(begin):
+            return
+        for number in range(bisect_right(self._ends, begin), bisect_left(self._ends, end) + 1):
+            yield from self._words[number : number + 1]
 
 
 class Foretext(Struct, frozen=True):
