@@ -1,14 +1,13 @@
 """People in English text: runs of capitalised words that the text itself shows to be a person.
 
-A run counts with evidence only: an office before it (President, Dr), a given name that is commonly known and a
-family name that comes again alone, or a verb of speaking behind it. Words that begin a sentence, headlines in title
-case, bodies and places look the same and give nothing.
+A run counts with evidence only: an office before it (President, Dr), a given name that is commonly known, a verb of
+speaking behind it, its family name again alone. No single one is enough. Words that begin a sentence, headlines,
+bodies and places look the same and give nothing.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 
 from msgspec import Struct
 
@@ -17,19 +16,36 @@ from agents.enrich.name_words import words
 MOST_RUNS = 2000
 """Runs looked at; a text of capitals only costs no more than a long article."""
 
-_PART = r"(?:(?:Mc|Mac|O['’]|D['’]|De|Di|Le|La|Van|Fitz)?[A-ZÀ-Þ][a-zß-ÿ]+(?:-[A-ZÀ-Þ][a-zß-ÿ]+)?)"
+_REACH = 20_000
+"""Characters behind a name in which its family name alone is looked for."""
+
+_CAPITAL = r"[A-ZÀ-Þ]"
 _RUN = re.compile(
-    rf"(?<![\w’'.-]){_PART}(?: (?:{_PART}|[A-Z]\.(?: [A-Z]\.)?|(?:de|da|del|van|von|bin|al|el|der|du|di|dos)(?: la| der| den)?(?= [A-ZÀ-Þ])|al-{_PART}|(?:Jr|Sr)\.))"
-    rf"{{1,4}}(?![\w-])"
+    rf"{_CAPITAL}[\w'’-]+(?: (?:{_CAPITAL}[\w'’-]+|[A-Z]\.(?: ?[A-Z]\.)?|Jr\.|Sr\."
+    rf"|(?:de|da|del|van|von|bin|al|el|der|du|di|dos)(?: la| der| den)?(?= {_CAPITAL}))){{1,6}}"
 )
-_SPEAKS_BEHIND = re.compile(
-    r"(?:,? (?:who |also |later |then )?(?:said|says|told|tweeted|added|wrote|warned|argued|insisted|explained|testified|acknowledged)\b|, \d{2},| \(\d{2}\))"
+_PART = re.compile(
+    r"(?:(?:Mc|Mac|O['’]|D['’]|De|Di|Le|La|Van|Fitz)?[A-ZÀ-Þ][a-zß-ÿ]+(?:-[A-ZÀ-Þ]?[a-zß-ÿ]+)*"
+    r"|[A-Z]\.(?: ?[A-Z]\.)?|Jr\.|Sr\.|de|da|del|van|von|bin|al|el|der|du|di|dos|la|den)(?:['’]s?)?"
 )
-_SPEAKS_BEFORE = re.compile(r"(?:\b(?:said|says|added|wrote|warned|argued) )\Z")
+_SPEAKS = re.compile(
+    r",? (?:(?:who|also|later|then) )?(?:said|says|told|tweeted|added|wrote|warned|argued|insisted|explained"
+    r"|testified|acknowledged)\b|, \d\d\b| \(\d\d\)"
+)
+_SPOKE = re.compile(r"\b(?:said|says|added|wrote|warned|argued) \Z")
+_POSSESSIVE = re.compile(r"['’]s?\Z")
+_SPEAKING_BEFORE = 8
+_TITLE_BEFORE = 24
+_MOST_PARTS = 4
+_MOST_POSSESSED = 2
+"""Parts behind a possessive that are fewer belong to a thing: Modi’s Hindu-nationalist."""
+
+_OFFICE = _GIVEN = 2
+_ENOUGH = 3
 
 
 class Person(Struct, frozen=True):
-    """`forms`: the name as the text has it, and its family name where that stands alone."""
+    """`forms`: the name as the text has it, and its family name, which may stand alone."""
 
     name: str
     forms: tuple[str, ...]
@@ -38,44 +54,78 @@ class Person(Struct, frozen=True):
 def read_people(text: str, title_end: int) -> list[Person]:
     """The people of an English text in the order of their first full mention. Linear in the length of the text."""
     people: dict[str, Person] = {}
-    seen = Counter[str]()
     for number, match in enumerate(_RUN.finditer(text, title_end)):
         if number >= MOST_RUNS:
             break
-        name = _person(text, match)
-        if name is None or name in people:
-            continue
-        family = name.rsplit(" ", 1)[1] if not name.endswith(".") else name.split(" ")[-2]
-        seen[family] += 1
-        people[name] = Person(name, (name, family))
+        if (person := _person(text, match)) and person.name not in people:
+            people[person.name] = person
     return list(people.values())
 
 
-def _person(text: str, match: re.Match[str]) -> str | None:
-    parts = match[0].split(" ")
+def _person(text: str, match: re.Match[str]) -> Person | None:
     begin = match.start()
-    titled = False
-    while len(parts) > 1 and parts[0].rstrip(".") in words("english titles"):
-        begin += len(parts[0]) + 1
-        parts.pop(0)
-        titled = True
-    if not titled:
-        before = text[max(0, begin - 24) : begin].rstrip().rsplit(" ", 1)[-1].strip("(,")
-        titled = before.rstrip(".") in words("english titles")
-    if (
-        len(parts) < 2
-        or len(parts) > 4
-        or any(
-            part.lower().strip(".") in words("english organisations") or part in words("english no names")
-            for part in parts
-        )
-    ):
+    if begin and (text[begin - 1].isalnum() or text[begin - 1] in "’'-.&@#"):
+        return None
+    parts = match[0].split(" ")
+    titles, no_names = words("english titles"), words("english no names")
+    skipped, office = _skipped(parts, titles, no_names)
+    for number, part in enumerate(parts[:-1]):
+        if _POSSESSIVE.search(part):  # Brazil’s Jair Bolsonaro, Narendra Modi’s Hindu-nationalist
+            if len(parts) - number > _MOST_POSSESSED:
+                skipped, office = max(skipped, number + 1), office and number + 1 <= skipped
+            else:
+                del parts[number + 1 :]
+            break
+    begin += sum(len(part) + 1 for part in parts[:skipped])
+    parts = parts[skipped:]
+    while parts and (parts[-1] in no_names or parts[-1][:1].islower()):
+        parts.pop()
+    if not 2 <= len(parts) <= _MOST_PARTS or not all(map(_PART.fullmatch, parts)) or parts[0][:1].islower():
+        return None
+    bodies = words("english organisations")
+    if any(part in no_names or part in titles or part.lower().strip(".") in bodies for part in parts):
         return None
     given = parts[0] in words("given names")
+    end = begin + len(" ".join(parts))
+    parts[-1] = _POSSESSIVE.sub("", parts[-1])
+    family = parts[-2] if parts[-1].endswith(".") else parts[-1]
+    if not (office or given):
+        before = text[max(0, begin - _TITLE_BEFORE) : begin].rstrip().rpartition(" ")[2]
+        office = before.strip("(,").rstrip(".") in titles
+    if len(family) < 3 or not (office or given):
+        return None
+    evidence = _OFFICE * office + _GIVEN * given
+    if evidence < _ENOUGH:
+        evidence += bool(_SPEAKS.match(text, end) or _SPOKE.search(text[max(0, begin - _SPEAKING_BEFORE) : begin]))
+    if evidence < _ENOUGH:
+        evidence += _alone(text, family, parts, end)
     name = " ".join(parts)
-    end = begin + len(name)
-    family = parts[-1] if not parts[-1].endswith(".") else parts[-2]
-    speaks = bool(_SPEAKS_BEHIND.match(text, end)) or bool(_SPEAKS_BEFORE.search(text[max(0, begin - 12) : begin]))
-    again = re.search(rf"(?<!{re.escape(parts[-2])} )\b{re.escape(family)}\b", text[end : end + 20_000]) is not None
-    evidence = 2 * given + 2 * titled + speaks + again
-    return name if evidence >= 3 else None
+    return Person(name, (name, family)) if evidence >= _ENOUGH else None
+
+
+def _skipped(parts: list[str], titles: frozenset[str], no_names: frozenset[str]) -> tuple[int, bool]:
+    """How many parts stand before the name (When, North Carolina Governor), and whether the last is an office."""
+    for number in range(len(parts) - 1, 0, -1):
+        if parts[number - 1].rstrip(".") in titles:
+            return number, True
+    skipped = 0
+    while skipped < len(parts) and parts[skipped] in no_names:
+        skipped += 1
+    return skipped, False
+
+
+def _alone(text: str, family: str, parts: list[str], end: int) -> bool:
+    """Whether the family name comes again without the given one."""
+    before = parts[-2] + " "
+    last = min(len(text), end + _REACH)
+    place = text.find(family, end, last)
+    while place >= 0:
+        behind = place + len(family)
+        if (
+            not text.startswith(before, place - len(before))
+            and not text[place - 1].isalnum()
+            and not text[behind : behind + 1].isalnum()
+        ):
+            return True
+        place = text.find(family, behind, last)
+    return False

@@ -120,7 +120,7 @@ def _units(token: str) -> tuple[Unit, ...]:
 
 @lru_cache(maxsize=1)
 def _sounds() -> dict[str, int]:
-    """For every character of the table its initials as bits, of all its readings, and `_NASAL` if it ends in -n, -ng."""
+    """For every character the initials of all its readings as bits, and `_NASAL` if one ends in -n or -ng."""
     sounds: dict[str, int] = {}
     text = files("agents.content").joinpath("data", "readings.txt").read_text(encoding="utf-8")
     for line in text.splitlines():
