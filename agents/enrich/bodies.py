@@ -76,8 +76,10 @@ def _stops(word: str, kind: str) -> bool:
         return True
     if any(word in words(section) for section in ("stops", "verbs before", "offices", "generic")):
         return True
+    if len(word) == 1:
+        return kind[0] == "q" or word in "万亿"
     ordinal = word.startswith("第") or word.endswith(("大", "国", "处"))  # 二十国集团, 军情五处
-    return len(word) > 1 and kind[0] in _NO_NOUNS and not ordinal
+    return kind[0] in _NO_NOUNS and not ordinal
 
 
 def _joins(before: str, gloss: Gloss, taken: int) -> bool:

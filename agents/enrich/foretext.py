@@ -15,6 +15,7 @@ from agents.enrich.prose import Prose
 # Prepositions and the like: the cut into words can hide one in front of a name (据皮尤).
 LEADING_IN = frozenset("及和与向对据由在被将但并是的而从给为让跟靠过了着")
 
+_HIDDEN = frozenset("后下但靠由及与")
 _ROLE_ENDS = "长员官卿席授者家师手人"
 _LONGEST_OFFICE = 6
 
@@ -79,7 +80,7 @@ class Foretext(Struct, frozen=True):
         if self.behind_office(begin) or any(self.simple[begin - n : begin] in words("generic") for n in range(3, 7)):
             return Edge.SURE
         if not self.cuts.begins(begin):
-            return Edge.NONE
+            return Edge.WORD if before in _HIDDEN else Edge.NONE
         word = self.cuts.before(begin)
         if any(word in words(section) for section in ("stops", "generic", "countries", "verbs before")):
             return Edge.SURE

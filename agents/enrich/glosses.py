@@ -93,7 +93,7 @@ def _read(foretext: Foretext, gloss: Gloss) -> Glossed | None:
 
 
 def _known(foretext: Foretext, gloss: Gloss) -> Glossed | None:
-    names = rows("known").get(gloss.text.lower(), ())
+    names = rows("known").get(re.split("[,，]", gloss.text.lower())[0], ())
     fitting = [name for name in names if foretext.simple.endswith(name, foretext.start, foretext.end)]
     return Glossed(foretext.end - max(map(len, fitting)), foretext.end, gloss.text) if fitting else None
 

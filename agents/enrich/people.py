@@ -39,7 +39,7 @@ Found = tuple[int, str | None, int]
 
 def find_person(foretext: Foretext, gloss: Gloss) -> Found | None:
     """Where the name begins and ends, and its family name if that may stand alone; None where it is not sure."""
-    if not gloss.tokens or all(len(token) > 4 and token.isupper() for token in gloss.tokens):
+    if not gloss.tokens:
         return None
     if title := _title_behind(foretext):
         within = foretext.upto(foretext.end - title)
@@ -65,7 +65,8 @@ def _named(foretext: Foretext, gloss: Gloss) -> Found | None:
     if dots and (kin := _KIN.match(simple, dots[-1].end(), end)):
         foretext, dots = foretext.since(kin.end()), []
     if not dots:
-        if len(gloss.tokens) == 1 and gloss.body:
+        shouted = len(gloss.tokens) > 2 and all(map(str.isupper, gloss.tokens))
+        if shouted or (len(gloss.tokens) == 1 and gloss.body):
             return None
         begin = _undotted(foretext.since(end - LONGEST), gloss.tokens)
         return None if begin is None else (begin, None, end)
@@ -199,7 +200,9 @@ def _behind_office(foretext: Foretext, least: int, most: int) -> int | None:
         if name[0] in DOTS:
             return None
         pieces = tag(name)
-        if any(word in words(section) for word, _ in pieces for section in ("stops", "heads", "verbs before")):
+        if any(word in words(section) for word, _ in pieces for section in ("heads", "verbs before")):
+            return None
+        if any(word in words("stops") and (len(word) > 1 or word in "的和与在是了及或也向对中") for word, _ in pieces):
             return None
         if foretext.splits_office(begin):
             continue
