@@ -19,9 +19,11 @@ MOST_RUNS = 2000
 _REACH = 20_000
 """Characters behind a name in which its family name alone is looked for."""
 
+_MOST_LOOKS = 20
+
 _CAPITAL = r"[A-ZÀ-Þ]"
 _RUN = re.compile(
-    rf"{_CAPITAL}[\w'’-]+(?: (?:{_CAPITAL}[\w'’-]+|[A-Z]\.(?: ?[A-Z]\.)?|Jr\.|Sr\."
+    rf"{_CAPITAL}(?<![\w’'.&@#-].)[\w'’-]{{1,30}}(?: (?:{_CAPITAL}[\w'’-]{{1,30}}|[A-Z]\.(?: ?[A-Z]\.)?|Jr\.|Sr\."
     rf"|(?:de|da|del|van|von|bin|al|el|der|du|di|dos)(?: la| der| den)?(?= {_CAPITAL}))){{1,6}}"
 )
 _PART = re.compile(
@@ -64,8 +66,6 @@ def read_people(text: str, title_end: int) -> list[Person]:
 
 def _person(text: str, match: re.Match[str]) -> Person | None:
     begin = match.start()
-    if begin and (text[begin - 1].isalnum() or text[begin - 1] in "’'-.&@#"):
-        return None
     parts = match[0].split(" ")
     titles, no_names = words("english titles"), words("english no names")
     skipped, office = _skipped(parts, titles, no_names)
@@ -118,8 +118,10 @@ def _alone(text: str, family: str, parts: list[str], end: int) -> bool:
     """Whether the family name comes again without the given one."""
     before = parts[-2] + " "
     last = min(len(text), end + _REACH)
-    place = text.find(family, end, last)
-    while place >= 0:
+    place = end
+    for _ in range(_MOST_LOOKS):
+        if (place := text.find(family, place, last)) < 0:
+            return False
         behind = place + len(family)
         if (
             not text.startswith(before, place - len(before))
@@ -127,5 +129,5 @@ def _alone(text: str, family: str, parts: list[str], end: int) -> bool:
             and not text[behind : behind + 1].isalnum()
         ):
             return True
-        place = text.find(family, behind, last)
+        place = behind
     return False

@@ -9,7 +9,7 @@ from msgspec import Struct
 from agents.enrich.name_words import words
 
 _ADDED = re.compile(
-    r"\s*(?:[;；:：/／=＝|[【<《「“]|[,，、]\s*(?![A-Z]{2,9}\b|Jr\b|Sr\b|Inc\b|Ltd\b|LLC\b)|[\u3400-\u9fff]|\s\d{2,}\s*$).*\Z",
+    r"\s*(?:[;；:：/／=＝|[【<《「“]|[,，、](?!\s*(?:(?!MD|US)[A-Z]{2,9}\s*\Z|(?:Jr|Sr|Inc|Ltd|LLC)\b))|[\u3400-\u9fff]|\s\d{2,}\s*$).*\Z",
     re.DOTALL,
 )
 _TITLES = re.compile(
