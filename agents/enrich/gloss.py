@@ -29,14 +29,6 @@ _ORDINARY_FAMILY = re.compile(
     r"[A-Z][a-z]+ (?:[A-Z]\. )?(?:Green|Park|West|East|North|Young|Street|Hall|House|Day|Lake|Bridge|Church|Post|Law"
     r"|White|Force|Page|Power|Banks|Price|Field|Rice)"
 )
-_PARTICLES = frozenset(
-    "de des du la le del della di da do dos von van der den zu bin ibn bint al el ul ter ten af abu ben y e st. saint"
-    " san mac o ould ag".split()  # noqa: SIM905
-)
-_SMALL = _PARTICLES | frozenset(
-    "of the and for les et und für in on at to a an with pour sur am im av d l n i dan per dello delle degli dei das"
-    " auf no na ao".split()  # noqa: SIM905
-)
 _GENERATIONS = frozenset({"jr", "jr.", "sr", "sr.", "ii", "iii", "iv", "esq", "phd", "md"})
 _MOST_TOKENS = 6
 
@@ -72,12 +64,13 @@ def read_gloss(printed: str) -> Gloss | None:
     if not any(part[0].isupper() for part in parts) or any(map(_plain, parts)):
         return None
     english = words("english organisations")
+    small = words("small words") | words("particles")
     return Gloss(
         text=text,
         tokens=_tokens(text),
         acronym=_ACRONYM.fullmatch(text) is not None,
         body=any(part.lower().strip(".'’") in english for part in parts) and not _ORDINARY_FAMILY.fullmatch(text),
-        size=sum(part.lower() not in _SMALL for part in parts),
+        size=sum(part.lower() not in small for part in parts),
     )
 
 
@@ -89,17 +82,23 @@ def without_company(gloss: Gloss) -> Gloss | None:
 
 def _plain(part: str) -> bool:
     """A word in small letters that no name has: what holds one is a term or a sentence."""
-    return part.islower() and part not in _SMALL and not any(mark in part for mark in "-’'")
+    return (
+        part.islower()
+        and part not in words("small words")
+        and part not in words("particles")
+        and not any(mark in part for mark in "-’'")
+    )
 
 
 def _tokens(text: str) -> list[str]:
+    particles = words("particles")
     tokens: list[str] = []
     particle = ""
     for part in _PART.findall(_CAMEL.sub(" ", _NICKNAME.sub("", text))):
         lower = part.lower()
         if lower in _GENERATIONS or len(part.rstrip(".")) < 2:
             continue
-        if lower in _PARTICLES and (tokens or part[0].islower()):
+        if lower in particles and (tokens or part[0].islower()):
             particle += lower
         else:
             tokens.append(particle + part)

@@ -26,29 +26,40 @@ def names(text: str, language: str = "zh-Hans") -> list[tuple[str, str | None]]:
         pytest.param("渡轮公司总裁德瑞克‧卡特（Derek Carter）说", "德瑞克‧卡特", "Derek Carter", id="another dot"),
         pytest.param("船長羅伯特・哈羅森（Robert Harroson）說", "羅伯特・哈羅森", "Robert Harroson", id="katakana dot"),
         pytest.param("船长罗伯特．哈罗森（Robert Harroson）说", "罗伯特．哈罗森", "Robert Harroson", id="full stop"),
-        pytest.param("与小约瑟夫·R·哈罗森(Joseph R. Harroson Jr.)", "小约瑟夫·R·哈罗森", "Joseph R. Harroson Jr.", id="son"),
+        pytest.param(
+            "与小约瑟夫·R·哈罗森(Joseph R. Harroson Jr.)", "小约瑟夫·R·哈罗森", "Joseph R. Harroson Jr.", id="son"
+        ),
         pytest.param("作者D·S·弘达（D.S. Hooda）", "D·S·弘达", "D.S. Hooda", id="initials"),
         pytest.param("美国国务卿布林肯(Antony Blinken)说", "布林肯", "Antony Blinken", id="no dot, office"),
         pytest.param("女议员克里（Joan Kerry）投票", "克里", "Joan Kerry", id="office that the cut may split"),
         pytest.param("灯塔湾选民哈罗森（Robert Harroson）", "哈罗森", "Robert Harroson", id="no dot, what he is"),
         pytest.param("他想起哈罗森（Robert Harroson）的话", "哈罗森", "Robert Harroson", id="no dot, a verb"),
-        pytest.param("制片杰佛瑞凯森柏格（Jeffrey Katzenberg）", "杰佛瑞凯森柏格", "Jeffrey Katzenberg", id="all of it"),
+        pytest.param(
+            "制片杰佛瑞凯森柏格（Jeffrey Katzenberg）", "杰佛瑞凯森柏格", "Jeffrey Katzenberg", id="all of it"
+        ),
         pytest.param("新任驻海湾大使吴若兰（Caroline Wilson）到任", "吴若兰", "Caroline Wilson", id="Sinologist"),
         pytest.param("前外交官康明凯（Michael Kovrig）", "康明凯", "Michael Kovrig", id="Sinologist, half by sound"),
         pytest.param("總編習安東（Antonio Spadaro）", "習安東", "Antonio Spadaro", id="surname and given name"),
         pytest.param("主任白海豹（Hai-bao Bai）表示", "白海豹", "Hai-bao Bai", id="romanised"),
         pytest.param("、韩儒伯(Rupert Hammond-Chambers)", "韩儒伯", "Rupert Hammond-Chambers", id="in a list"),
-        pytest.param("教廷国务卿帕罗林枢机主教（Cardinal Pietro Parolin）", "帕罗林", "Pietro Parolin", id="title behind"),
+        pytest.param(
+            "教廷国务卿帕罗林枢机主教（Cardinal Pietro Parolin）", "帕罗林", "Pietro Parolin", id="title behind"
+        ),
         pytest.param("总理德克鲁（Alexander de Croo）", "德克鲁", "Alexander de Croo", id="particle"),
         pytest.param("总理巴育（Prayuth Chan-ocha）", "巴育", "Prayuth Chan-ocha", id="given name"),
         pytest.param("外长阿尔-马里（Abdallah Al-Mari）", "阿尔-马里", "Abdallah Al-Mari", id="dash"),
         pytest.param("国务院发言人奥塔加斯（Morgan Ortagus）", "奥塔加斯", "Morgan Ortagus", id="vowel"),
         pytest.param("船东哈罗森（Robert Harroson，54岁）", "哈罗森", "Robert Harroson", id="age cut off"),
-        pytest.param("船东哈罗森（Robert Harroson, 灯塔湾居民）", "哈罗森", "Robert Harroson", id="explanation cut off"),
+        pytest.param(
+            "船东哈罗森（Robert Harroson, 灯塔湾居民）", "哈罗森", "Robert Harroson", id="explanation cut off"
+        ),
         pytest.param("拜登之子亨特（Hunter Biden）", "亨特", "Hunter Biden", id="son of"),
         pytest.param("據世界衛生組織（WHO）統計", "世界衛生組織", "WHO", id="acronym"),
         pytest.param(
-            "据世界卫生组织（World Health Organization, WHO）", "世界卫生组织", "World Health Organization, WHO", id="both"
+            "据世界卫生组织（World Health Organization, WHO）",
+            "世界卫生组织",
+            "World Health Organization, WHO",
+            id="both",
         ),
         pytest.param(
             "美国食品和药品监督管理局（Food and Drug Administration，简称FDA）",
@@ -62,20 +73,26 @@ def names(text: str, language: str = "zh-Hans") -> list[tuple[str, str | None]]:
         pytest.param("司法部和联邦贸易委员会（FTC）", "联邦贸易委员会", "FTC", id="two bodies"),
         pytest.param("智库战略与国际研究中心（CSIS）", "战略与国际研究中心", "CSIS", id="one body with and"),
         pytest.param("加入石油输出国组织(OPEC)", "石油输出国组织", "OPEC", id="verb before"),
-        pytest.param("根据皮尤研究中心（Pew Research Center）", "皮尤研究中心", "Pew Research Center", id="preposition"),
+        pytest.param(
+            "根据皮尤研究中心（Pew Research Center）", "皮尤研究中心", "Pew Research Center", id="preposition"
+        ),
         pytest.param("據皮尤研究中心（Pew Research Center）", "皮尤研究中心", "Pew Research Center", id="cut with it"),
         pytest.param("非营利组织法治协会（Rule of Law Society）", "法治协会", "Rule of Law Society", id="what it is"),
         pytest.param("执政党工党（Labour Party）", "工党", "Labour Party", id="two characters"),
         pytest.param("二十国集团（G20）", "二十国集团", "G20", id="a number"),
         pytest.param("德国的罗伯特·科赫研究所（RKI）", "罗伯特·科赫研究所", "RKI", id="body with a person's name"),
-        pytest.param("贴有博·拜登基金会（Beau Biden Foundation）", "博·拜登基金会", "Beau Biden Foundation", id="verb, dot"),
+        pytest.param(
+            "贴有博·拜登基金会（Beau Biden Foundation）", "博·拜登基金会", "Beau Biden Foundation", id="verb, dot"
+        ),
         pytest.param("智庫「大西洋理事會」（Atlantic Council）", "大西洋理事會", "Atlantic Council", id="quoted"),
         pytest.param("英国《泰晤士报》(The Times)", "泰晤士报", "The Times", id="book marks"),
         pytest.param("引擎大厂康明思（Cummins Inc.）", "康明思", "Cummins Inc.", id="company"),
         pytest.param("在推特（Twitter）上", "推特", "Twitter", id="known"),
-        pytest.param("総裁アントニー・ブリンケン（Antony Blinken）", "アントニー・ブリンケン", "Antony Blinken", id="kana"),
+        pytest.param(
+            "総裁アントニー・ブリンケン（Antony Blinken）", "アントニー・ブリンケン", "Antony Blinken", id="kana"
+        ),
     ],
-)  # fmt: skip
+)
 def test_glossed_names(text: str, name: str, gloss: str) -> None:
     assert names(text) == [(name, gloss)]
 
