@@ -21,8 +21,12 @@ _NOT_LEADING_IN = frozenset({"对外", "对华", "对台", "和平", "和解", "
 _NOT_JOINING = frozenset({"参与", "共和", "协和", "和平", "调和", "和解", "与会"})
 _NO_NOUNS = frozenset("pcurzymtq")
 """First letters of jieba's tags for prepositions, conjunctions, particles, pronouns, numbers, times …"""
-_FIRST_WORDS = {"国家": "N", "全国": "N", "国立": "N", "联邦": "F", "公共": "P", "皇家": "R"}
+_NATIONAL = re.compile(
+    r"(?:国家|全国|国立|联邦|中央|公共|皇家).*|.*(?:[局署部厅军党]|委员会|电视网|新闻网|新闻社|通讯社|广播公司|法院|议会)"
+)
+"""Names of which every country has one, but for what the gloss says."""
 _LONGEST_COUNTRY = 7
+_LEAST_WITHOUT = 6
 
 
 def find_body(foretext: Foretext, gloss: Gloss) -> int | None:
@@ -43,6 +47,14 @@ def find_body(foretext: Foretext, gloss: Gloss) -> int | None:
         given = given_name(foretext.since(begin).upto(dot.start()), gloss)
         return begin if given is None else given
     return begin
+
+
+def without_country(name: str) -> str | None:
+    """The later form of a body that has its country's name in front."""
+    for size in range(_LONGEST_COUNTRY, 1, -1):
+        if name[:size] in words("countries") and len(name) - size >= _LEAST_WITHOUT:
+            return name[size:]
+    return None
 
 
 def _first_word(foretext: Foretext, length: int, gloss: Gloss) -> int | None:
@@ -105,7 +117,7 @@ def _past_hidden_words(simple: str, begin: int, end: int, gloss: Gloss) -> int:
 
 
 def _past_country(simple: str, begin: int, end: int, length: int, gloss: Gloss) -> int:
-    """美国 of 美国联邦通信委员会 stays only if the gloss says it too."""
+    """美国 of 美国约翰霍普金斯大学 stays only if the gloss says it too, or does not say what the body is."""
     for size in range(_LONGEST_COUNTRY, 1, -1):
         country, behind = simple[begin : begin + size], begin + size
         if country not in words("countries"):
@@ -113,13 +125,15 @@ def _past_country(simple: str, begin: int, end: int, length: int, gloss: Gloss) 
         if simple.startswith(("欧洲", "美国", "中国"), behind):
             return behind
         generic = end - behind < max(3, length + 1) or simple[behind : end - length] in words("heads")
-        # 芬兰国家广播公司 (YLE): without the country it would be anybody's
-        anybodys = gloss.acronym and _FIRST_WORDS.get(simple[behind : behind + 2], "") not in gloss.text
+        # 美国食品药品监督管理局 (FDA), 芬兰国家广播公司 (YLE): without the country it would be anybody's
+        anybodys = gloss.acronym and _NATIONAL.fullmatch(simple, behind, end)
         return begin if generic or anybodys or _says(gloss, country) else behind
     return begin
 
 
 def _says(gloss: Gloss, country: str) -> bool:
+    if gloss.acronym and country == "美国":
+        return gloss.text[0] in "UA"  # the A of FDA is no America
     if gloss.acronym:
         return any(letter in gloss.text for letters in rows("country letters").get(country, ()) for letter in letters)
     return any(stem in gloss.text for stem in rows("country stems").get(country, ()))

@@ -9,7 +9,7 @@ from msgspec import Struct
 from agents.enrich.name_words import words
 
 _ADDED = re.compile(
-    r"\s*(?:[;；:：/／=＝|[【<《「“]|[,，、](?!\s*(?:(?!MD|US)[A-Z]{2,9}\s*\Z|(?:Jr|Sr|Inc|Ltd|LLC)\b))|[\u3400-\u9fff]|\s\d{2,}\s*$).*\Z",
+    r"\s*(?:[;；:：/／=＝|[【<《「]|[,，、](?!\s*(?:(?!MD|US)[A-Z]{2,9}\s*\Z|(?:Jr|Sr|Inc|Ltd|LLC)\b))|[\u3400-\u9fff]|\s\d{2,}\s*$).*\Z",
     re.DOTALL,
 )
 _TITLES = re.compile(
@@ -22,7 +22,7 @@ _CREDIT = re.compile(r"\b(?:photos?|images|getty|gettyimages|afp|screenshot)\b",
 _PART = re.compile(r"[^\W\d_](?:[^\W_]|['’ʼ‘`.\-‐‑])*")
 _CAMEL = re.compile(r"(?<=[a-zà-ž]{3})(?=[A-Z][a-z]{2})")
 _NICKNAME = re.compile(r"[“\"‘'][^“”\"]{1,20}[”\"’']\s")
-_ACRONYM = re.compile(r"(?=[^a-z]*[A-Z][^a-z]*[A-Z])[A-Z][A-Za-z0-9&＆.\-/]{1,10}")
+_ACRONYM = re.compile(r"(?=[^a-z]*[A-Z][^a-z]*[A-Z0-9])[A-Z][A-Za-z0-9&＆.\-/]{1,10}")
 _COMPANY = re.compile(r",? (?:Inc|Ltd|LLC|Corp|Corporation|Company|Co|Group|Holdings|Limited|PLC|plc)\b\.?.*\Z")
 # Family names that are words of names of bodies, too
 _ORDINARY_FAMILY = re.compile(

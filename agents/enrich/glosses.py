@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from agents.enrich.bodies import find_body
+from agents.enrich.bodies import find_body, without_country
 from agents.enrich.foretext import Cuts, Foretext, head
 from agents.enrich.gloss import Gloss, read_gloss, without_company
 from agents.enrich.name_words import rows
@@ -80,7 +80,7 @@ def _name_before(simple: str, end: int, gloss: Gloss, cuts: Cuts) -> Glossed | N
 def _read(foretext: Foretext, gloss: Gloss) -> Glossed | None:
     if (gloss.acronym or gloss.body) or head(foretext) > 1:
         if (begin := find_body(foretext, gloss)) is not None:
-            return Glossed(begin, foretext.end, gloss.text)
+            return _of_body(foretext, begin, gloss)
         if not gloss.body or (person := without_company(gloss)) is None:
             return None
     else:
@@ -89,7 +89,11 @@ def _read(foretext: Foretext, gloss: Gloss) -> Glossed | None:
         begin, short, end = found
         return Glossed(begin, end, gloss.text, short)
     begin = find_body(foretext, gloss)
-    return None if begin is None else Glossed(begin, foretext.end, gloss.text)
+    return None if begin is None else _of_body(foretext, begin, gloss)
+
+
+def _of_body(foretext: Foretext, begin: int, gloss: Gloss) -> Glossed:
+    return Glossed(begin, foretext.end, gloss.text, without_country(foretext.simple[begin : foretext.end]))
 
 
 def _known(foretext: Foretext, gloss: Gloss) -> Glossed | None:
