@@ -15,6 +15,9 @@ from agents.enrich.gloss import Gloss
 from agents.enrich.name_words import rows, words
 from agents.enrich.people import DOT, given_name
 
+_VERBS_BEFORE = frozenset({"支持", "反对", "阻止", "制止", "抵抗", "监视", "监听", "制裁"})
+"""Verbs that stand inside names, but never begin one."""
+_KINDS_BEFORE = re.compile(r".*(?:研究中心|研究机构|政府组织|人权组织)(?=..)")
 _JOINING = frozenset({"和", "与", "及", "暨", "以及"})
 _WHOLE_BODY = re.compile(r"(?:[部署局院司厅处会党社]|公司|大学|组织|机构|中心|集团|银行|基金|欧盟|联合国)\Z")
 _NOT_LEADING_IN = frozenset({"对外", "对华", "对台", "和平", "和解", "向前", "在线", "与会"})
@@ -109,6 +112,10 @@ def _past_hidden_words(simple: str, begin: int, end: int, gloss: Gloss) -> int:
         begin += 1
     if simple[begin] in LEADING_IN and simple[begin : begin + 2] not in _NOT_LEADING_IN and end - begin > 1:
         begin += 1
+    if simple[begin : begin + 2] in _VERBS_BEFORE and end - begin > 1:
+        begin += 2
+    if kind := _KINDS_BEFORE.match(simple, begin, end):
+        begin = kind.end()
     for mark in "的是" if gloss.acronym or gloss.joins else "的是和与及":
         place = simple.rfind(mark, begin, end)
         if place >= begin and not _NOT_JOINING & {simple[place - 1 : place + 1], simple[place : place + 2]}:

@@ -140,7 +140,7 @@ def _best(foretext: Foretext, tries: list[Try], least: int) -> int | None:
                 continue
             begin = end - (number if len(han) == len(text) else _with_dashes(text, number))
             edge = foretext.edge(begin)
-            if score < _ENOUGH[edge] * number + (_TWO_CHARACTERS if number == 2 else 0):
+            if score < _ENOUGH[edge] * number + (_TWO_CHARACTERS if number == least == 2 else 0):
                 continue
             total = score + handicap + _WORTH[edge] - (1.0 if foretext.simple[begin] in LEADING_IN else 0.0)
             if total > best and _can_be_name(foretext, begin):
@@ -154,6 +154,8 @@ def _can_be_name(foretext: Foretext, begin: int) -> bool:
     name = foretext.simple[begin : foretext.end]
     if name[0] in DOTS or "的" in name or "了" in name or foretext.splits_office(begin):
         return False
+    if foretext.simple[begin - 1 : begin].isdigit():
+        return False  # 1993年
     offices = words("offices")
     if any(
         name[place : place + length] in offices
