@@ -28,6 +28,8 @@ _NATIONAL = re.compile(
     r"(?:国家|全国|国立|联邦|中央|公共|皇家).*|.*(?:[局署部厅军党]|委员会|电视网|新闻网|新闻社|通讯社|广播公司|法院|议会)"
 )
 """Names of which every country has one, but for what the gloss says."""
+_NO_COUNTRY = ("大学", "市")
+"""What makes another name of a country's: Columbia University, Mexico City."""
 _LONGEST_COUNTRY = 7
 _LEAST_WITHOUT = 6
 
@@ -56,7 +58,7 @@ def without_country(name: str) -> str | None:
     """The later form of a body that has its country's name in front."""
     for size in range(_LONGEST_COUNTRY, 1, -1):
         if name[:size] in words("countries") and len(name) - size >= _LEAST_WITHOUT:
-            return name[size:]
+            return None if name.startswith(_NO_COUNTRY, size) else name[size:]
     return None
 
 
@@ -131,6 +133,8 @@ def _past_country(simple: str, begin: int, end: int, length: int, gloss: Gloss) 
             continue
         if simple.startswith(("欧洲", "美国", "中国"), behind):
             return behind
+        if simple.startswith(_NO_COUNTRY, behind):
+            return begin
         generic = end - behind < max(3, length + 1) or simple[behind : end - length] in words("heads")
         # 美国食品药品监督管理局 (FDA), 芬兰国家广播公司 (YLE): without the country it would be anybody's
         anybodys = gloss.acronym and _NATIONAL.fullmatch(simple, behind, end)

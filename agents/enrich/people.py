@@ -165,7 +165,7 @@ def _can_be_name(foretext: Foretext, begin: int) -> bool:
     ):
         return False
     return len(name) < 5 or not any(
-        len(word) > 1 and (word in words("stops") or word in words("verbs before"))
+        word in "至到在" or (len(word) > 1 and (word in words("stops") or word in words("verbs before")))
         for word in foretext.cuts.within(begin, foretext.end - 2)
     )
 

@@ -67,6 +67,14 @@ def names(text: str, language: str = "zh-Hans") -> list[tuple[str, str | None]]:
             "Food and Drug Administration",
             id="abbreviation explained",
         ),
+        pytest.param("美国约翰·霍普金斯大学(JHU)", "约翰·霍普金斯大学", "JHU", id="its own name needs no country"),
+        pytest.param("美国食品药品监督管理局(FDA)", "美国食品药品监督管理局", "FDA", id="every country has one"),
+        pytest.param(
+            "哥伦比亚大学渡轮研究所（Ferry Institute）", "哥伦比亚大学渡轮研究所", "Ferry Institute", id="Columbia"
+        ),
+        pytest.param("智利渡轮研究所（Ferry Institute）", "渡轮研究所", "Ferry Institute", id="country left out"),
+        pytest.param("同时支持灯塔组织（Beacon Group）", "灯塔组织", "Beacon Group", id="supports it"),
+        pytest.param("是在1993年哈罗森（Robert Harroson）", "哈罗森", "Robert Harroson", id="behind a year"),
         pytest.param("美国中央情报局(CIA)", "中央情报局", "CIA", id="country that the gloss leaves out"),
         pytest.param("韩国疾病管理厅（KDCA）", "韩国疾病管理厅", "KDCA", id="country that the gloss says"),
         pytest.param("芬兰国家广播公司（YLE）", "芬兰国家广播公司", "YLE", id="nobody's without its country"),
