@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from agents.enrich.english_names import read_people
+from agents.enrich.english_people import read_people
 from agents.enrich.glosses import read_glosses
 from agents.enrich.prose import Prose, Span
 from schemas import Name
