@@ -17,7 +17,7 @@ from agents.enrich.people import DOT, given_name
 
 _VERBS_BEFORE = frozenset({"支持", "反对", "阻止", "制止", "抵抗", "监视", "监听", "制裁"})
 """Verbs that stand inside names, but never begin one."""
-_KINDS_BEFORE = re.compile(r".*(?:研究中心|研究机构|政府组织|人权组织)(?=..)")
+_KINDS_BEFORE = re.compile(r".*(?:智库|研究中心|研究机构|政府组织|人权组织)(?=..)")
 _JOINING = frozenset({"和", "与", "及", "暨", "以及"})
 _WHOLE_BODY = re.compile(r"(?:[部署局院司厅处会党社]|公司|大学|组织|机构|中心|集团|银行|基金|欧盟|联合国)\Z")
 _NOT_LEADING_IN = frozenset({"对外", "对华", "对台", "和平", "和解", "向前", "在线", "与会"})

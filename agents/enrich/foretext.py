@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from enum import IntEnum
+from functools import cached_property
 from itertools import accumulate
 
 from msgspec import Struct
@@ -36,7 +37,10 @@ class Cuts:
 
     def __init__(self, prose: Prose) -> None:
         self._words = prose.words
-        self._ends = list(accumulate(map(len, prose.words)))
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return list(accumulate(map(len, self._words)))
 
     def begins(self, place: int) -> bool:
         number = bisect_left(self._ends, place)

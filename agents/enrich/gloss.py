@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -50,8 +51,12 @@ class Gloss(Struct, frozen=True):
         return re.search(r" (?:and|und|et|y|e|en) |&", self.text) is not None
 
 
+@lru_cache(maxsize=4096)
 def read_gloss(printed: str) -> Gloss | None:
-    """Read what a bracket holds; None where that is no name: a unit, a source, a link, a sentence."""
+    """Read what a bracket holds; None where that is no name: a unit, a source, a link, a sentence.
+
+    The same few hundred names are glossed all week, hence the cache.
+    """
     text = printed.strip(" ,，")
     if added := _ADDED.search(text):
         text = text[: added.start()].strip(" ,，.。'‘’\"“”")
