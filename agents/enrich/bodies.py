@@ -8,8 +8,10 @@ cannot belong to it. Verbs are no sure sign: half of such names hold one (监督
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
-from agents.content.chinese import tag
+from agents.content.chinese import cut, tag
+from agents.content.terms import Kind, weights
 from agents.enrich.foretext import LEADING_IN, Foretext, head
 from agents.enrich.gloss import Gloss
 from agents.enrich.name_words import rows, words
@@ -30,6 +32,12 @@ _NATIONAL = re.compile(
 """Names of which every country has one, but for what the gloss says."""
 _NO_COUNTRY = ("大学", "市")
 """What makes another name of a country's: Columbia University, Mexico City."""
+_STRONG_BEGINNINGS = frozenset({"国际", "世界", "联合国", "欧洲", "亚洲", "非洲", "全球", "泛美", "美洲"})
+_DOING_KINDS = frozenset("vdtp")
+"""First letters of jieba's tags for verbs, adverbs, times and prepositions."""
+_PROPER_KINDS = frozenset({"ns", "nz", "nr", "nrt", "nt"})
+_MEDIUM = re.compile(r".*(?:报|刊|杂志|网)")
+_NUMERALS = frozenset("0123456789一二三四五六七八九十百")
 _LONGEST_COUNTRY = 7
 _LEAST_WITHOUT = 6
 
@@ -41,7 +49,9 @@ def find_body(foretext: Foretext, gloss: Gloss) -> int | None:
         return None
     simple, end = foretext.simple, foretext.end
     begin = _past_hidden_words(simple, begin, end - length, gloss)
+    begin = _past_doing(simple, begin, end, length)
     begin = _past_country(simple, begin, end, length, gloss)
+    begin = _with_number(simple, begin, foretext.start, gloss)
     name = simple[begin:end]
     if name in words("generic") or (len(name) <= length and (length < 3 or gloss.acronym)):
         return None
@@ -51,6 +61,15 @@ def find_body(foretext: Foretext, gloss: Gloss) -> int | None:
         # 贴有博·拜登基金会 (Beau Biden Foundation)
         given = given_name(foretext.since(begin).upto(dot.start()), gloss)
         return begin if given is None else given
+    return begin
+
+
+def with_country(simple: str, begin: int, end: int) -> int:
+    """Where a well-known name begins if it is one that every country has and its country stands before it."""
+    if _NATIONAL.fullmatch(simple, begin, end) and not _MEDIUM.fullmatch(simple, begin, end):
+        for size in range(_LONGEST_COUNTRY, 1, -1):
+            if begin >= size and simple[begin - size : begin] in words("countries"):
+                return begin - size
     return begin
 
 
@@ -75,6 +94,9 @@ def _first_word(foretext: Foretext, length: int, gloss: Gloss) -> int | None:
                 begin -= len(word)
                 continue
             alone = begin == foretext.end - length  # the kind of body alone is no name
+            if word in ("集团", "公司") and foretext.simple.startswith(("有限", "股份"), begin):
+                begin -= len(word)  # 广播集团|有限公司
+                continue
             if (word == kind_of_body or _stops(word, kind)) and (
                 not alone or word in words("stops") or word in words("verbs before")
             ):
@@ -83,7 +105,8 @@ def _first_word(foretext: Foretext, length: int, gloss: Gloss) -> int | None:
         taken += word not in _JOINING and word not in words("countries")
         if taken > most:
             return None
-    return None if foretext.simple[begin - 1 : begin].isdigit() else begin
+    numbered = foretext.simple[begin - 1 : begin].isdigit() and not gloss.numbered
+    return None if numbered else begin
 
 
 def _stops(word: str, kind: str) -> bool:
@@ -125,6 +148,26 @@ def _past_hidden_words(simple: str, begin: int, end: int, gloss: Gloss) -> int:
     return begin
 
 
+def _past_doing(simple: str, begin: int, end: int, length: int) -> int:
+    """Past what happens to the body, where its name plainly begins behind: 指示|美国…委员会, 依|国际…组织."""
+    pieces = tag(simple[begin : end - length])
+    place = begin
+    for (word, kind), (behind, kind_behind) in pairwise(pieces):
+        place += len(word)
+        plain = behind in _STRONG_BEGINNINGS or behind in words("countries") or kind_behind in _PROPER_KINDS
+        if plain and kind[:1] in _DOING_KINDS and word not in words("verbs inside") and word not in _JOINING:
+            return place
+    return begin
+
+
+def _with_number(simple: str, begin: int, start: int, gloss: Gloss) -> int:
+    """三十人小组（G30）, 20国集团（G20）: with the number that the gloss has, too."""
+    if gloss.numbered and simple[begin : begin + 1] in ("人", "国"):
+        while begin > max(start - 4, 1) and simple[begin - 1] in _NUMERALS:
+            begin -= 1
+    return begin
+
+
 def _past_country(simple: str, begin: int, end: int, length: int, gloss: Gloss) -> int:
     """美国 of 美国约翰霍普金斯大学 stays only if the gloss says it too, or does not say what the body is."""
     for size in range(_LONGEST_COUNTRY, 1, -1):
@@ -138,8 +181,18 @@ def _past_country(simple: str, begin: int, end: int, length: int, gloss: Gloss) 
         generic = end - behind < max(3, length + 1) or simple[behind : end - length] in words("heads")
         # 美国食品药品监督管理局 (FDA), 芬兰国家广播公司 (YLE): without the country it would be anybody's
         anybodys = gloss.acronym and _NATIONAL.fullmatch(simple, behind, end)
-        return begin if generic or anybodys or _says(gloss, country) else behind
+        # 美国西北大学 (Northwestern University), 香港无线电视台 (TVB), but 爱尔兰|资料保护委员会 (Data …)
+        common = (gloss.acronym or country == "美国") and not _MEDIUM.fullmatch(simple, behind, end)
+        plain = generic or anybodys or (common and _is_common(simple[behind:end]))
+        return begin if plain or _says(gloss, country) else behind
     return begin
+
+
+def _is_common(name: str) -> bool:
+    """Whether a name without its country is made of common words only: 西北大学, 疾病预防中心, but not 皮尤研究中心."""
+    words_of = [word for word in cut(name) if len(word) > 1]
+    known = weights("zh", words_of)
+    return bool(known) and all(weight is not None and weight.kind is not Kind.PERSON for weight in known)
 
 
 def _says(gloss: Gloss, country: str) -> bool:

@@ -15,7 +15,8 @@ _ADDED = re.compile(
 )
 _TITLES = re.compile(
     r"(?:(?:Cardinal|President|Prime Minister|Minister|Senator|Sen\.|Rep\.|Gov\.|Governor|Dr\.?|Prof\.?|Professor|Mr\.?"
-    r"|Mrs\.?|Ms\.?|Sir|Lord|Lady|Dame|King|Queen|Prince|Princess|General|Gen\.|Captain|Pope|Judge|Justice) )+(?=[A-Z])"
+    r"|Mrs\.?|Ms\.?|Maître|Maitre|Me\.|Sir|Lord|Lady|Dame"
+    r"|King|Queen|Prince|Princess|General|Gen\.|Captain|Pope|Judge|Justice) )+(?=[A-Z])"
 )
 _NO_NAME = re.compile(r"://|www\.|\.\.|[@_#$€£%?…]")
 _TICKER = re.compile(r"[A-Z0-9]+\.[A-Z]{1,2}|\S+\.(?:com|org|net|gov|cn|tw|hk)")
@@ -44,6 +45,16 @@ class Gloss(Struct, frozen=True):
     body: bool
     """Whether its words say that it is an organisation, a work or a place, but no person."""
     size: int
+
+    @property
+    def numbered(self) -> bool:
+        """Whether a number is part of it (G20)."""
+        return any(char.isdigit() for char in self.text)
+
+    @property
+    def junior(self) -> bool:
+        """小唐纳德 (Donald Trump Jr.)"""
+        return self.text.rstrip(".").endswith("Jr")
 
     @property
     def joins(self) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from agents.enrich.bodies import find_body, without_country
+from agents.enrich.bodies import find_body, with_country, without_country
 from agents.enrich.foretext import Cuts, Foretext, head
 from agents.enrich.gloss import Gloss, read_gloss, without_company
 from agents.enrich.name_words import rows
@@ -28,7 +28,7 @@ _WINDOW = 30
 _HAN = "\u3400-\u9fff"
 _BRACKET = re.compile(r"[（(]\s?\s?(?P<gloss>[A-Za-zÀ-ž][^（）()\n]{1,90})[)）]")
 _STRETCH = re.compile(
-    rf"(?:[{_HAN}A-Z{DOTS}\-－—–]|(?<=[{_HAN}]) ?[{DOTS}] ?(?=[{_HAN}A-Z])|(?<=[{_HAN}])\.(?=[{_HAN}]))+\Z"
+    rf"(?:[{_HAN}A-Z{DOTS}\-－—–]|(?<=[{_HAN}]) ?[{DOTS}] ?(?=[{_HAN}A-Z])|(?<=[{_HAN}A-Z])\.(?=[{_HAN}]))+\Z"
 )
 _KATAKANA = re.compile(r"[ァ-ヺー]+(?:[・＝=･][ァ-ヺー]+)*\Z")
 _KATAKANA_DOT = re.compile(r"[・＝=･]")
@@ -99,7 +99,10 @@ def _of_body(foretext: Foretext, begin: int, gloss: Gloss) -> Glossed:
 def _known(foretext: Foretext, gloss: Gloss) -> Glossed | None:
     names = rows("known").get(re.split("[,，]", gloss.text.lower())[0], ())
     fitting = [name for name in names if foretext.simple.endswith(name, foretext.start, foretext.end)]
-    return Glossed(foretext.end - max(map(len, fitting)), foretext.end, gloss.text) if fitting else None
+    if not fitting:
+        return None
+    begin = with_country(foretext.simple, foretext.end - max(map(len, fitting)), foretext.end)
+    return Glossed(begin, foretext.end, gloss.text)
 
 
 def _quoted(simple: str, closing: int, gloss: Gloss) -> Glossed | None:

@@ -69,6 +69,8 @@ def _named(foretext: Foretext, gloss: Gloss) -> Found | None:
         if shouted or (len(gloss.tokens) == 1 and gloss.body):
             return None
         begin = _undotted(foretext.since(end - LONGEST), gloss.tokens)
+        if begin is not None and simple[begin - 1 : begin] == "小" and begin > foretext.start and gloss.junior:
+            begin -= 1
         return None if begin is None else (begin, None, end)
     first = _first_dot(simple, dots, gloss)
     begin = given_name(foretext.upto(dots[first].start()), gloss)

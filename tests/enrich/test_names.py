@@ -63,7 +63,7 @@ def names(text: str, language: str = "zh-Hans") -> list[tuple[str, str | None]]:
         ),
         pytest.param(
             "美国食品和药品监督管理局（Food and Drug Administration，简称FDA）",
-            "食品和药品监督管理局",
+            "美国食品和药品监督管理局",
             "Food and Drug Administration",
             id="abbreviation explained",
         ),
@@ -75,7 +75,24 @@ def names(text: str, language: str = "zh-Hans") -> list[tuple[str, str | None]]:
         pytest.param("智利渡轮研究所（Ferry Institute）", "渡轮研究所", "Ferry Institute", id="country left out"),
         pytest.param("同时支持灯塔组织（Beacon Group）", "灯塔组织", "Beacon Group", id="supports it"),
         pytest.param("是在1993年哈罗森（Robert Harroson）", "哈罗森", "Robert Harroson", id="behind a year"),
-        pytest.param("美国中央情报局(CIA)", "中央情报局", "CIA", id="country that the gloss leaves out"),
+        pytest.param("美国中央情报局(CIA)", "美国中央情报局", "CIA", id="the country of what every country has"),
+        pytest.param("在美国北方大学（Northern University）", "美国北方大学", "Northern University", id="common words"),
+        pytest.param("新加坡港口投资公司（GPI）", "新加坡港口投资公司", "GPI", id="an acronym, common words"),
+        pytest.param(
+            "法官指示美国灯塔交易委员会（LEC）", "美国灯塔交易委员会", "LEC", id="what happens to it, a country"
+        ),
+        pytest.param(
+            "公司挑战三星电子（Samsung Electronics）", "三星电子", "Samsung Electronics", id="a verb, a company"
+        ),
+        pytest.param("灯塔广播集团有限公司（LBG）", "灯塔广播集团有限公司", "LBG", id="group and limited"),
+        pytest.param("20国集团（G20）", "20国集团", "G20", id="a number in figures"),
+        pytest.param("四十人小组（G40）", "四十人小组", "G40", id="a number in characters"),
+        pytest.param("其子小唐纳（Donald Trump Jr.）", "小唐纳", "Donald Trump Jr.", id="the son"),
+        pytest.param(
+            "小约瑟夫·R.拜登（Joseph R. Biden Jr.）", "小约瑟夫·R.拜登", "Joseph R. Biden Jr.", id="an initial"
+        ),
+        pytest.param("林德森枢机（Oleg Lindsen）", "林德森", "Oleg Lindsen", id="a cardinal"),
+        pytest.param("林德森律师（Maître Oleg Lindsen）", "林德森", "Oleg Lindsen", id="a title in the gloss"),
         pytest.param("韩国疾病管理厅（KDCA）", "韩国疾病管理厅", "KDCA", id="country that the gloss says"),
         pytest.param("芬兰国家广播公司（YLE）", "芬兰国家广播公司", "YLE", id="nobody's without its country"),
         pytest.param("司法部和联邦贸易委员会（FTC）", "联邦贸易委员会", "FTC", id="two bodies"),
