@@ -20,6 +20,7 @@ from schemas import DeadLetterCode
 HEAD = 2048  # bytes in which a declaration must stand
 LOOK = 8192  # characters that must be readable
 SAMPLE = 65_536  # bytes that the detector sees, and characters by which it is judged
+LONGEST_CHARACTER = 4  # bytes, in GB18030
 EBCDIC = b"\x4c\x6f\xa7\x94"  # `<?xm`
 FEW = 0.02  # share of broken characters with which a reading is still the right one
 
@@ -199,14 +200,35 @@ def _declared(body: bytes, content_type: str | None) -> Decoded | None:
 
 
 def _detected(body: bytes) -> Decoded | None:
-    best = from_bytes(body[:SAMPLE]).best() if len(body) > 3 else None
-    if best is None or _is_refused(best.encoding):
+    codec = None
+    for sample in _samples(body):
+        codec = _best(sample) or codec
+        if codec and (len(body) <= SAMPLE or not _is_single_byte(codec)):
+            break
+    if codec is None:
         return None
-    codec = _codecs(best.encoding)[0]
     text, replaced = _tolerant(body, codec)
     if text.count("\ufffd") > FEW * len(text):
         return None
     return Decoded(text.removeprefix("\ufeff"), codec, How.DETECTED, replaced)
+
+
+def _samples(body: bytes) -> list[bytes]:
+    """What the detector sees: whole characters, for it gives up a codec at half a one, or takes a wrong one for it.
+
+    No multi-byte encoding has a byte below `0` inside a character. Where none stands near, each of the cuts that a
+    character can take is tried.
+    """
+    sample = body[:SAMPLE]
+    whole = sample.rstrip(_INSIDE)
+    if len(body) > SAMPLE and len(whole) > SAMPLE // 2:
+        return [whole]
+    return [sample[: len(sample) - cut] for cut in range(LONGEST_CHARACTER) if len(sample) - cut > 3]
+
+
+def _best(sample: bytes) -> str | None:
+    best = from_bytes(sample, cp_exclusion=_WIDE).best()
+    return None if best is None or _is_refused(best.encoding) else _codecs(best.encoding)[0]
 
 
 def _last_resort(body: bytes) -> Decoded:
@@ -276,3 +298,5 @@ def _binary(text: str) -> bool:
 
 _PRINTABLE = frozenset(b"\t\n\r" + bytes(range(0x20, 0x7F)))
 _HIGH = bytes(range(0x80, 0x100))
+_INSIDE = bytes(range(0x30, 0x100))
+_WIDE = ["utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be"]  # any Korean can be UTF-16 by chance

@@ -128,6 +128,31 @@ def declared(text: str, encoding: str) -> str:
             How.DETECTED,
             id="unknown codec declared",
         ),
+        *(
+            pytest.param(
+                f"{'x' * shift}{text * 40_000}".encode(codec),
+                None,
+                f"{'x' * shift}{text * 40_000}",
+                How.DETECTED,
+                id=f"{codec} undeclared, beyond the sample, {shift} letters before it",
+            )
+            for codec, text in {
+                "gb18030": "国务院今天表示，将推动新的经济政策。",
+                "big5": "行政院今天表示，將推動新的經濟政策。",
+                "cp949": "한국정부는오늘새로운경제정책을발표했다",
+            }.items()
+            for shift in (0, 1)
+        ),
+        *(
+            pytest.param(
+                f"<rss>{'x' * shift}{'<p>国务院今天表示，将推动新的经济政策。</p>' * 4000}".encode("gb18030"),
+                None,
+                f"<rss>{'x' * shift}{'<p>国务院今天表示，将推动新的经济政策。</p>' * 4000}",
+                How.DETECTED,
+                id=f"markup in gb18030 undeclared, beyond the sample, {shift} letters before it",
+            )
+            for shift in range(4)
+        ),
         pytest.param(
             declared(FRENCH, "unicode_escape").encode("cp1252"),
             "text/xml; charset=iso-8859-1",
@@ -148,6 +173,7 @@ def test_decode(body: bytes, content_type: str | None, text: str, how: How) -> N
     ("body", "expected"),
     [
         pytest.param((CHINESE * 5).encode()[:-20] + b"\xe6\xb8", CHINESE * 5, id="cut in the middle of a character"),
+        pytest.param((CHINESE * 6).encode("gb18030")[:-25], CHINESE * 6, id="cut in the middle of one undeclared"),
         pytest.param((CHINESE * 5).encode() + b"caf\xe9 au lait", CHINESE * 5, id="one paragraph in latin-1"),
         pytest.param(
             declared(CHINESE * 5, "gb18030").encode("gb18030") + b"\xff",
