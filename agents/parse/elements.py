@@ -120,10 +120,6 @@ class Collector:
         self._default = ""
 
     @property
-    def depth(self) -> int:
-        return len(self._open)
-
-    @property
     def in_entry(self) -> bool:
         return self._in_entry
 
