@@ -13,12 +13,13 @@ from itertools import islice
 from msgspec import Struct
 
 from agents.content.urls import resolve
-from agents.parse.rejection import MAX_DEPTH, MAX_ENTRIES, too_deep, too_many_entries
+from agents.parse.rejection import MAX_DEPTH, MAX_ENTRIES, too_many_entries
 from agents.parse.vocabulary import Scope, declared, root_scope, short_name
 from schemas import Format
 
 MAX_ELEMENTS = 2000  # of one entry or feed; the rest is not read
 MAX_ATTRIBUTES = 1000  # of one element
+MAX_OPEN = 10_000  # elements at one place, those of markup too; more are opened only by who forgets to close them
 
 ENTRIES = frozenset({"item", "atom:entry", "at:deleted-entry"})
 ROOTS = frozenset({"rss", "rdf:RDF", "atom:feed", "channel"})
@@ -92,11 +93,16 @@ class _Open(Struct, gc=False):
     restore: tuple[Scope, dict[str, str], str | None, str | None] | None
 
 
+class Unclosed(Exception):  # noqa: N818 - what the document is
+    """More than MAX_OPEN elements are open."""
+
+
 class Collector:
     """Receives start tags, text and end tags, in order and balanced; fills `feed` and `entries`.
 
-    `address` is where the document came from, for a relative `xml:base`. `start` raises Rejection `too-deep` and
-    `too-many-entries`.
+    `address` is where the document came from, for a relative `xml:base`. `is_too_deep`: elements beyond MAX_DEPTH were
+    left out. Markup has a depth of its own: it is for enrich to judge, and of that entry alone. `start` raises
+    Unclosed, and Rejection `too-many-entries`.
     """
 
     def __init__(self, format: Format, address: str | None = None) -> None:
@@ -105,12 +111,14 @@ class Collector:
         self.feed_attributes: dict[str, str] = {}
         self.entries: list[EntryElements] = []
         self.language: str | None = None
+        self.is_too_deep = False
         self._address = address
         self._in_entry = False
         self._open: list[_Open] = []
         self._parts: list[str] = []
         self._markup: Element | None = None
         self._nested = 0
+        self._beyond = 0
         self._closing: list[str] = []
         self._escaping = False
         self._scope: Scope = {}
@@ -138,11 +146,12 @@ class Collector:
         if self._markup is not None:
             self._start_markup(self._markup, tag, attributes)
             return
-        if len(attributes) > MAX_ATTRIBUTES:
-            attributes = dict(islice(attributes.items(), MAX_ATTRIBUTES))
         opened = self._open
         if len(opened) >= MAX_DEPTH:
-            raise too_deep(self.format)
+            self._start_beyond()
+            return
+        if len(attributes) > MAX_ATTRIBUTES:
+            attributes = dict(islice(attributes.items(), MAX_ATTRIBUTES))
         restore = None
         if attributes:
             for attribute in attributes:
@@ -184,6 +193,9 @@ class Collector:
         """Close the innermost element; its name is not asked, for tags come balanced."""
         if self._nested:
             self._end_markup()
+            return
+        if self._beyond:
+            self._beyond -= 1
             return
         closed = self._open.pop()
         element = closed.element
@@ -243,12 +255,18 @@ class Collector:
             self._language = language.strip()  # "" takes back what was declared further out
         return before
 
+    def _start_beyond(self) -> None:
+        self.is_too_deep = True
+        self._beyond += 1
+        if self._beyond > MAX_OPEN:
+            raise Unclosed
+
     def _begin_markup(self, element: Element) -> None:
         self._markup, self._nested, self._escaping = element, 0, False
 
     def _start_markup(self, element: Element, tag: str, attributes: dict[str, str]) -> None:
-        if self._nested + len(self._open) >= MAX_DEPTH:
-            raise too_deep(self.format)
+        if self._nested > MAX_OPEN:
+            raise Unclosed
         if not element.markup:
             element.markup = True
             self._parts = [self._escaped("".join(self._parts))]

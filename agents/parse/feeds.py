@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from xml.parsers import expat
 
-from agents.parse.elements import Collector
+from agents.parse.elements import Collector, Unclosed
 from agents.parse.found import Document
 from agents.parse.mapping import feed_authors, read_entry, read_feed
-from agents.parse.rejection import Rejection
+from agents.parse.rejection import Rejection, too_deep
 from agents.parse.repair import mended, with_declared, with_meant_characters
 from agents.parse.sniff import find_root
 from agents.parse.soup import read_loosely
@@ -45,7 +45,11 @@ def read(text: str, format: Format, address: str | None = None) -> Document:
 
 
 def _read_strictly(text: str, collector: Collector) -> bool:
-    """False where the text is no well-formed XML; what stands behind the root does not count."""
+    """False where the text is no well-formed XML; what stands behind the root does not count.
+
+    Raises Rejection: `too-many-entries`, and `too-deep` only where the elements are closed too. A feed that forgets
+    to close them is no deep one.
+    """
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.buffer_size = 65_536
@@ -55,7 +59,12 @@ def _read_strictly(text: str, collector: Collector) -> bool:
     try:
         parser.Parse(text.encode("utf-8", "replace"), True)
     except expat.ExpatError as error:
-        return error.code == JUNK_AFTER_ROOT
+        if error.code != JUNK_AFTER_ROOT:
+            return False
+    except Unclosed:
+        return False
+    if collector.is_too_deep:
+        raise too_deep(collector.format)
     return True
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from agents.parse.elements import ENTRIES, MARKUP, Collector
+from agents.parse.elements import ENTRIES, MARKUP, ROOTS, Collector
 from agents.parse.rejection import MAX_DEPTH, Rejection
 from agents.parse.repair import CDATA, CDATA_END, unescaped
 from schemas import DeadLetterCode
@@ -99,7 +99,10 @@ class _SoupReader:
         elif self.open and collector.in_entry and name[:2] != "?:" and self._is_leaf():
             self._close_to(len(self.open) - 1)
         if len(self.open) >= MAX_DEPTH // 2:
-            return match.end()  # nobody nests so deep but by forgetting to close
+            # nobody nests so deep but by forgetting to close
+            if name not in ENTRIES:
+                return match.end()
+            self._close_to(sum(1 for _, opened in self.open if opened in ROOTS))
         attributes = {found[1]: unescaped(_value(found)) for found in _ATTRIBUTE.finditer(inside[:MAX_TAG])}
         collector.start(tag, attributes)
         self.open.append((tag.lower(), collector.name_of(tag)))

@@ -78,6 +78,24 @@ def test_bodies_of_broken_feeds(body: str, expected: str) -> None:
     assert found[1].body == "Late."
 
 
+@pytest.mark.parametrize(
+    ("document", "count"),
+    [
+        pytest.param(HEAD + "".join(item(n).removesuffix("</item>") for n in range(250)) + TAIL, 250, id="items"),
+        pytest.param(f"{HEAD}{item(0, body='<br>' * 250)}{item(1)}{TAIL}", 2, id="br in a body"),
+        pytest.param(f"{HEAD}{item(0, body='<br>' * 20_000)}{item(1)}{TAIL}", 2, id="br in a body, 20,000"),
+        pytest.param(f"{HEAD}{item(0)}" + "<hr>" * 250 + f"{item(1)}{item(2)}{TAIL}", 3, id="tags between items"),
+        pytest.param(f"{HEAD}{item(0)}{item(1)}" + "<hr>" * 20_000 + TAIL, 2, id="tags between items, 20,000"),
+    ],
+)
+def test_what_is_never_closed_is_not_deep(document: str, count: int) -> None:
+    found = entries(document)
+    assert [(each.title, each.url) for each in found] == [
+        (f"Ferry {number}", f"https://news.example.org/{number}") for number in range(count)
+    ]
+    assert all(Flag.REPAIRED in each.flags for each in found)
+
+
 def test_junk_around_the_root_repairs_nothing() -> None:
     found = entries(f"PHP Warning: x < y\n{HEAD}{item(1)}{item(2)}{TAIL}<script>1 < 2</script>")
     assert [(each.title, each.url, each.body) for each in found] == ALL

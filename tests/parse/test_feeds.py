@@ -473,6 +473,20 @@ def test_a_tombstone_belongs_to_the_site_of_its_feed() -> None:
     assert gone.updated is not None
 
 
+@pytest.mark.parametrize("depth", [210, 600, 9_000, 11_000])
+def test_markup_nested_deep_is_the_matter_of_its_entry(depth: int) -> None:
+    div = f'<div xmlns="http://www.w3.org/1999/xhtml">{"<b>" * depth}x{"</b>" * depth}</div>'
+    good, deep, last = entries(
+        atom(
+            "<entry><title>Good</title><id>tag:n.example,1</id></entry>"
+            f'<entry><title>Deep</title><id>tag:n.example,2</id><content type="xhtml">{div}</content></entry>'
+            "<entry><title>Last</title><id>tag:n.example,3</id></entry>"
+        )
+    )
+    assert [each.title for each in (good, deep, last)] == ["Good", "Deep", "Last"]
+    assert deep.body.count("<b>") == depth
+
+
 def test_junk_around_the_root_is_not_read() -> None:
     bomb = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 12))
     document = (
