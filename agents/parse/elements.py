@@ -75,13 +75,14 @@ class Element(Struct, gc=False):
 
 
 class EntryElements(Struct, gc=False):
-    """One entry: which element it is, its attributes, and what stands in it, in order."""
+    """One entry: which element it is, its attributes, and what stands in it, in order. `feed`: what it stands in."""
 
     name: str
     attributes: dict[str, str]
     base: str | None
     language: str | None
-    elements: list[Element] = []
+    elements: list[Element]
+    feed: list[Element]
 
 
 class _Open(Struct, gc=False):
@@ -100,6 +101,7 @@ class Unclosed(Exception):  # noqa: N818 - what the document is
 class Collector:
     """Receives start tags, text and end tags, in order and balanced; fills `feed` and `entries`.
 
+    There can be several roots, one behind the other: `feed`, its attributes and `language` are the first one's.
     `address` is where the document came from, for a relative `xml:base`. `is_too_deep`: elements beyond MAX_DEPTH were
     left out. Markup has a depth of its own: it is for enrich to judge, and of that entry alone. `start` raises
     Unclosed, and Rejection `too-many-entries`.
@@ -114,6 +116,8 @@ class Collector:
         self.is_too_deep = False
         self._address = address
         self._in_entry = False
+        self._root = self.feed
+        self._roots = 0
         self._open: list[_Open] = []
         self._parts: list[str] = []
         self._markup: Element | None = None
@@ -182,7 +186,7 @@ class Collector:
         if element is not None and name not in _CONTAINERS:
             listed = None
         elif element is None:
-            listed = self.feed if name in ROOTS and not self._in_entry else None
+            listed = self._root if name in ROOTS and not self._in_entry else None
         opened.append(_Open(name, element, listed, restore))
         self._parts = []
 
@@ -232,13 +236,16 @@ class Collector:
         """The root decides what unprefixed names mean, whatever default namespace it declares."""
         self._scope, self._default = root_scope(tag, self._scope)
         self._names = {}
-        self.feed_attributes = attributes
-        self.language = self._language
+        if not self._roots:
+            self.feed_attributes, self.language = attributes, self._language
+        elif self.name_of(tag) in ROOTS:
+            self._root = []  # another feed; an entry alone, behind its root, is still the last one's
+        self._roots += 1
 
     def _begin_entry(self, name: str, attributes: dict[str, str]) -> None:
         if len(self.entries) >= MAX_ENTRIES:
             raise too_many_entries(self.format)
-        self.entries.append(EntryElements(name, attributes, self._base, self._language, []))
+        self.entries.append(EntryElements(name, attributes, self._base, self._language, [], self._root))
         self._in_entry = True
 
     def _enter(self, attributes: dict[str, str]) -> tuple[Scope, dict[str, str], str | None, str | None] | None:

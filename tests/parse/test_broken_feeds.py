@@ -107,6 +107,41 @@ def test_a_document_cut_off_in_an_address_has_no_address() -> None:
     assert [(each.title, each.url) for each in found] == [("Ferry 1", "https://news.example.org/1"), ("Ferry 2", None)]
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(f"{HEAD}{item(1)}{TAIL}{item(2)}", id="item behind the root"),
+        pytest.param(f"{HEAD}{item(1)}</channel>{item(2)}</rss>", id="item behind the channel"),
+        pytest.param(f"{item(1)}{item(2)}", id="no root"),
+        pytest.param(f"{HEAD}{item(1)}{TAIL}\n{HEAD}{item(2)}{TAIL}\n", id="two feeds"),
+        pytest.param(
+            f"<?xml version='1.0'?>{HEAD}{item(1)}{TAIL}\n<?xml version='1.0' encoding='utf-8'?>\n"
+            f"<!DOCTYPE rss>{HEAD}{item(2)}{TAIL}<!-- 1 -->",
+            id="two documents",
+        ),
+        pytest.param(f"{HEAD}{item(1)}{TAIL}<p>x &nbsp; y & z</p>{item(2)}", id="behind junk"),
+        pytest.param(f"{HEAD}{item(1)}{TAIL}<script>1 < 2</script>{item(2)}", id="behind junk that is no xml"),
+        pytest.param(f"{HEAD}{item(1)}&{TAIL}{item(2)}", id="behind a broken feed"),
+        pytest.param(f"{HEAD}{item(1)}{TAIL}{HEAD}<x>{item(2)}", id="a broken feed behind one"),
+    ],
+)
+def test_entries_behind_the_root(document: str) -> None:
+    found = entries(document)
+    assert [(each.title, each.url, each.body) for each in found] == ALL
+    if "</channel><item>" not in document:
+        assert all(Flag.REPAIRED in each.flags for each in found)
+
+
+def test_two_atom_feeds_behind_each_other_keep_their_authors() -> None:
+    feed = '<feed xmlns="http://www.w3.org/2005/Atom"><title>{0}</title>{1}<entry><title>{0}</title></entry></feed>'
+    names = ["<author><name>Ann</name></author>", "<author><name>Bob</name></author>", ""]
+    found = entries(
+        "".join(feed.format(number, name) for number, name in enumerate(names)) + "<entry><title>3</title></entry>"
+    )
+    assert [(each.title, each.authors) for each in found] == [("0", ["Ann"]), ("1", ["Bob"]), ("2", []), ("3", [])]
+    assert {each.feed and each.feed.title for each in found} == {"0"}
+
+
 def test_an_apostrophe_of_windows() -> None:
     (found,) = entries(f"{HEAD}{item(1, title='It&#146;s late')}{TAIL}")
     assert found.title == "It’s late"
