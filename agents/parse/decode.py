@@ -180,7 +180,7 @@ def _detected(body: bytes) -> str | None:
     codec = None
     for sample in _samples(body):
         codec = _best(sample) or codec
-        if codec and (len(body) <= SAMPLE or not _is_single_byte(codec)):
+        if codec and not _is_single_byte(codec):
             break
     if codec is None:
         return None
@@ -196,11 +196,10 @@ def _samples(body: bytes) -> list[bytes]:
     No multi-byte encoding has a byte below `0` inside a character. Where none stands near, each of the cuts that a
     character can take is tried.
     """
-    sample = body[:SAMPLE]
-    whole = sample.rstrip(_INSIDE)
-    if len(body) > SAMPLE and len(whole) > SAMPLE // 2:
-        return [whole]
-    return [sample[: len(sample) - cut] for cut in range(LONGEST_CHARACTER) if len(sample) - cut > 3]
+    if len(body) <= SAMPLE:
+        return [body] if len(body) > 3 else []
+    whole = body[:SAMPLE].rstrip(_INSIDE)
+    return [whole] if len(whole) > SAMPLE // 2 else [body[: SAMPLE - cut] for cut in range(LONGEST_CHARACTER)]
 
 
 def _best(sample: bytes) -> str | None:
