@@ -68,6 +68,11 @@ def test_broken_and_read(document: str) -> None:
         pytest.param(
             "<img src=a.png>tom & jerry", "<img src=a.png>tom &amp; jerry", id="element with a bare ampersand"
         ),
+        pytest.param(
+            "type <id> and <author> here<br>and <b>there</b>",
+            "type <id> and <author> here<br>and <b>there</b>",
+            id="names of elements in prose",
+        ),
         pytest.param("<title>page</title><p>x</p>", "<title>page</title><p>x</p>", id="a whole page"),
     ],
 )
@@ -94,6 +99,52 @@ def test_what_is_never_closed_is_not_deep(document: str, count: int) -> None:
         (f"Ferry {number}", f"https://news.example.org/{number}") for number in range(count)
     ]
     assert all(Flag.REPAIRED in each.flags for each in found)
+
+
+@pytest.mark.parametrize(
+    ("unclosed", "title", "body"),
+    [
+        pytest.param("<title>Ferry 1<link>{0}</link><description>Late.</description>", "Ferry 1", "Late.", id="title"),
+        pytest.param("<title>Ferry 1</title><description>Late.<link>{0}</link>", "Ferry 1", "Late.", id="description"),
+        pytest.param(
+            "<title>Ferry 1</title><description>Late.<p>x<LINK><![CDATA[{0}]]></LINK><id>7</id>",
+            "Ferry 1",
+            "Late.<p>x",
+            id="description, the address in cdata",
+        ),
+        pytest.param(
+            "<title>Ferry 1</title><description>Late.<guid>{0}</guid><media:description>x</media:description>",
+            "Ferry 1",
+            "Late.",
+            id="description, another one's end behind it",
+        ),
+        pytest.param(
+            "<link>{0}</link><description>Late.<author>Ann</author><title>Ferry 1</title>",
+            "Ferry 1",
+            "Late.",
+            id="description, author and title behind it",
+        ),
+    ],
+)
+def test_text_that_is_never_closed_ends_at_the_next_element(unclosed: str, title: str, body: str) -> None:
+    found = entries(f"{HEAD}<item>{unclosed.format('https://news.example.org/1')}</item>{item(2)}{TAIL}")
+    assert [(each.title, each.url, each.body) for each in found] == [
+        (title, "https://news.example.org/1", body),
+        ALL[1],
+    ]
+
+
+def test_a_tag_in_any_spelling_costs_no_more() -> None:
+    """One pattern for each spelling took two minutes, which is what the suite allows."""
+    items = "".join(
+        f"<item><title>{at}</title>" + "".join(f"<{_cased('description', 24 * at + n)}>x" for n in range(24))
+        for at in range(9_000)
+    )
+    assert len(entries(f"<rss><channel><title>a</titel>{items}")) == 9_000
+
+
+def _cased(word: str, number: int) -> str:
+    return "".join(letter.upper() if number >> at & 1 else letter for at, letter in enumerate(word))
 
 
 def test_junk_around_the_root_repairs_nothing() -> None:
