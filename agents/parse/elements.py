@@ -54,6 +54,7 @@ _CONTAINERS = frozenset(
 )
 _PLAIN_CONTAINERS = frozenset({"media:group", "media:content", "itunes:category"})
 
+_UNDECLARED = "?"  # no prefix means this
 _VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
 )
@@ -85,13 +86,26 @@ class EntryElements(Struct, gc=False):
     feed: list[Element]
 
 
+class _Before(Struct, gc=False):
+    """What an element changed, as it was outside. `scope`: only the prefixes that it declares, and which were none.
+
+    A copy of the whole scope for each took 140 s where many prefixes are declared.
+    """
+
+    scope: Scope
+    new: list[str | None]
+    names: dict[str, str]
+    base: str | None
+    language: str | None
+
+
 class _Open(Struct, gc=False):
-    """An element that is not closed yet. `restore` is what it changed: scope, names, base, language."""
+    """An element that is not closed yet. `restore` is what it changed."""
 
     name: str
     element: Element | None
     listed: list[Element] | None
-    restore: tuple[Scope, dict[str, str], str | None, str | None] | None
+    restore: _Before | None
 
 
 class Unclosed(Exception):  # noqa: N818 - what the document is
@@ -214,7 +228,9 @@ class Collector:
         elif closed.name in ENTRIES and closed.listed is not None:
             self._in_entry = False
         if closed.restore is not None:
-            self._scope, self._names, self._base, self._language = closed.restore
+            self._leave(closed.restore)
+        if not self._open:
+            self._scope, self._names = {}, {}
 
     def end_with_markup(self, html: str) -> None:
         """Close the open markup element, whose text is this HTML."""
@@ -248,19 +264,32 @@ class Collector:
         self.entries.append(EntryElements(name, attributes, self._base, self._language, [], self._root))
         self._in_entry = True
 
-    def _enter(self, attributes: dict[str, str]) -> tuple[Scope, dict[str, str], str | None, str | None] | None:
-        scope = declared(attributes, self._scope)
+    def _enter(self, attributes: dict[str, str]) -> _Before | None:
+        scope = self._scope
+        changed = {
+            prefix: short for prefix, short in declared(attributes).items() if scope.get(prefix, _UNDECLARED) != short
+        }
         base, language = attributes.get("xml:base"), attributes.get("xml:lang")
-        if scope is self._scope and base is None and language is None:
+        if not changed and base is None and language is None:
             return None
-        before = (self._scope, self._names, self._base, self._language)
-        if scope is not self._scope:
-            self._scope, self._names = scope, {}
+        known = {prefix: scope[prefix] for prefix in changed if prefix in scope}
+        before = _Before(
+            known, [prefix for prefix in changed if prefix not in scope], self._names, self._base, self._language
+        )
+        if changed:
+            scope.update(changed)
+            self._names = {}
         if base is not None:
             self._base = resolve(base, self._base or self._address) or self._base
         if language is not None:
             self._language = language.strip()  # "" takes back what was declared further out
         return before
+
+    def _leave(self, before: _Before) -> None:
+        self._scope.update(before.scope)
+        for prefix in before.new:
+            del self._scope[prefix]
+        self._names, self._base, self._language = before.names, before.base, before.language
 
     def _start_beyond(self) -> None:
         self.is_too_deep = True

@@ -473,6 +473,26 @@ def test_a_tombstone_belongs_to_the_site_of_its_feed() -> None:
     assert gone.updated is not None
 
 
+def test_a_prefix_means_what_the_innermost_element_says() -> None:
+    dc, media = 'xmlns:p="http://purl.org/dc/elements/1.1/"', 'xmlns:p="http://search.yahoo.com/mrss/"'
+    document = (
+        f"<rss {dc}><channel><item><p:creator>a</p:creator><title>1</title></item>"
+        f"<item {media}><p:creator>b</p:creator><x {dc} xmlns:q='http://purl.org/dc/elements/1.1/'/><q:creator>c</q:creator>"
+        "<title>2</title></item><item><p:creator>d</p:creator><title>3</title></item></channel></rss>"
+    )
+    assert [(each.title, each.authors) for each in entries(document)] == [("1", ["a"]), ("2", []), ("3", ["d"])]
+
+
+def test_many_prefixes_in_scope_cost_no_more() -> None:
+    """Each scope was copied whole: this took over two minutes, which is what the suite allows."""
+    levels = range(80)
+    prefixes = [" ".join(f"xmlns:a{level}_{number}='b'" for number in range(990)) for level in levels]
+    declared = "".join(f"<x {each}>" for each in prefixes)
+    inner = '<x xmlns:q="b"/>' * 410_000
+    document = f"<rss><channel><item><title>t</title>{declared}{inner}{'</x>' * len(levels)}</item></channel></rss>"
+    assert entry(document).title == "t"
+
+
 @pytest.mark.parametrize("depth", [210, 600, 9_000, 11_000])
 def test_markup_nested_deep_is_the_matter_of_its_entry(depth: int) -> None:
     div = f'<div xmlns="http://www.w3.org/1999/xhtml">{"<b>" * depth}x{"</b>" * depth}</div>'
