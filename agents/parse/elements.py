@@ -13,6 +13,7 @@ from itertools import islice
 from msgspec import Struct
 
 from agents.content.urls import resolve
+from agents.parse.found import MAX_BASE
 from agents.parse.rejection import MAX_DEPTH, MAX_ENTRIES, too_many_entries
 from agents.parse.vocabulary import Scope, declared, root_scope, short_name
 from schemas import Format
@@ -280,7 +281,9 @@ class Collector:
             scope.update(changed)
             self._names = {}
         if base is not None:
-            self._base = resolve(base, self._base or self._address) or self._base
+            absolute = resolve(base, self._base or self._address)
+            if absolute and len(absolute) <= MAX_BASE:
+                self._base = absolute
         if language is not None:
             self._language = language.strip()  # "" takes back what was declared further out
         return before

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from agents.parse.repair import MAX_GROWTH, with_declared
@@ -473,6 +475,22 @@ def test_a_tombstone_belongs_to_the_site_of_its_feed() -> None:
     assert gone.updated is not None
 
 
+@pytest.mark.parametrize(
+    ("names", "given"),
+    [
+        pytest.param(["Ann", "Bob"], ["Ann", "Bob"], id="a few"),
+        pytest.param([f"Ann {n}" for n in range(30)], [f"Ann {n}" for n in range(20)], id="30 names"),
+        pytest.param(["Ann", "x" * 998, "Bob"], ["Ann"], id="one that is no name"),
+        pytest.param(["x" * 8000], [], id="8,000 letters"),
+    ],
+)
+def test_so_much_is_inherited_of_a_feeds_authors(names: list[str], given: list[str]) -> None:
+    head = "".join(f"<author><name>{name}</name></author>" for name in names)
+    assert entry(atom("<entry><title>a</title></entry>", head=head)).authors == given
+    feed = {"version": "https://jsonfeed.org/version/1.1", "title": "t", "authors": [{"name": name} for name in names]}
+    assert entry(json.dumps({**feed, "items": [{"id": "1", "title": "a"}]})).authors == given
+
+
 def test_a_prefix_means_what_the_innermost_element_says() -> None:
     dc, media = 'xmlns:p="http://purl.org/dc/elements/1.1/"', 'xmlns:p="http://search.yahoo.com/mrss/"'
     document = (
@@ -491,6 +509,21 @@ def test_many_prefixes_in_scope_cost_no_more() -> None:
     inner = '<x xmlns:q="b"/>' * 410_000
     document = f"<rss><channel><item><title>t</title>{declared}{inner}{'</x>' * len(levels)}</item></channel></rss>"
     assert entry(document).title == "t"
+
+
+@pytest.mark.parametrize(
+    ("base", "url"),
+    [
+        pytest.param("https://cdn.example.org/a/", "https://cdn.example.org/a/i.mp3", id="usual"),
+        pytest.param(
+            f"https://cdn.example.org/{'a' * 487}/", f"https://cdn.example.org/{'a' * 487}/i.mp3", id="512 letters"
+        ),
+        pytest.param(f"https://cdn.example.org/{'a' * 488}/", "https://news.example.org/i.mp3", id="513: not believed"),
+    ],
+)
+def test_a_base_of_attachments_is_no_longer_than_others(base: str, url: str) -> None:
+    found = entry(rss('<item><title>a</title><enclosure url="i.mp3"/></item>', attributes=f'xml:base="{base}"'))
+    assert [each.url for each in found.attachments] == [url]
 
 
 @pytest.mark.parametrize("depth", [210, 600, 9_000, 11_000])
