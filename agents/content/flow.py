@@ -65,7 +65,7 @@ class Flow:
     def end_preformatted(self) -> None:
         self._preformatted -= 1
         out = self._out
-        while out and not out[-1].strip():
+        while out and out[-1] and not out[-1].strip():  # "" is the place of something that comes later
             out.pop()
         if out:
             out[-1] = out[-1].rstrip()

@@ -129,6 +129,7 @@ SEAL = "https://harbour.example/seal.jpg"
             ["a seal", "another"],
             id="each its own",
         ),
+        pytest.param("<figure><pre>x<figcaption>y</figcaption>\n</pre>z</figure>", "x\n\ny\n\nz", [], id="in a <pre>"),
     ],
 )
 def test_captions(html: str, text: str, captions: list[str | None]) -> None:
