@@ -15,6 +15,7 @@ _CLASSES = frozenset(
        for dash in ("", "-", "_")}
 )  # fmt: skip
 MAX_CAPTION = 2000
+"""Characters, of all that stands beside one picture together; what goes beyond is text, as no caption is so long."""
 MAX_NESTED_CAPTIONS = 4
 """A figure in a caption in a figure…; what is deeper is read as text, so that no text is copied more often."""
 MAX_SMALL_CAPTION = 500
@@ -30,6 +31,14 @@ class Picture:
         self.url = url
         self.alt = alt
         self.caption: str | None = None
+
+    def takes(self, caption: str, *, above: bool = False) -> bool:
+        """Add a caption to the present one; False where both together are too long to be one."""
+        known = self.caption
+        if known and len(known) + 1 + len(caption) > MAX_CAPTION:
+            return False
+        self.caption = " ".join((caption, known) if above else (known, caption)) if known else caption
+        return True
 
 
 class _Capture:
@@ -90,9 +99,9 @@ class Captions:
         figure = self._figures.pop()
         if len(self.pictures) > figure.first:
             picture = self.pictures[figure.first]
-            captions = [" ".join(text.split()) for _, _, text in figure.waiting]
-            if captions and not picture.caption:
-                picture.caption = " ".join(captions)
+            for flow, place, text in reversed(figure.waiting):
+                if not picture.takes(" ".join(text.split()), above=True):
+                    flow.fill(place, text)
             return
         for flow, place, text in figure.waiting:
             flow.fill(place, text)
@@ -118,14 +127,14 @@ class Captions:
         if not caption:
             return flow
         if len(caption) > capture.limit:
-            flow.boundary(PARAGRAPH)
-            flow.fill(flow.hold(), text)
+            _put_back(flow, text)
         elif capture.image is None:
             self._end_in_figure(flow, text, caption)
         else:
             picture = self.pictures[capture.image]
-            picture.caption = f"{picture.caption} {caption}" if picture.caption else caption
-            if capture.inline:
+            if not picture.takes(caption):
+                _put_back(flow, text)
+            elif capture.inline:
                 self._unsure, self.is_unsure = (picture, caption, capture.pending), True
                 flow.pending = NOTHING
             else:
@@ -151,8 +160,7 @@ class Captions:
             text = flow.finish()
             flow = self._pop().outer
             if text:
-                flow.boundary(PARAGRAPH)
-                flow.fill(flow.hold(), text)
+                _put_back(flow, text)
         return flow
 
     def _capture(self, flow: Flow, depth: int, image: int | None, *, inline: bool, limit: int) -> Flow:
@@ -171,9 +179,13 @@ class Captions:
         figure = self._figures[-1] if self._figures else None
         if figure is None:
             flow.fill(flow.hold(), text)
-        elif len(self.pictures) > figure.first:
-            picture = self.pictures[-1]
-            picture.caption = f"{picture.caption} {caption}" if picture.caption else caption
-        else:
+        elif len(self.pictures) == figure.first:
             flow.boundary(PARAGRAPH)
             figure.waiting.append((flow, flow.hold(), text))
+        elif not self.pictures[-1].takes(caption):
+            _put_back(flow, text)
+
+
+def _put_back(flow: Flow, text: str) -> None:
+    flow.boundary(PARAGRAPH)
+    flow.fill(flow.hold(), text)

@@ -129,6 +129,25 @@ SEAL = "https://harbour.example/seal.jpg"
             ["a seal", "another"],
             id="each its own",
         ),
+        pytest.param(
+            f"<figure><figcaption>above</figcaption>{IMG}<figcaption>below</figcaption></figure>x",
+            "x",
+            ["above below"],
+            id="above and below its image",
+        ),
+        *(
+            pytest.param(
+                html,
+                "\n\n".join(["x" * 99] * 20),
+                [" ".join(["x" * 99] * 20)],
+                id=f"40 captions of one image, {name}: 20 are text",
+            )
+            for name, html in {
+                "in its figure": f"<figure>{IMG}" + f"<figcaption>{'x' * 99}</figcaption>" * 40,
+                "above it": "<figure>" + f"<figcaption>{'x' * 99}</figcaption>" * 40 + IMG + "</figure>",
+                "behind it": IMG + f"<p class=caption>{'x' * 99}</p>" * 20 + f"<p>{'x' * 99}</p>" * 20,
+            }.items()
+        ),
         pytest.param("<figure><pre>x<figcaption>y</figcaption>\n</pre>z</figure>", "x\n\ny\n\nz", [], id="in a <pre>"),
     ],
 )
@@ -259,6 +278,8 @@ HOSTILE = {
     "figures": "<figure><figcaption>x" * N,
     "small type": "<img src=a.png><small>x</small>" * N,
     "captions": "<img src=a.png>" + "<p class=caption>x" * N,
+    "captions of one image": "<img src=a.png>" + f"<p class=caption>{'x' * 42}</p>" * N,
+    "captions in one figure": "<figure><img src=a.png>" + f"<figcaption>{'x' * 42}</figcaption>" * N,
     "paragraphs far down": "<div>" * 450 + "<p>x</p>" * N,
     "items far down": "<ul><li>" * 200 + "<li>x" * N,
     "srcset of commas": '<img srcset="' + "," * N + '">',
