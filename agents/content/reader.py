@@ -22,6 +22,8 @@ MAX_LISTED = 1000
 """Links and images kept of one body."""
 
 
+MAX_LINK_TEXT = 1000
+"""Characters. Links can stand in each other, and each has the text of all within: 200 around 6 MB took 2.6 GB."""
 MAX_TAGS = 250_000
 """Of one body, each `<` for one; what follows is not read. A tag costs some six microseconds and some hundred bytes,
 and 8 MiB hold three million."""
@@ -32,7 +34,8 @@ class MarkupTooDeep(ValueError):  # noqa: N818  (it says what the markup is, not
 
 
 class FoundLink(Struct, frozen=True):
-    """A link of the body: absolute, of a safe scheme. `text` is its visible text, "" for a bare picture."""
+    """A link of the body: absolute, of a safe scheme. `text` is its visible text, "" for a bare picture,
+    cut at MAX_LINK_TEXT with an ellipsis."""
 
     url: str
     text: str
@@ -263,7 +266,7 @@ class Reader(SaxHandler):
         if not address:
             return
         if len(self.links) < MAX_LISTED:
-            self.links.append(FoundLink(address, flow.since(place)))
+            self.links.append(FoundLink(address, flow.since(place, MAX_LINK_TEXT)))
         else:
             self.truncated = True
 

@@ -200,6 +200,29 @@ def test_links_and_images_are_absolute_and_described() -> None:
     assert page.images == [FoundImage("https://harbour.example/news/2026/a.jpg", "a seal")]
 
 
+@pytest.mark.parametrize(
+    ("inside", "text"),
+    [
+        pytest.param("x" * 1000, "x" * 1000, id="1,000 letters"),
+        pytest.param("x" * 1001, f"{'x' * 999}…", id="1,001 letters"),
+        pytest.param("word " * 1000, f"{('word ' * 200)[:999]}…", id="many words"),
+        pytest.param("<b>x</b> " * 600, f"{('x ' * 600)[:999]}…", id="many pieces"),
+        pytest.param(f"<pre>a{' ' * 900}b</pre>", "a b", id="white space does not count"),
+        pytest.param("<figure><figcaption>x</figcaption></figure>" * 3, "x x x", id="text that came later"),
+    ],
+)
+def test_the_text_of_a_link_has_a_length(inside: str, text: str) -> None:
+    page = read_html(f"<a href=/x>{inside}</a>", BASE)
+    assert [link.text for link in page.links] == [text]
+    assert "…" not in page.text
+
+
+def test_links_in_each_other_keep_little() -> None:
+    page = read_html("<a href=/x><marquee>" * 200 + "a " * (3 << 20), BASE)
+    assert len(page.links) == 200
+    assert sum(len(link.text) for link in page.links) <= 200 * reader.MAX_LINK_TEXT
+
+
 def test_without_a_base_relative_addresses_go() -> None:
     page = read_html('<a href="/a">x</a><img src="/b.jpg"><a href="https://a.example/">y</a>')
     assert (page.links, page.images) == ([FoundLink("https://a.example/", "y")], [])
