@@ -24,7 +24,7 @@ MAX_LISTED = 1000
 
 MAX_LINK_TEXT = 1000
 """Characters. Links can stand in each other, and each has the text of all within: 200 around 6 MB took 2.6 GB."""
-MAX_TAGS = 250_000
+MAX_TAGS = 150_000
 """Of one body, each `<` for one; what follows is not read. A tag costs some six microseconds and some hundred bytes,
 and 8 MiB hold three million."""
 

@@ -44,9 +44,11 @@ def read(text: str, format: Format, address: str | None = None) -> Document:
         collector = Collector(format, address)
         behind = _read_strictly(text, collector)
     if behind and (another := find_root(behind)):
-        repaired, text = True, mended(text)
         # `<rss>…</rss><item>…</item>`, and feeds one behind the other, each with its declaration
-        behind = _read_strictly(_PROLOG.sub("", mended(behind[another.start() :])), collector, several=True)
+        behind = behind[another.start() :]
+        if not repaired:
+            repaired, text, behind = True, mended(text), mended(behind)
+        behind = _read_strictly(_PROLOG.sub("", behind), collector, several=True)
     if behind is None:
         collector = Collector(format, address)
         read_loosely(text, collector)
