@@ -19,6 +19,6 @@ def make_stages(version: str = __version__, sites: Sites | None = None) -> dict[
     return {
         StageName.PARSE: ParseStage(sites),
         StageName.DEDUPE: DedupeStage(),
-        StageName.ENRICH: EnrichStage(pipeline=version),
+        StageName.ENRICH: EnrichStage(version, sites),
         StageName.STORIES: StoriesStage(),
     }

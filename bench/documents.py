@@ -22,7 +22,7 @@ CHARACTERS = 1400
 FEED_ENTRIES = 30
 SITES = 40
 
-_AROUND = 40  # characters of dateline and links
+_AROUND = 70  # characters of dateline, gloss and links
 _FIRST_MS = 1_795_100_000_000  # a day in November 2026
 _STEP_MS = 37_000
 
@@ -33,7 +33,7 @@ _WHEN = (
 _WHO = (
     "澜海港务局", "塔里恩的渔民", "北辰大学的研究人员", "维尔丹市议会", "一位不愿透露姓名的钟表匠", "灯塔看守协会",
     "河亭镇的邮差们", "负责修桥的工程师", "海豹观察站", "旧书市场的摊主", "县气象台", "潮汐电站的值班员",
-    "第七小学的学生", "巡回图书车的司机",
+    "第七小学的学生", "巡回图书车的司机", "挪威船长林德森", "从法国请来的工程师",
 )  # fmt: skip
 _DID = (
     "宣布将推迟", "用了整整两个星期才完成", "第三次重新测量了", "公开反对", "意外地发现了", "决定出资修缮",
@@ -72,7 +72,7 @@ class Article(Struct, frozen=True):
             '<div class="article">',
             f'<div class="fullPic"><img src="{picture}" alt="{self.title}">',
             f'<div class="picinfo">图为{self.title}。</div></div>',
-            f"<p>（澜海社塔里恩二十日电）{first}</p>",
+            f"<p>（澜海社塔里恩二十日电）挪威船长奥列格·林德森（Oleg Lindsen）说，{first}</p>",
             *(f"<p>{paragraph}</p>" for paragraph in others),
             f'<p>相关阅读：<a href="/news/2026/11/{self.number - 1:07}.html?utm_source=rss">前一篇报道</a>',
             f'<a href="https://www.{self.site}/topics/harbour">港口专题</a></p>',

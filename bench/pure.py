@@ -14,13 +14,21 @@ from msgspec import Struct
 
 from agents.content.dates import parse_date
 from agents.content.html import read_html, sanitize, visible_text
-from agents.content.language import detect
+from agents.content.language import Language, detect
+from agents.content.signature import sign
+from agents.content.sites import Sites
+from agents.content.sketch import fold_codes
 from agents.content.text import count
 from agents.content.urls import canonicalize
 from agents.dedupe.fingerprint import fingerprint
 from agents.dedupe.stage import DedupeStage
 from agents.enrich.dateline import read_dateline
+from agents.enrich.keywords import find_keywords
+from agents.enrich.names import find_names
+from agents.enrich.places import find_places
+from agents.enrich.prose import read_prose
 from agents.enrich.stage import EnrichStage
+from agents.enrich.summary import summarize
 from agents.parse import feeds, markdown
 from agents.parse.decode import decode
 from agents.parse.entries import build
@@ -39,6 +47,7 @@ ROUNDS = 9
 BATCH = 50  # documents; what a worker takes at once of a backlog
 
 DUPLICATE_BUDGET = 120
+ENRICH_BUDGET = 600
 NEW_BUDGET = 700
 
 _PARSE, _DEDUPE = ParseStage(), DedupeStage()
@@ -109,10 +118,12 @@ def main() -> Iterator[Table]:
             _way(f"duplicate, alone in a document, {BATCH} at a time", _duplicate(material, BATCH), DUPLICATE_BUDGET),
             _way("duplicate, alone in a document, one at a time", _duplicate(material, 1), DUPLICATE_BUDGET),
             _way(f"duplicate, in a feed of {FEED_ENTRIES}", _feed_duplicate(material), DUPLICATE_BUDGET),
+            _way(f"enrichment of a new item, {BATCH} at a time", _enriched(material, BATCH), ENRICH_BUDGET),
+            _way("enrichment of a new item, one at a time", _enriched(material, 1), ENRICH_BUDGET),
             _way(f"new item, all stages, {BATCH} at a time", _new_item(material, BATCH), NEW_BUDGET),
             _way("new item, all stages, one at a time", _new_item(material, 1), NEW_BUDGET),
         ],
-        "Without Kafka, frames and metrics. Keywords, names, places, summary and near-copies are not built yet. "
+        "Without Kafka, frames and metrics. Near-copies are not looked for yet; their signature is part of enrichment. "
         "One at a time costs more: each stage finds the processor's caches full of another stage's work.",
     )
 
@@ -179,8 +190,30 @@ def _functions(given: Material) -> Iterator[Figure]:
     yield _each("language, by the model", [_ENGLISH * 5] * ARTICLES, detect)
     yield _each("count words", given.texts, count)
     yield _each("dateline", given.texts, read_dateline)
+    yield from _found(titled)
     yield _each("decode an entry (msgpack)", given.entries, decoder.decode)
     yield _each("encode an item (JSON)", given.items, encoder.encode)
+
+
+def _found(titled: list[tuple[str, str]]) -> Iterator[Figure]:
+    """What enrichment looks for in a Chinese text, each step with what the steps before it give."""
+    boilerplate, chinese = Sites().boilerplate(None), Language("zh-Hans", 1.0)
+    prose = [read_prose(title, text, chinese) for title, text in titled]
+    names = [find_names(one) for one in prose]
+    places = [find_places(one, found.spans) for one, found in zip(prose, names, strict=True)]
+    sought: list[Any] = [
+        (one, [*people.names, *where.places], [*people.spans, *where.spans])
+        for one, people, where in zip(prose, names, places, strict=True)
+    ]
+    terms = [find_keywords(*one) for one in sought]
+    yield _each("boilerplate", titled, lambda pair: boilerplate.without(*pair))
+    yield _each("Simplified, cut into words", titled, lambda pair: read_prose(pair[0], pair[1], chinese))
+    yield _each("names", prose, find_names)
+    yield _each("places", prose, find_places)
+    yield _each("keywords", sought, lambda one: find_keywords(*one))
+    summed: list[Any] = list(zip(prose, terms, strict=True))
+    yield _each("summary", summed, lambda one: summarize(one[0].body, 0, one[0].title, one[1]))
+    yield _each("signature", [text for _, text in titled], lambda text: sign(fold_codes(text)))
 
 
 def _stages(given: Material) -> Iterator[Figure]:
@@ -225,6 +258,12 @@ def _feed_duplicate(given: Material) -> Way:
 
 def _judged(batch: list[RawDocument], state: Memory) -> object:
     return _DEDUPE.handle(_passed(_PARSE.handle(batch, state, _NOW)), state, _NOW)
+
+
+def _enriched(given: Material, batch: int) -> Any:
+    stage = EnrichStage("bench")
+    batches = [given.news[first : first + batch] for first in range(0, len(given.news), batch)]
+    return batches, Memory, lambda news, state: stage.handle(news, state, _NOW), batch
 
 
 def _new_item(given: Material, batch: int) -> Way:

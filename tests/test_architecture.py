@@ -43,8 +43,11 @@ PURE = ("schemas.internal", "agents.content", "agents.deadletters", *STAGES)
 
 EFFECTS = {
     "agents.content.chinese": {"pathlib"},  # own data files
+    "agents.content.gazetteer": {"pathlib"},
     "agents.content.language": {"pathlib"},
+    "agents.content.sites": {"pathlib"},
     "agents.content.sketch": {"pathlib"},
+    "agents.content.terms": {"pathlib"},
     "agents.content.text": {"pathlib"},
 }
 

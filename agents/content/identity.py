@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from hashlib import blake2b
 
+from agents.content.text import composed
+
 IDENTITY_VERSION = 1
 
 _SPACE = re.compile(r"\s+")
@@ -22,7 +24,7 @@ def link_key(identity_url: str) -> bytes:
 
 
 def guid_key(scope: str, guid: str) -> bytes:
-    """Key of a guid within its scope (the item's site, else the feed's address).
+    """Key of a guid within its scope: the item's site, and first the feed's address where the entry has no link.
 
     A guid that looks like an address loses scheme and host: publishers move to https or to another
     sub-domain and every guid moves with them.
@@ -50,8 +52,8 @@ def turn_key(address: bytes) -> bytes:
 
 
 def plain_title(title: str) -> str:
-    """A title as identity sees it: case and white space do not distinguish."""
-    return _SPACE.sub(" ", title).strip().casefold()
+    """A title as identity sees it: case, white space and composed or separate accents do not distinguish."""
+    return _SPACE.sub(" ", composed(title)).strip().casefold()
 
 
 def _key(*parts: str) -> bytes:

@@ -17,6 +17,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from agents.content.terms import weights
+
 UNDETERMINED = "und"
 MIN_LETTERS = 8
 """Below this only a script that belongs to one language decides."""
@@ -40,7 +42,7 @@ _LIKELY = 0.5
 _POSSIBLE = 0.25
 
 # fastText's labels that are no or no longer good BCP 47
-_TAGS = {"als": "gsw", "bh": "bho", "sh": "sr-Latn", "no": "nb", "tl": "fil", "eml": "egl", "iw": "he"}
+_TAGS = {"als": "gsw", "bh": "bho", "sh": "sr-Latn", "no": "nb", "tl": "fil", "eml": "egl", "iw": "he", "pnb": "ur"}
 # Varieties that a few sentences do not tell apart: here the declared one counts.
 _CLOSE = (
     frozenset({"hr", "sr", "sr-Latn", "bs", "cnr"}),
@@ -51,6 +53,23 @@ _CLOSE = (
     frozenset({"cs", "sk"}),
     frozenset({"fil", "tl"}),
 )
+# Varieties that their common words tell apart, where the model is not sure.
+_NEIGHBOURS = (
+    frozenset({"cs", "sk"}),
+    frozenset({"da", "nb", "sv"}),
+    frozenset({"id", "ms"}),
+    frozenset({"ru", "uk", "bg", "mk"}),
+    frozenset({"es", "pt", "ca", "it"}),
+)
+_NEIGHBOUR_SURE = 0.9
+_UNHEARD = 13.0
+"""Weight of a word that a language's list does not have; the commonest weigh _COMMON."""
+_COMMON = 5.0
+_CLEARLY = 0.3
+# Letters that only one language of a script has; two of them in a text decide.
+_OWN_LETTERS = {"sr": "јљњћђџЈЉЊЋЂЏ", "mk": "ѓќѕЃЌЅ", "ur": "ٹڈڑں", "tr": "ığşİĞŞ"}
+_SERBIAN_ONLY = frozenset("ћђЋЂ")
+_WORDS = re.compile(r"[^\W\d_]{2,}")
 # Scripts that (nearly) one language of the news uses: first code point, last, language.
 _OWN_SCRIPTS = (
     (0x370, 0x3FF, "el"), (0x1F00, 0x1FFF, "el"), (0x530, 0x58F, "hy"), (0x590, 0x5FF, "he"), (0xA80, 0xAFF, "gu"),
@@ -153,7 +172,7 @@ def _by_model(sample: str, wanted: str) -> Language:
     found = [(tag, share) for tag, share in found if tag not in {"zh", "ja", "ko", "wuu", "yue"}]
     if not found:
         return Language(UNDETERMINED, 0.0)
-    tag, share = found[0]
+    tag, share = _by_words(sample, found)
     if wanted and wanted != tag:
         if share > _POSSIBLE and any(tag in group and wanted in group for group in _CLOSE):
             return _language(wanted, share)
@@ -163,6 +182,42 @@ def _by_model(sample: str, wanted: str) -> Language:
     if share < (_POSSIBLE if wanted == tag or len(sample) >= 100 else _LIKELY * 0.7):
         return _language(UNDETERMINED, share)
     return _language(tag, share)
+
+
+def _by_words(sample: str, found: list[tuple[str, float]]) -> tuple[str, float]:
+    """The model's first choice, or a neighbour of it whose letters or common words the sample is full of."""
+    tag, share = found[0]
+    if (own := _by_letters(sample)) and own != tag:
+        return own, max(share, _LIKELY)
+    if share >= _NEIGHBOUR_SURE:
+        return tag, share
+    rivals = {tag} | {name for name, part in found if part >= 0.05}
+    group = next(
+        (group for group in _NEIGHBOURS if not group.isdisjoint(rivals) and (tag in group or share < _POSSIBLE)), None
+    )
+    words = [word.lower() for word in _WORDS.findall(sample)][:60]
+    if group is None or len(words) < 3:
+        return tag, share
+    heard = {name: _unheard(name, words) for name in sorted(group)}
+    best = min(heard, key=lambda name: (heard[name], name))
+    if best == tag or (tag in heard and heard[tag] - heard[best] < _CLEARLY):
+        return tag, share
+    return best, max(share, _LIKELY)
+
+
+def _by_letters(sample: str) -> str | None:
+    for tag, letters in _OWN_LETTERS.items():
+        if sum(map(sample.count, letters)) >= 2:
+            if tag == "sr" and _SERBIAN_ONLY.isdisjoint(sample):
+                continue  # ј, љ, њ and џ are Macedonian as well
+            return tag
+    return None
+
+
+def _unheard(tag: str, words: list[str]) -> float:
+    """How strange the words are in a language, on average."""
+    known = weights(tag, words)
+    return sum(_UNHEARD if weight is None else weight.value or _COMMON for weight in known) / len(words)
 
 
 def _normal(declared: str | None) -> str:

@@ -11,12 +11,17 @@ Attributes = Mapping[str, str | None]
 _LAZY = (
     "data-src",
     "data-original",
+    "data-original-src",
     "data-lazy-src",
+    "data-lazysrc",
     "data-lazyload",
     "data-actualsrc",
     "data-echo",
     "data-hi-res-src",
 )
+# Names that Discuz and others use so, and that elsewhere hold something else: believed where they name a picture.
+_LAZY_FILES = ("zoomfile", "file", "data-url")
+_FILE = re.compile(r"[^?#]*\.(?:jpe?g|png|gif|webp|avif|bmp)(?:[?#!@].*)?", re.IGNORECASE | re.DOTALL)
 _LAZY_SETS = ("data-srcset", "data-lazy-srcset", "srcset")
 _SIZE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)[wx]", re.ASCII)
 _SET_LENGTH = 20_000  # longer than this is no set of addresses
@@ -39,9 +44,10 @@ def sources(attributes: Attributes, picture: Sequence[str] = ()) -> Iterator[str
     for given in (*(attributes.get(name) for name in _LAZY_SETS), *picture):
         if given and (largest := _largest(given)):
             yield largest
-    for name in (*_LAZY, "src"):
-        if (given := attributes.get(name)) and given.strip():
-            yield given.strip()
+    for name in (*_LAZY, *_LAZY_FILES, "src"):
+        given = (attributes.get(name) or "").strip()
+        if given and (name not in _LAZY_FILES or _FILE.fullmatch(given)):
+            yield given
 
 
 def is_pixel(attributes: Attributes) -> bool:

@@ -95,8 +95,8 @@ _KINDS: Mapping[str, int] = {
         PARAGRAPH: "address article aside blockquote body center details dialog div fieldset footer form h1 h2 h3 h4 h5"
         " h6 header hgroup html legend main nav p search section summary",
         LINE: "li dd dt",
-        CELL: "td th",
-        ROW: "thead tbody tfoot tr",
+        CELL: "td th mtd",
+        ROW: "thead tbody tfoot tr mtr",
         TABLE: "table caption",
         _BR: "br",
         _HR: "hr",
@@ -110,9 +110,10 @@ _KINDS: Mapping[str, int] = {
         _SOURCE: "source",
         _ANNOTATION: "rp rt rtc",  # pronunciation, set above the text: not part of it
         _NOSCRIPT: "noscript",
-        # not shown, or no text: a player's fallback, the choices of a form
-        _SKIP: "applet area audio base basefont bgsound canvas col colgroup datalist embed frame frameset head iframe"
-        " input link map math meta meter noembed noframes object optgroup option param progress script select"
+        # not shown, or no text: a player's fallback, the choices of a form, a formula once more in TeX
+        _SKIP: "annotation annotation-xml mjx-assistive-mml"
+        " applet area audio base basefont bgsound canvas col colgroup datalist embed frame frameset head iframe"
+        " input link map meta meter noembed noframes object optgroup option param progress script select"
         " style svg template textarea title track video",
     }.items()
     for name in names.split()
@@ -120,6 +121,8 @@ _KINDS: Mapping[str, int] = {
 _NO_ATTRIBUTES: Mapping[str, str | None] = {}
 
 _EMOJI_CLASSES = frozenset({"emoji", "wp-smiley"})
+# A formula once more, for screen readers; the style sheets of KaTeX and MathJax hide it.
+_ASSISTIVE = frozenset({"katex-mathml", "MJX_Assistive_MathML", "MJX_Assistive_MathML MJX_Assistive_MathML_Block"})
 _NOWHERE = "http://invalid/"
 _HIDING = re.compile(r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))\b", re.IGNORECASE)
 
@@ -160,7 +163,11 @@ class Reader(SaxHandler):
         attributes = _NO_ATTRIBUTES
         if attrs:
             attributes = dict(attrs)
-            if "hidden" in attributes or ((style := attributes.get("style")) and _HIDING.search(style)):
+            if (
+                "hidden" in attributes
+                or attributes.get("class") in _ASSISTIVE
+                or ((style := attributes.get("style")) and _HIDING.search(style))
+            ):
                 kind = _SKIP
         if kind >= _NOSCRIPT:
             self._skip = 1

@@ -8,30 +8,69 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from enum import IntEnum
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
 
 _DATA = Path(__file__).parent / "data"
-_UNIT = 16
+_UNIT = 4
 
 
-def weights(language: str, words: Sequence[str]) -> list[float | None]:
-    """For each word its weight, the natural logarithm of an inverse frequency: 0 for a word that is no keyword,
-    None for one that the table does not have. `language` is a primary tag (`zh`, `en`); spaced words in lower case."""
-    if not words:
-        return []
+class Kind(IntEnum):
+    """What a word is most often; for languages without a dictionary everything is a thing."""
+
+    THING = 0
+    DOING = 1
+    """A verb or an adjective."""
+    PERSON = 2
+    """A name of persons (Chinese only)."""
+    PHRASE = 3
+    """Several words that a dictionary has as one (Chinese only)."""
+
+
+class Weight(NamedTuple):
+    """`value`: the natural logarithm of an inverse frequency, 0.0 for a word that is never a keyword."""
+
+    value: float
+    kind: Kind
+
+
+def weights(language: str, words: Sequence[str]) -> list[Weight | None]:
+    """What the table says of each word; None for one that it does not have.
+
+    `language` is a primary tag (`zh`, `en`); spaced words are looked for in lower case, Chinese in Simplified.
+    """
+    seen = _seen.setdefault(language, {})
+    if unseen := [word for word in words if word not in seen]:
+        if len(seen) > _REMEMBERED:
+            seen.clear()
+            unseen = list(words)
+        seen.update(zip(unseen, _looked_up(language, unseen), strict=True))
+    return [seen[word] for word in words]
+
+
+_REMEMBERED = 20_000
+"""Words of a language whose weights are kept at hand: the table is too large for a processor's cache."""
+_seen: dict[str, dict[str, Weight | None]] = {}
+
+
+def _looked_up(language: str, words: Sequence[str]) -> list[Weight | None]:
     known, values = _table()
     hashed = np.array([xxhash.xxh32_intdigest(f"{language} {word}".encode()) for word in words], dtype=np.uint32)
     places = known.searchsorted(hashed)
     found = known.take(places, mode="clip") == hashed
     return [
-        value / _UNIT if there else None
+        _WEIGHTS[value] if there else None
         for there, value in zip(found.tolist(), values.take(places, mode="clip").tolist(), strict=True)
     ]
+
+
+_WEIGHTS = [Weight((byte >> 2) / _UNIT, Kind(byte & 3)) for byte in range(256)]
 
 
 @cache

@@ -46,6 +46,11 @@ _JOINED = "\u0620-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17ff\ufe0f\u2600-\u27
 _DEBRIS = re.compile(f"[{_UNSEEN}]|(?<![{_JOINED}])[\u200c\u200d]")
 _SUSPECT = re.compile(f"[{_UNSEEN}\u200c\u200d]")  # ten times as fast where there is nothing to find
 
+# Letters whose accents, voicing marks or jamo are characters of their own: Latin, Greek, Cyrillic, kana, Hangul.
+_MARKS = "\u0300-\u036f\u3099\u309a"
+_SEPARATE = re.compile(f"[{_MARKS}\u1161-\u1175]")
+_LETTER = re.compile(f"[^{_MARKS}][{_MARKS}]{{1,8}}|[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?")
+
 _SENTENCE_END = re.compile(r"[。！？!?…][”’」』）)]*|\.(?=\s)")
 
 
@@ -92,6 +97,19 @@ def count(text: str) -> Count:
 def without_debris(text: str) -> str:
     """Take out what a reader cannot see (see `_UNSEEN`); tabs, line feeds and visible spaces stay as they are."""
     return _DEBRIS.sub("", text) if _SUSPECT.search(text) else text
+
+
+def composed(text: str) -> str:
+    """Put letters and their accents into one character each (NFC), as nearly all text has them.
+
+    Letter by letter: `unicodedata.normalize` takes three seconds for 64,000 marks in a row, and four times that for
+    twice as many.
+    """
+    return _LETTER.sub(_one_character, text) if _SEPARATE.search(text) else text
+
+
+def _one_character(match: re.Match[str]) -> str:
+    return unicodedata.normalize("NFC", match[0])
 
 
 def one_line(text: str) -> str:

@@ -153,6 +153,9 @@ IMAGE_FETCH_HOSTS = frozenset({"res.cloudinary.com", "substackcdn.com", "cdn.sub
 IMAGE_SOURCE = re.compile(r"/(https?(?::|%3A).+)", re.IGNORECASE)
 IMAGE_RESIZE = re.compile(r"/cdn-cgi/image/[^/]+/(.+)")
 
+ARTICLE_FRAGMENT = re.compile(r"(?:id|aid|nid|sid|newsid|news_id|articleid|article_id|docid)=[\w-]+", re.IGNORECASE)
+"""Fragments that select an article where a site shows all of them in one document."""
+
 FRONT_PAGES = frozenset(
     f"/{name}.{ending}"
     for name in ("index", "default", "home")

@@ -29,6 +29,7 @@ _ASCII_ESCAPE = re.compile(r"%([0-7][0-9A-Fa-f])")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _SESSION = re.compile(r";jsessionid=[^/;]*", re.IGNORECASE)
 _SECOND_QUERY = re.compile(r"\?utm_\w+=[^&?;]*", re.IGNORECASE)
+_AMPERSAND = re.compile(r"&(?:amp;|#0*38;)+", re.IGNORECASE)
 _NO_TRACKERS: frozenset[str] = frozenset()
 
 
@@ -165,7 +166,12 @@ def _parsed(raw: str, base: str | None) -> can_ada.URL | None:
 
 
 def _address(text: str) -> _Address | None:
-    """Parts of an absolute http(s) address. User names and passwords are nobody's news and stay out."""
+    """Parts of an absolute http(s) address. User names and passwords are nobody's news and stay out.
+
+    An ampersand that was escaped once too often is one again: no parameter is called `amp;page`.
+    """
+    if "&" in text:
+        text = _AMPERSAND.sub("&", text)
     found = _parsed(text, None)
     if not found or found.protocol not in ("http:", "https:"):
         return None
@@ -180,10 +186,10 @@ def _cleaned(address: _Address) -> _Address:
     if ";" in path:
         path = _SESSION.sub("", path) or "/"
     query = _without_trackers(address.query, address.host) if address.query else ""
-    # `#!/news/5` and `#/news/5` are pages of sites that live in one document; every other fragment is a place
-    # in a page or a tracker (`#xtor=RSS-1`, `#amp_tf=...`).
+    # `#!/news/5`, `#/news/5` and `#id=5` are pages of sites that live in one document; every other fragment is a
+    # place in a page or a tracker (`#xtor=RSS-1`, `#amp_tf=...`).
     is_page = address.fragment.startswith(("!", "/")) and address.fragment.strip("!/")
-    fragment = address.fragment if is_page else ""
+    fragment = address.fragment if is_page or tables.ARTICLE_FRAGMENT.fullmatch(address.fragment) else ""
     return _Address(address.scheme, address.host, address.port, path, query, fragment)
 
 
@@ -196,7 +202,7 @@ def _without_trackers(query: str, host: str) -> str:
 
 
 def _is_tracker(part: str, own: frozenset[str]) -> bool:
-    pair = part.lower().removeprefix("amp;")  # an ampersand escaped once too often
+    pair = part.lower()
     name, _, value = pair.partition("=")
     known = (
         name in tables.TRACKERS

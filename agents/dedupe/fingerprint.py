@@ -8,6 +8,7 @@ import xxhash
 from msgspec import Struct
 
 from agents.content.sketch import Codes, fold_codes, similarity, sketch
+from agents.content.text import composed
 
 HASH_VERSION = 1
 """Of visible text, folding, hashes and sketches together. Lineages with another version are re-based."""
@@ -22,6 +23,9 @@ SHORT_TEXT = 80
 """Folded characters. Below this a sketch says little and the address decides."""
 
 UNRELATED = 0.2
+
+CLOSE = 0.5
+"""Titles of short notes that are one note although their guids or links are two."""
 
 OPENING = 64
 """Folded characters, one of PREFIXES. Texts that share so long a beginning are one article, however long the rest:
@@ -58,7 +62,9 @@ class Likeness(Struct, frozen=True):
 
 
 def fingerprint(title: str, text: str) -> Fingerprint:
-    """Fingerprint the visible title and text of an entry. White space does not count, all else does."""
+    """Fingerprint the visible title and text of an entry. White space does not count, nor do accents that are
+    characters of their own (NFD, as files of a Mac are named) instead of one with their letter; all else does."""
+    title, text = composed(title), composed(text)
     codes = fold_codes(text)
     return Fingerprint(
         title_hash=_hash(title),
@@ -78,6 +84,17 @@ def likeness(a: Fingerprint, b: Fingerprint) -> Likeness:
         text=None if short else similarity(a.text_sketch, b.text_sketch),
         opening=_opening(a) is not None and _opening(a) == _opening(b),
     )
+
+
+def are_close(a: Fingerprint, b: Fingerprint) -> bool:
+    """Whether two short notes are one: by their titles, or by their texts where the titles do not contradict.
+
+    Not by the texts alone: "read more" is the text of many.
+    """
+    title = likeness(a, b).title
+    if title >= CLOSE or title < UNRELATED:
+        return title >= CLOSE
+    return bool(a.length and b.length) and similarity(a.text_sketch, b.text_sketch) >= CLOSE
 
 
 def only_cuts_short(copy: Fingerprint, whole: Fingerprint) -> bool:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from agents.dedupe.fingerprint import HASH_VERSION, Fingerprint, Likeness, likeness, only_cuts_short
-from agents.dedupe.lineage import Lineage, Match, Version
+from agents.dedupe.lineage import Lineage, Match, Version, is_ahead, stated_update
 from agents.dedupe.meeting import Content, Meeting, replayed
 from schemas import Changed, DedupeRule, Entry, Flag
 
@@ -84,11 +84,13 @@ def judge(entry: Entry, meeting: Meeting, content: Content) -> Judgement:
     later = _states_later(entry, lineage)
     if comparable and lineage.print.same_content(now.title_hash, now.text_hash):
         return judged(DedupeRule.SAME_TEXT, "title and text are unchanged; other parts of the entry differ")
+    if comparable and now.text_hash == lineage.print.text_hash and now.length and not entry.title.strip():
+        return judged(DedupeRule.SAME_TEXT, "the text is unchanged; a copy without a title takes none away")
     if comparable and not later and (again := _earlier(lineage, now)) is not None:
         return judged(DedupeRule.OLDER_COPY, f"title and text are those of revision {again}")
     if (older := _older(entry, lineage)) is not None:
         return judged(DedupeRule.OLDER_COPY, older)
-    if (foreign := _foreign(entry, lineage)) is not None:
+    if (foreign := may_not_revise(entry, lineage)) is not None:
         return judged(DedupeRule.OTHER_FEED, foreign)
     alike = likeness(now, lineage.print) if comparable else None
     score = None if alike is None or alike.text is None else round(alike.text, 3)
@@ -110,11 +112,16 @@ def judge(entry: Entry, meeting: Meeting, content: Content) -> Judgement:
 
 def _states_later(entry: Entry, lineage: Lineage) -> bool:
     """Whether the publisher states an update later than the present revision."""
-    if entry.updated is None:
+    if (updated := stated_update(entry)) is None:
         return False
-    present = lineage.present
-    than = present.updated or present.sent or lineage.stated
-    return than is not None and entry.updated.at > than
+    present, ahead = lineage.present, is_ahead(updated, entry.source.received_at)
+    if present.updated is not None:
+        if ahead == present.is_ahead:
+            return updated > present.updated
+        # of two zones only one is wrong; what was received by then was changed by then
+        return not ahead and updated > present.received
+    than = present.sent or (lineage.stated.updated if lineage.stated else None)
+    return than is not None and updated > than
 
 
 def _earlier(lineage: Lineage, now: Fingerprint) -> int | None:
@@ -126,11 +133,11 @@ def _earlier(lineage: Lineage, now: Fingerprint) -> int | None:
 
 def _older(entry: Entry, lineage: Lineage) -> str | None:
     """Whether the entry is older than the present revision: by stated update, else by when it was sent."""
-    present, stated = lineage.present, lineage.stated
-    if entry.updated is not None and stated is not None:
-        if entry.updated.at < stated:
-            return f"its stated update {_shown(entry.updated.at)} is before {_shown(stated)}"
-        if present.updated is not None and entry.updated.at > present.updated:
+    present, stated, updated = lineage.present, lineage.stated, stated_update(entry)
+    if updated is not None and stated is not None and stated.updated is not None:
+        if is_ahead(updated, entry.source.received_at) == stated.is_ahead and updated < stated.updated:
+            return f"its stated update {_shown(updated)} is before {_shown(stated.updated)}"
+        if present.updated is not None and _states_later(entry, lineage):
             return None
     if entry.sent_at is not None and present.sent is not None and _sent_before(entry, entry.sent_at, present):
         return f"it was seen {_shown(entry.sent_at)}, the present revision {_shown(present.sent)}"
@@ -146,8 +153,8 @@ def _sent_before(entry: Entry, sent: datetime, present: Version) -> bool:
     return sent < present.sent and received == present.received
 
 
-def _foreign(entry: Entry, lineage: Lineage) -> str | None:
-    """Whether the entry comes by a feed that may not revise this item."""
+def may_not_revise(entry: Entry, lineage: Lineage) -> str | None:
+    """Why the feed that the entry comes by may neither revise nor retract this item; None where it may."""
     if entry.feed_key is None or entry.feed_key == lineage.feed:
         return None
     if entry.feed_site is not None and entry.feed_site == lineage.site:
@@ -184,7 +191,7 @@ def _changed(entry: Entry, lineage: Lineage, now: Fingerprint) -> tuple[Changed,
         changed.append(Changed.TEXT)
     before = lineage.published[0] if lineage.published else None
     published = entry.published is not None and entry.published.at != before
-    updated = entry.updated is not None and entry.updated.at != lineage.present.updated
+    updated = stated_update(entry) not in (None, lineage.present.updated)
     if published or updated:
         changed.append(Changed.DATES)
     return tuple(changed)

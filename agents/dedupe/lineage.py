@@ -26,6 +26,13 @@ FORGET_CONTENT_AFTER = timedelta(days=90)
 FORGET_AFTER = timedelta(days=2 * 365)
 NOTE_SIGHTING_EVERY = timedelta(days=1)
 
+CLOCKS_DIFFER = timedelta(hours=24)
+"""A stated update may be so far ahead of its receipt by a wrong zone; what is further ahead says nothing. Believed, an
+update in the year 2076 would make every later correction an older copy."""
+
+AHEAD = timedelta(minutes=30)
+"""The least that zones differ by, more or less; what a clock is fast is less."""
+
 
 class UnknownFormatError(Exception):
     """A value of the state that this version of the mill cannot read: written by a newer one, or damaged."""
@@ -35,6 +42,7 @@ class Version(Struct, frozen=True, array_like=True):
     """One revision's content and dates. `source` is (partition, offset, index) of the entry that brought it.
 
     `sent` is when the sender saw it, `received` when the record came: the sender's header, else the broker's time.
+    `updated` is as stated, so that it can be compared with another of the same wrong zone.
     """
 
     title_hash: bytes
@@ -43,6 +51,11 @@ class Version(Struct, frozen=True, array_like=True):
     sent: datetime | None
     source: tuple[int, int, int]
     received: datetime
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the stated update lies after its receipt: local time by the name of UTC."""
+        return self.updated is not None and is_ahead(self.updated, self.received)
 
 
 class Lineage(Struct, frozen=True, array_like=True):
@@ -71,9 +84,9 @@ class Lineage(Struct, frozen=True, array_like=True):
         return self.versions[0]
 
     @property
-    def stated(self) -> datetime | None:
-        """The update that the publisher stated last, of the present revision or of one before it."""
-        return next((version.updated for version in self.versions if version.updated is not None), None)
+    def stated(self) -> Version | None:
+        """The revision that came last with a stated update: the present one or one before it."""
+        return next((version for version in self.versions if version.updated is not None), None)
 
     def expired(self, arrival: datetime) -> bool:
         """Whether only addresses and the revision number count any more."""
@@ -161,11 +174,23 @@ def _turn(state: State, key: bytes, entry: Entry) -> Match | None:
     return Match(owner[0], owner[1], None)
 
 
+def stated_update(entry: Entry) -> datetime | None:
+    """The last change as the publisher states it; None where there is none, or one that cannot be."""
+    if entry.updated is None or entry.updated.at > entry.source.received_at + CLOCKS_DIFFER:
+        return None
+    return entry.updated.at
+
+
+def is_ahead(updated: datetime, received: datetime) -> bool:
+    """Whether an update is stated for after its receipt."""
+    return updated > received + AHEAD
+
+
 def version_of(entry: Entry, content: Fingerprint, source: tuple[int, int, int]) -> Version:
     return Version(
         title_hash=content.title_hash,
         text_hash=content.text_hash,
-        updated=entry.updated.at if entry.updated else None,
+        updated=stated_update(entry),
         sent=entry.sent_at,
         source=source,
         received=entry.source.received_at,
@@ -213,7 +238,8 @@ def restate(lineage: Lineage, entry: Entry, content: Fingerprint) -> Lineage:
     present = msgspec.structs.replace(lineage.present, title_hash=content.title_hash, text_hash=content.text_hash)
     published = lineage.published
     if entry.replay_of:  # a newer mill may read dates that an older one could not
-        present = msgspec.structs.replace(present, updated=entry.updated.at if entry.updated else present.updated)
+        if (updated := stated_update(entry)) is not None:
+            present = msgspec.structs.replace(present, updated=updated, received=entry.source.received_at)
         published = _published(entry) or published
     return msgspec.structs.replace(
         lineage,

@@ -18,7 +18,7 @@ from agents.content.text import script_family
 from agents.deadletters import entry_dead_letter
 from agents.dedupe import lineage as lineages
 from agents.dedupe.fingerprint import Fingerprint, fingerprint
-from agents.dedupe.judge import Judgement, judge
+from agents.dedupe.judge import Judgement, judge, may_not_revise
 from agents.dedupe.lineage import Lineage, Match
 from agents.dedupe.meeting import meet
 from agents.stage import EntryRef, Headers, Output, State, Topic
@@ -138,8 +138,8 @@ def _retract(entry: Entry, state: State, now: datetime) -> list[Output]:
     if before.retracted:
         judgement = Judgement(DedupeRule.RETRACTED, match, evidence=("it was retracted before",))
         return [_duplicate(entry, match.id, before.revision, judgement)]
-    if entry.feed_key not in (None, before.feed) and (entry.feed_site is None or entry.feed_site != before.site):
-        judgement = Judgement(DedupeRule.OTHER_FEED, match, evidence=("another's feed may not retract the item",))
+    if (foreign := may_not_revise(entry, before)) is not None:
+        judgement = Judgement(DedupeRule.OTHER_FEED, match, evidence=(foreign,))
         return [_duplicate(entry, match.id, before.revision, judgement)]
     after = msgspec.structs.replace(before, retracted=True)
     lineages.store(state, match.id, before, after, entry)

@@ -26,6 +26,15 @@ class Prose(Struct, frozen=True):
     language: str
 
     @property
+    def title(self) -> str:
+        return self.text[: self.title_end]
+
+    @property
+    def body(self) -> str:
+        """The text without the title."""
+        return self.text[self.title_end + 2 :]
+
+    @property
     def chinese(self) -> bool:
         return self.language.startswith("zh")
 

@@ -11,13 +11,12 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from agents.content.html import MAX_LISTED, MarkupTooDeep, Page, read_html, read_plain
-from agents.content.language import detect
+from agents.content.html import MAX_LISTED, MarkupTooDeep, read_html, read_plain
+from agents.content.sites import Sites
 from agents.content.sketch import fold_codes
-from agents.content.text import clean_line, count, first_words, one_line
+from agents.content.text import clean_line, first_words, one_line
 from agents.deadletters import news_dead_letter
-from agents.enrich.dateline import read_dateline
-from agents.enrich.images import gallery
+from agents.enrich.findings import Findings, Readable, find, load_tables
 from agents.stage import EntryRef, Headers, Output, State, Topic
 from schemas import (
     DateProvenance,
@@ -47,15 +46,34 @@ _pack = msgspec.msgpack.Encoder()
 
 
 class EnrichStage:
-    """Turns encoded news into encoded drafts. `pipeline` is the version that the items will name."""
+    """Turns encoded news into encoded drafts. `pipeline` is the version that the items will name, `sites` what an
+    operator's file says."""
 
     name = StageName.ENRICH
 
-    def __init__(self, pipeline: str) -> None:
+    def __init__(self, pipeline: str, sites: Sites | None = None) -> None:
         self.pipeline = pipeline
+        self._sites = sites or Sites()
+        load_tables()
 
     def handle(self, batch: Sequence[bytes], state: State, now: datetime) -> list[Output]:
-        return [self._enrich(record, now) for record in batch]
+        outputs: dict[int, Output] = {}
+        news_of: dict[int, News] = {}
+        readable: list[Readable] = []
+        for number, record in enumerate(batch):
+            news = _news.decode(record)
+            if news.retraction:
+                outputs[number] = _retracted(news)
+                continue
+            try:
+                readable.append(self._read(news.entry))
+                news_of[number] = news
+            except MarkupTooDeep as error:
+                message = f"The body cannot be made safe to show: {error}."
+                outputs[number] = news_dead_letter(self.name, DeadLetterCode.TOO_DEEP, message, news, now)
+        for (number, news), one, found in zip(news_of.items(), readable, find(readable), strict=True):
+            outputs[number] = self._drafted(batch[number], news, one, found)
+        return [outputs[number] for number in range(len(batch))]
 
     def refused(self, output: Output, code: DeadLetterCode, message: str, now: datetime) -> Output:
         if output.topic is Topic.DRAFTS and output.value is not None:
@@ -64,42 +82,39 @@ class EnrichStage:
                 return news_dead_letter(self.name, code, message, _news.decode(draft.news), now)
         raise ValueError(f"a record for {output.topic} cannot be dead-lettered: {message}")
 
-    def _enrich(self, record: bytes, now: datetime) -> Output:
-        news = _news.decode(record)
+    def _read(self, entry: Entry) -> Readable:
+        page = read_html(entry.body, entry.base_url) if entry.body_is_html else read_plain(entry.body)
+        return Readable(entry, page, one_line(entry.title), self._sites.boilerplate(entry.site))
+
+    def _drafted(self, record: bytes, news: News, one: Readable, found: Findings) -> Output:
         entry = news.entry
-        if news.retraction:
-            return _output(Draft(id=news.id, family=news.family, arrival=entry.arrival, item=None), entry, None)
-        try:
-            page = read_html(entry.body, entry.base_url) if entry.body_is_html else read_plain(entry.body)
-        except MarkupTooDeep as error:
-            message = f"The body cannot be made safe to show: {error}."
-            return news_dead_letter(self.name, DeadLetterCode.TOO_DEEP, message, news, now)
         draft = Draft(
             id=news.id,
             family=news.family,
             arrival=entry.arrival,
-            item=_item(news, page, self.pipeline),
+            item=_item(news, one, found, self.pipeline),
             news=msgspec.Raw(record),
+            signature=found.signature,
             first_seen=_first_seen(entry),
             traceparent=entry.traceparent,
         )
         return _output(draft, entry, _ref(entry))
 
 
-def _item(news: News, page: Page, pipeline: str) -> Item:
+def _retracted(news: News) -> Output:
     entry = news.entry
+    return _output(Draft(id=news.id, family=news.family, arrival=entry.arrival, item=None), entry, None)
+
+
+def _item(news: News, one: Readable, found: Findings, pipeline: str) -> Item:
+    entry, page = news.entry, one.page
     text = page.text
-    given = one_line(entry.title)
-    title = given or first_words(text) or entry.url or clean_line(entry.guid or "") or news.id
-    language = detect(text, given, entry.declared_language)
-    pictures = gallery(page.images, entry.images, entry.base_url)
+    title = one.title or first_words(text) or entry.url or clean_line(entry.guid or "") or news.id
     published = entry.published or news.earlier_published
-    dateline = read_dateline(text)
-    counted = count(text)
     flags = {*entry.flags, *news.flags}
-    if page.truncated or pictures.truncated or len(entry.attachments) > MAX_LISTED:
+    if page.truncated or found.pictures.truncated or len(entry.attachments) > MAX_LISTED:
         flags.add(Flag.TRUNCATED)
-    if not given:
+    if not one.title:
         flags.add(Flag.TITLE_FROM_TEXT)
     flags.update(_marks(entry, text, published))
     return Item(
@@ -119,22 +134,22 @@ def _item(news: News, page: Page, pipeline: str) -> Item:
         categories=_lines(entry.categories),
         text=text,
         html=page.html,
-        summary="",
-        dateline=dateline.place if dateline else None,
-        images=pictures.images,
+        summary=found.summary,
+        dateline=found.dateline.place if found.dateline else None,
+        images=found.pictures.images,
         links=[Link(link.url, link.text) for link in page.links],
         attachments=entry.attachments[:MAX_LISTED],
         published_at=published.at if published else None,
         updated_at=entry.updated.at if entry.updated else None,
         seen_at=entry.seen.at,
         dates=Dates(_provenance(published), _provenance(entry.updated), _provenance(entry.seen)),
-        language=language.tag,
-        language_confidence=language.confidence,
-        keywords=[],
-        names=[],
-        places=[],
-        word_count=counted.total,
-        reading_seconds=counted.seconds,
+        language=found.language.tag,
+        language_confidence=found.language.confidence,
+        keywords=found.keywords,
+        names=found.names,
+        places=found.places,
+        word_count=found.counted.total,
+        reading_seconds=found.counted.seconds,
         story_id=news.id,
         reprint_of=None,
         flags=sorted(flags),

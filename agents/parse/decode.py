@@ -65,6 +65,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _SINGLE_BYTE_GUESS = frozenset({"cp1252", "latin_1"})
 
 # Windows-1252 that somebody took for Latin-1 and wrote as UTF-8: no text has these controls, and browsers show quotes.
+_CESU_8 = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
 _C1_UTF_8 = re.compile(rb"\xc2[\x80-\x9f]")
 _MEANT = {code: ord(meant) for code in range(0x80, 0xA0) if (meant := bytes([code]).decode("cp1252", "ignore"))}
 
@@ -143,6 +144,10 @@ def _escaped(body: bytes, content_type: str | None) -> str | None:
 
 def _utf_8(body: bytes) -> str | None:
     text = _strict(body, "utf_8")
+    if text is None and b"\xed" in body:
+        # CESU-8: a program of Java's or Oracle's wrote each half of an emoji by itself
+        body = _CESU_8.sub(_whole, body)
+        text = _strict(body, "utf_8")
     if text is not None:
         if b"\xc2" in body and _C1_UTF_8.search(body):
             text = text.translate(_MEANT)
@@ -154,6 +159,11 @@ def _utf_8(body: bytes) -> str | None:
     if broken <= right * 5 * FEW:
         return text
     return None
+
+
+def _whole(match: re.Match[bytes]) -> bytes:
+    halves = match[0].decode("utf_8", "surrogatepass")
+    return halves.encode("utf_16", "surrogatepass").decode("utf_16").encode()
 
 
 def _declared(body: bytes, content_type: str | None) -> str | None:

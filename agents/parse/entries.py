@@ -10,11 +10,12 @@ from hashlib import blake2b
 from msgspec import Struct
 from xxhash import xxh3_128_digest
 
-from agents.content.dates import parse_date, parse_unix
-from agents.content.identity import content_key, guid_key, link_key, plain_title
+from agents.content.dates import parse_date, parse_unix, zone_of_language
+from agents.content.identity import content_key, guid_key, link_key
 from agents.content.sites import Sites
 from agents.content.urls import CanonicalUrl, canonicalize, resolve, site_of
 from agents.parse.found import MAX_BASE, Document, Found, Unreadable
+from agents.parse.shared import Keyed, shared_keys, stripped
 from schemas import (
     Alias,
     AliasKind,
@@ -41,7 +42,6 @@ CLOCKS_DIFFER = timedelta(hours=24)
 
 NO_SITES = Sites()
 
-_TAG = re.compile(r"<[^<>]*>")
 _ABSOLUTE = re.compile(r"https?://", re.IGNORECASE)
 _UNIQUE = re.compile(r"(?:urn:|tag:|[a-z][a-z0-9+.-]*://|[0-9a-f]{8}-[0-9a-f]{4}-)", re.IGNORECASE)
 
@@ -85,7 +85,7 @@ def build(
         here = around
         if isinstance(found, Found):
             if found.feed is not None:
-                here = feeds.get(found.feed) or feeds.setdefault(found.feed, _of_feed(around, found.feed))
+                here = feeds.get(found.feed) or feeds.setdefault(found.feed, _of_item(around, found.feed))
             known.append(_identify(found, here))
         else:
             known.append(found)
@@ -114,7 +114,7 @@ def is_empty(entry: Entry) -> bool:
     """Neither title nor text nor link. A body of nothing but pictures has no text: nobody could name such an item."""
     if entry.title or entry.url or entry.retraction:
         return False
-    return not _stripped(entry.body) if entry.body_is_html else not entry.body.strip()
+    return not stripped(entry.body) if entry.body_is_html else not entry.body.strip()
 
 
 def _surroundings(document: Document, raw: RawDocument, sites: Sites) -> Surroundings:
@@ -126,6 +126,20 @@ def _surroundings(document: Document, raw: RawDocument, sites: Sites) -> Surroun
     if address and len(address) > MAX_BASE * 4:
         address = None
     return _of_feed(around, Feed(address, document.title) if address or document.title else None)
+
+
+def _of_item(around: Surroundings, named: Feed) -> Surroundings:
+    """The surroundings of an entry that names its feed itself (`source_url`): believed where the sender names none.
+
+    Only a feed may change its items, and anybody can write another's address into a document. The header is the
+    sender's, who fetched it; what the entry says then only adds the title, as in the dead letter of an entry.
+    """
+    header = around.raw.source_url
+    if header is None:
+        return _of_feed(around, named)
+    if named.url is None or named.url == header or named.url == (around.feed and around.feed.url):
+        return _of_feed(around, Feed(around.feed.url if around.feed else None, named.title))
+    return around
 
 
 def _of_feed(around: Surroundings, feed: Feed | None) -> Surroundings:
@@ -142,12 +156,17 @@ def _of_feed(around: Surroundings, feed: Feed | None) -> Surroundings:
         sites=around.sites,
         feed=feed,
         address=canonical,
-        feed_key=link_key(canonical.identity) if canonical else None,
+        feed_key=link_key(canonical.identity) if canonical else _nameless_feed(raw.source_url),
         feed_site=site,
         zone=around.sites.zone(site),
         base=_base(document, raw, canonical),
         seen=around.seen,
     )
+
+
+def _nameless_feed(header: str | None) -> bytes | None:
+    """The key of a feed whose address is too long to go with its entries: no stranger is unknown for that."""
+    return link_key(header) if header and _ABSOLUTE.match(header) else None
 
 
 def _base(document: Document, raw: RawDocument, address: CanonicalUrl | None) -> str | None:
@@ -175,8 +194,9 @@ def _identify(found: Found, around: Surroundings) -> _Known:
     scopes = [around.address.identity] if around.address else [owner.identity] if owner else []
     if url and site:
         scopes = [site]
-    elif found.retraction and site:
-        scopes = [site, around.address.identity] if around.address else [site]
+    elif site and site not in scopes:
+        # where the entry is found if it gains a link, or its feed moves, and a retraction finds what has a link
+        scopes.append(site)
     if not scopes and found.guid and _UNIQUE.match(found.guid):
         scopes = [""]
     keys = tuple(guid_key(scope, found.guid) for scope in scopes) if found.guid else ()
@@ -184,20 +204,11 @@ def _identify(found: Found, around: Surroundings) -> _Known:
 
 
 def _shared(known: list[_Known]) -> set[bytes]:
-    """Keys that are no identity: several entries of the document have them and say different things."""
-    if len(known) < 2:
+    """Keys that several entries have and that are no identity. Mostly no two entries have one."""
+    keys = [key for each in known for key in (each.link_key, *each.guid_keys) if key is not None]
+    if len(set(keys)) == len(keys):
         return set()
-    first: dict[bytes, str] = {}
-    shared: set[bytes] = set()
-    for each in known:
-        if each.found.retraction:
-            continue
-        said = plain_title(each.found.title) or f"\n{each.found.body}"
-        keys = (each.link_key, *each.guid_keys) if each.link_key else each.guid_keys
-        for key in keys:
-            if first.setdefault(key, said) != said:
-                shared.add(key)
-    return shared
+    return shared_keys(Keyed(each.found, each.link_key, each.guid_keys) for each in known if not each.found.retraction)
 
 
 def _usual_site(known: list[_Known]) -> str | None:
@@ -221,9 +232,12 @@ def _entry(
     guid_keys = known.guid_keys
     if found.retraction and url is None and usual_site and usual_site != site and found.guid:
         site, base = usual_site, f"https://{usual_site}/"
-        guid_keys = (guid_key(site, found.guid), *guid_keys[1:])
+        guid_keys = (*(guid_keys[:1] if around.address else ()), guid_key(site, found.guid))
     aliases, is_shared = _aliases(known, guid_keys, shared)
+    language = around.document.language if found.language is None else found.language
     zone = around.zone if site == around.feed_site else around.sites.zone(site) or around.zone
+    if zone is None:
+        zone = zone_of_language(language)
     published = found.published_date
     if published is None:
         published = _read_date(found.published, zone)
@@ -231,7 +245,6 @@ def _entry(
         published = _read_date([published.raw], zone, DateOrigin.BODY) or published
     updated = found.updated_date or _read_date(found.updated, zone)
     body = found.body if found.body.strip() else ""
-    language = around.document.language if found.language is None else found.language
     return Entry(
         source=source,
         arrival=raw.arrival,
@@ -281,7 +294,7 @@ def _aliases(known: _Known, guid_keys: tuple[bytes, ...], shared: set[bytes]) ->
     if found.known_by is not None:
         aliases = [alias for alias in aliases if alias.kind in found.known_by]
     if not aliases:
-        said = blake2b(_stripped(found.body).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        said = blake2b(stripped(found.body).encode("utf-8", "surrogatepass"), digest_size=16).digest()
         content = content_key(known.scope, found.title, said)
         aliases.append(Alias(AliasKind.CONTENT, content, found.title[:MAX_SHOWN]))
     return aliases, is_shared
@@ -359,12 +372,6 @@ def _flags(found: Found, url: CanonicalUrl | None, document: Document, is_shared
     if "\ufffd" in found.title or "\ufffd" in found.body:
         flags.append(Flag.REPLACEMENT_CHARACTERS)
     return flags
-
-
-def _stripped(html: str) -> str:
-    """Roughly what is visible: no tags, no white space. Only told apart from nothing, or hashed."""
-    text = _TAG.sub("", html) if "<" in html else html
-    return "".join(text.replace("&nbsp;", " ").split())
 
 
 def _source(raw: RawDocument, document: Document, index: int, count: int) -> Source:

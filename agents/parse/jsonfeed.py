@@ -14,6 +14,7 @@ from agents.content.dates import parse_epoch_ms
 from agents.content.text import clean_line
 from agents.deadletters import EXTENSION, KEPT_FLAGS
 from agents.parse import title as titles
+from agents.parse.body import Body, choose, unescaped_twice
 from agents.parse.found import Document, Found, Unreadable, bounded_int, bounded_seconds, inherited
 from agents.parse.rejection import MAX_ENTRIES, Rejection, too_deep, too_many_entries
 from schemas import AliasKind, Attachment, DateOrigin, DeadLetterCode, Feed, FeedImage, Flag, Format, FoundDate, Moment
@@ -62,6 +63,8 @@ def read(text: str) -> Document:
         raise Rejection(DeadLetterCode.UNSUPPORTED_FORMAT, "The JSON is neither an object nor an array.")
     elif "items" in value or "jsonfeed.org" in str(value.get("version", ""))[:64]:
         document, items = _feed(value), value.get("items")
+        if items is None and "items" in value:
+            items = []  # an empty list, as PHP and Go write it
         document.flags = flags
     elif _ITEM_NAMES.isdisjoint(value):
         message = "The JSON object has none of the names of a JSON Feed or of its items."
@@ -79,7 +82,8 @@ def read(text: str) -> Document:
 
 def _loaded(text: str) -> tuple[Any, list[Flag]]:
     try:
-        return orjson.loads(text), []
+        value = orjson.loads(text)
+        return (json.loads(text) if _has_rounded_id(value) else value), []
     except (orjson.JSONDecodeError, RecursionError) as error:
         if isinstance(error, RecursionError) or "recursion" in str(error).lower():
             raise too_deep(Format.JSON_ITEM) from None
@@ -95,6 +99,13 @@ def _loaded(text: str) -> tuple[Any, list[Flag]]:
     except ValueError as error:
         message = f"The JSON cannot be read: {error}."
     raise Rejection(DeadLetterCode.MALFORMED_JSON, message, Format.JSON_ITEM)
+
+
+def _has_rounded_id(value: Any) -> bool:
+    """Whether an id was an integer beyond 64 bits: orjson makes it a float, in which many are one."""
+    items = value.get("items", [value]) if isinstance(value, dict) else value
+    ids = (item.get("id") for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
+    return any(isinstance(id, float) and abs(id) > 2**63 for id in ids)
 
 
 def _whole(match: re.Match[str]) -> str:
@@ -123,8 +134,7 @@ def _entry(item: Any, format: Format, feed_authors: list[str]) -> Found | Unread
         except (TypeError, ValueError, RecursionError):
             fragment = b"null"
         return Unreadable("The entry is no JSON object.", fragment)
-    html, plain, summary = (_string(item, name) for name in ("content_html", "content_text", "summary"))
-    body = html or plain or summary or ""
+    body, rest = _body(item)
     extension = _extension(item)
     # what a dead letter holds was decoded before: `&amp;lt;` would lose one more layer at each replay
     plain_line = titles.line if EXTENSION in item else titles.plain
@@ -141,8 +151,8 @@ def _entry(item: Any, format: Format, feed_authors: list[str]) -> Found | Unread
         title=plain_line(_text(item, "title") or ""),
         link=link,
         guid=identifier,
-        body=body,
-        body_is_html=bool(html),
+        body=body.text,
+        body_is_html=body.is_html,
         link_base=extension.base_url,
         base=extension.base_url,
         authors=_authors(item, plain_line) or feed_authors,
@@ -160,8 +170,20 @@ def _entry(item: Any, format: Format, feed_authors: list[str]) -> Found | Unread
         retraction=extension.retraction,
         known_by=extension.known_by,
         flags=[flag for flag in sorted(KEPT_FLAGS) if flag in extension.flags],
-        extra=[text for text in (plain, summary) if text and text is not body],
+        extra=rest,
     )
+
+
+def _body(item: Object) -> tuple[Body, list[str]]:
+    """The item's text, and the other ones. What a dead letter holds was chosen and read before."""
+    names = ("content_html", "content_text", "summary")
+    given = [Body(text, name == "content_html") for name in names if (text := _string(item, name))]
+    if not given:
+        return Body("", is_html=False), []
+    place, body = 0, given[0]
+    if EXTENSION not in item:
+        place, body = choose([Body(unescaped_twice(each.text), True) if each.is_html else each for each in given])
+    return body, [each.text for each in (*given[:place], *given[place + 1 :])]
 
 
 def _extension(item: Object) -> Extension:
@@ -182,9 +204,9 @@ def _text(item: Object, name: str) -> str | None:
     value = item.get(name)
     if isinstance(value, str):
         return value.strip() or None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 2**63:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return str(value)
+    return str(value) if isinstance(value, int) or abs(value) <= 2**63 else None
 
 
 def _date(item: Object, name: str) -> tuple[list[str], FoundDate | None]:

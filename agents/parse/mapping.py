@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
+from collections.abc import Iterable
 
 from agents.content.text import clean_line
-from agents.content.urls import resolve
+from agents.content.urls import canonicalize, resolve
 from agents.parse import title as titles
+from agents.parse.body import Body, choose, unescaped_twice, without_cdata
 from agents.parse.elements import Element, EntryElements
 from agents.parse.found import Document, Found, bounded_int, bounded_seconds, inherited
 from schemas import Attachment, FeedImage, Format
@@ -16,6 +18,7 @@ MAX_KEYWORDS = 4096  # characters of a list of keywords
 
 Elements = dict[str, list[Element]]
 
+# Bare `content`, `published` and the like are Atom's names in RSS; `atom:pubdate` and `atom:description` RSS's in Atom.
 _TITLES = ("title", "atom:title", "dc:title", "media:title")
 _BODIES = (
     "content:encoded",
@@ -24,9 +27,12 @@ _BODIES = (
     "xhtml:div",
     "fulltext",
     "fullitem",
+    "content",
     "body",
     "description",
+    "atom:description",
     "atom:summary",
+    "summary",
     "itunes:summary",
     "media:description",
     "itunes:subtitle",
@@ -41,8 +47,11 @@ _PUBLISHED = (
     "dc:date",
     "atom:created",
     "dcterms:created",
+    "published",
+    "date",
+    "atom:pubdate",
 )
-_UPDATED = ("atom:updated", "atom:modified", "dcterms:modified")
+_UPDATED = ("atom:updated", "atom:modified", "dcterms:modified", "updated")
 _GUIDS = ("guid", "atom:id", "dc:identifier")
 _CATEGORIES = ("category", "atom:category", "dc:subject", "media:category", "itunes:category")
 _KEYWORDS = ("itunes:keywords", "media:keywords", "tags")  # several in one element, with commas
@@ -52,6 +61,7 @@ _HTML = re.compile(
 )
 _ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
 _MAILBOX = re.compile(r"\s*[^\s@()<>]+@[^\s@()<>]+\s*\(([^()]+)\)\s*")
+_MAILBOX_BEHIND = re.compile(r"\s*([^()<>@]+?)\s*\(\s*[^\s@()<>]+@[^\s@()<>]+\s*\)\s*")
 _NAMED_MAILBOX = re.compile(r"\s*\"?([^\"<>@]+?)\"?\s*<[^<>]*@[^<>]*>\s*")
 _IMAGE_FILE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif)(?:[?#]|$)", re.IGNORECASE)
 
@@ -85,7 +95,7 @@ def read_entry(entry: EntryElements) -> Found:
     about = _about(entry.attributes)
     guid = next((text for name in _GUIDS if (text := _first_text(by_name, name))), None) or about
     link, link_base = _link(by_name, entry)
-    body, rest = _body(by_name)
+    element, body, rest = _body(by_name)
     published = [text for name in _PUBLISHED for text in _texts(by_name, name)]
     updated = [text for name in _UPDATED for text in _texts(by_name, name)]
     attachments, images = _media(entry)
@@ -94,14 +104,14 @@ def read_entry(entry: EntryElements) -> Found:
         link=link,
         link_base=link_base,
         guid=guid,
-        body=body.text if body else "",
-        body_is_html=body is None or _is_html(body),
-        base=(body.base if body else None) or entry.base,
+        body=body.text,
+        body_is_html=body.is_html,
+        base=(element.base if element else None) or entry.base,
         authors=_authors(by_name),
         categories=_categories(by_name),
         attachments=attachments,
         images=images,
-        language=_language(by_name, body, entry),
+        language=_language(by_name, element, entry),
         published=published,
         updated=updated,
         extra=[element.text for element in rest],
@@ -140,6 +150,8 @@ def _about(attributes: dict[str, str]) -> str | None:
 def _by_name(elements: list[Element]) -> Elements:
     found: Elements = {}
     for element in elements:
+        if "<![CDATA[" in element.text:
+            element.text = without_cdata(element.text)
         listed = found.get(element.name)
         if listed is None:
             found[element.name] = [element]
@@ -197,22 +209,44 @@ def _plain_title(packed: Element) -> str:
 
 def _link(by_name: Elements, entry: EntryElements) -> tuple[str | None, str | None]:
     """The entry's page as written, and what it is relative to."""
+    permalink = _permalink(by_name)
     # FeedBurner counts clicks on its own address and keeps the publisher's here
     for name in ("feedburner:origlink", "link"):
         for element in by_name.get(name, ()):
             if href := (element.text.strip() or element.attributes.get("href", "").strip()):
+                if permalink and href != permalink and not _is_page(href) and _is_page(permalink):
+                    return permalink, None
                 return href, element.base
     for element in _atom_links(by_name, "alternate"):
         return element.attributes["href"].strip(), element.base
-    for element in by_name.get("guid", ()):
-        is_link = element.attributes.get("isPermaLink", element.attributes.get("ispermalink", "true")).strip().lower()
-        if is_link != "false" and _ADDRESS.fullmatch(text := element.text.strip()):
-            return text, None
+    if permalink:
+        return permalink, None
     # as a last resort an identifier that looks like a page's address
     for text in (_about(entry.attributes) or "", *_texts(by_name, "atom:id")):
         if _ADDRESS.fullmatch(text):
             return text, None
     return None, None
+
+
+def _permalink(by_name: Elements) -> str | None:
+    """The guid, where it is an address and its feed does not say that it is none."""
+    for element in by_name.get("guid", ()):
+        is_link = element.attributes.get("isPermaLink", element.attributes.get("ispermalink", "true")).strip().lower()
+        if is_link != "false" and _ADDRESS.fullmatch(text := element.text.strip()):
+            return text
+    return None
+
+
+def _is_page(href: str) -> bool:
+    """Whether a link may lead to one article: no script, no place in its own page, no front page."""
+    if href.startswith("#"):
+        return href.startswith(("#/", "#!"))
+    if not href.strip("/") or href[:11].lower() == "javascript:":
+        return False
+    if not href[:8].lower().startswith(("http://", "https://")):
+        return True
+    found = canonicalize(href)
+    return found is not None and not found.is_root
 
 
 def _atom_links(by_name: Elements, rel: str) -> list[Element]:
@@ -242,15 +276,26 @@ def _linked(by_name: Elements, rel: str) -> str | None:
     return None
 
 
-def _body(by_name: Elements) -> tuple[Element | None, list[Element]]:
-    """The fullest text of the entry, and the shorter ones. Atom content can be anything: a picture in base64, too."""
+def _body(by_name: Elements) -> tuple[Element | None, Body, list[Element]]:
+    """The entry's text: which element it is, what stands there, and the other ones.
+
+    Atom content can be anything: a picture in base64, too.
+    """
     found = [
-        body
+        element
         for name in _BODIES
-        for element in by_name.get(name, ())
-        if element.text.strip() and (body := _unpacked(element)) is not None
+        for packed in by_name.get(name, ())
+        if packed.text.strip() and (element := _unpacked(packed)) is not None
     ]
-    return (found[0], found[1:]) if found else (None, [])
+    if not found:
+        return None, Body("", is_html=True), []
+    place, body = choose([_read_body(element) for element in found])
+    return found[place], body, [*found[:place], *found[place + 1 :]]
+
+
+def _read_body(element: Element) -> Body:
+    is_html = _is_html(element)
+    return Body(unescaped_twice(element.text) if is_html and not element.markup else element.text, is_html)
 
 
 def _is_html(element: Element) -> bool:
@@ -278,7 +323,7 @@ def _authors(by_name: Elements) -> list[str]:
 def _name_of_mailbox(text: str) -> str:
     if len(text) > 320 or "@" not in text:
         return text
-    match = _MAILBOX.fullmatch(text) or _NAMED_MAILBOX.fullmatch(text)
+    match = _MAILBOX.fullmatch(text) or _MAILBOX_BEHIND.fullmatch(text) or _NAMED_MAILBOX.fullmatch(text)
     return match[1].strip() if match else text
 
 
@@ -296,8 +341,8 @@ def _categories(by_name: Elements) -> list[str]:
     return _distinct(titles.from_html(name) if "<" in name or "&" in name else clean_line(name) for name in names)
 
 
-def _distinct(names: object) -> list[str]:
-    return [name for name in dict.fromkeys(names) if name]  # type: ignore[call-overload]
+def _distinct(names: Iterable[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if name]
 
 
 def _media(entry: EntryElements) -> tuple[list[Attachment], list[FeedImage]]:
@@ -358,7 +403,7 @@ def _add_attachment(
     if not (url := _absolute(href, element, entry)):
         return
     kind = attributes.get("type", "").strip() or None
-    if kind and kind.startswith("image/"):
+    if kind.startswith("image/") if kind else _IMAGE_FILE.search(href):
         _add_image(images, element, entry, href)
     found = Attachment(url, kind, bounded_int(attributes.get(size)), bounded_seconds(attributes.get("duration")))
     known = attachments.get(url)

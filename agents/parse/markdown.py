@@ -19,12 +19,17 @@ MAX_TITLE_LINES = 4  # titles were stripped, not joined: a few hold a line break
 
 _COMMENT = re.compile(r"<!--[ \t]*(NaN|-?\d{1,17})[ \t]*-->[ \t]*(?=\n|\Z)")
 _BRACKET = re.compile(r"\s*\[")
+_RULE = re.compile(r"\n+[ \t]*-{3,}[ \t]*(?:\n|\Z)")
 _DASHES = re.compile(r"[ \t]*-{3,}[ \t]*(?:\n|$)")
 _WRAPPER = r"<(?:div|section|article|main|span)\b[^<>]{0,200}>\s{0,20}"
+# What may stand behind a date that is in no block of its own: behind words it would be the beginning of a sentence
+# (`<i>2024年2月16日</i>，某地发生…`).
+_BESIDE = r"(?=[^\S\n]{0,20}(?:\n|\Z|<(?!/?(?:a|abbr|b|cite|code|em|font|i|mark|q|s|small|span|strong|sub|sup|u)\b)))"
 _OPENING_DATE = re.compile(
     rf"(?P<before>\s{{0,20}}(?:{_WRAPPER}){{0,4}}?)"
-    r"(?P<element><(?P<tag>div|p|span)\b[^<>]{0,200}>\s{0,20}<i>(?P<inner>[^<>]{6,64})</i>\s{0,20}</(?P=tag)>"
-    r"|<i>(?P<bare>[^<>]{6,64})</i>(?:\s{0,20}<br\s{0,5}/?>)?)"
+    r"(?P<element><(?P<tag>div|p)\b[^<>]{0,200}>\s{0,20}<i>(?P<inner>[^<>]{6,64})</i>\s{0,20}</(?P=tag)>"
+    r"|(?P<span><span\b[^<>]{0,200}>\s{0,20})?<i>(?P<bare>[^<>]{6,64})</i>(?(span)\s{0,20}</span>)"
+    rf"{_BESIDE}(?:\s{{0,20}}<br\s{{0,5}}/?>)?)"
 )
 
 
@@ -49,7 +54,10 @@ def read(text: str) -> Document:
 
 
 def _block_starts(text: str) -> list[re.Match[str]]:
-    """The comment lines that begin a block. Behind the first one, a title line must follow: bodies hold comments."""
+    """The comment lines that begin a block. Behind the first one, a title line must follow: bodies hold comments.
+
+    And dashes behind the title, where the comment is no date: bodies hold `<!--12345-->` before `[1](…)`, too.
+    """
     found: list[re.Match[str]] = []
     lead = len(text) - len(text.lstrip())
     at = -1
@@ -57,16 +65,20 @@ def _block_starts(text: str) -> list[re.Match[str]]:
         if not (match := _COMMENT.match(text, at)):
             continue
         starts_line = not text[text.rfind("\n", 0, at) + 1 : at].strip()
-        if starts_line and (at <= lead or _is_titled(text, match.end())):
+        is_date = match[1] == "NaN" or parse_epoch_ms(match[1]) is not None
+        if starts_line and (at <= lead or _is_titled(text, match.end(), dashed=not is_date)):
             found.append(match)
     return found
 
 
-def _is_titled(text: str, position: int) -> bool:
+def _is_titled(text: str, position: int, *, dashed: bool) -> bool:
     if not (match := _BRACKET.match(text, position)):
         return False
-    end = text.find("\n", match.end(), match.end() + titles.MAX_LENGTH)
-    return text.find("](", match.end(), end if end >= 0 else match.end() + titles.MAX_LENGTH) > 0
+    reach = match.end() + titles.MAX_LENGTH
+    end = text.find("\n", match.end(), reach)
+    if text.find("](", match.end(), end if end >= 0 else reach) < 0:
+        return False
+    return not dashed or (end >= 0 and _RULE.match(text, end) is not None)
 
 
 def _block(comment: str | None, text: str, front: FrontMatter | None) -> Found:
@@ -107,11 +119,16 @@ def _headed(text: str) -> tuple[str, str | None, str]:
         if (middle := line.rfind("](")) > 0:
             closing = line.rfind(")")
             title, text = line[1:middle], rest
-            link = line[middle + 2 : closing if closing > middle else None].strip() or None
+            link = _bare(line[middle + 2 : closing if closing > middle else None].strip()) or None
     text = text.lstrip("\n")
     if match := _DASHES.match(text):
         text = text[match.end() :]
     return title, link, text.strip("\n")
+
+
+def _bare(link: str) -> str:
+    """Without the brackets that Markdown allows around an address: `[title](<https://…>)`."""
+    return link[1:-1].strip() if link.startswith("<") and link.endswith(">") else link
 
 
 def _opening_date(body: str) -> tuple[FoundDate | None, str]:

@@ -25,14 +25,27 @@ _NUMERIC = re.compile(r"&#(?:(\d{1,9})|[xX]([0-9A-Fa-f]{1,8}));")
 _ENTITY = re.compile(r"<!ENTITY\s+([A-Za-z_][\w.-]{0,63})\s+([\"'])((?:(?!\2)(?:[^&%<]|&#))*)\2\s*>")
 _KNOWN = html5.keys()
 _XML_NAMES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"))
+# An emoji as its two halves of UTF-16; in a body often escaped once more.
+_HALVES = re.compile(
+    r"&(?:amp;)?#(?:(5[56]\d{3})|[xX]0{0,3}([dD][89abAB][0-9a-fA-F]{2}));"
+    r"&(?:amp;)?#(?:(5[67]\d{3})|[xX]0{0,3}([dD][c-fC-F][0-9a-fA-F]{2}));"
+)
 _C1_REFERENCE = re.compile(r"&#(?:(1[2-5]\d)|[xX]0{0,4}([89][0-9A-Fa-f]));")
 
 
 def with_meant_characters(text: str) -> str:
-    """Numeric references to the C1 controls are Windows-1252 (`&#146;` is an apostrophe); browsers agree."""
+    """Numeric references to the C1 controls are Windows-1252 (`&#146;` is an apostrophe); browsers agree. Two that
+    name the halves of one character are that character."""
     if "&#" in text:
-        return _C1_REFERENCE.sub(lambda match: html.unescape(match[0]), text)
-    return text
+        text = _C1_REFERENCE.sub(lambda match: html.unescape(match[0]), text)
+    return _HALVES.sub(_whole, text) if "#" in text else text
+
+
+def _whole(match: re.Match[str]) -> str:
+    high, low = _number(match[1], match[2]), _number(match[3], match[4])
+    if not (0xD800 <= high <= 0xDBFF and 0xDC00 <= low <= 0xDFFF):
+        return match[0]
+    return chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
 
 
 def with_declared(text: str, prolog: str) -> str:

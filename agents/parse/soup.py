@@ -211,7 +211,7 @@ def _tokens(local: str, short: bool) -> re.Pattern[str]:
 _BREAKS = {short: re.compile(_SHORT_BREAK if short else _BREAK, re.IGNORECASE) for short in (False, True)}
 
 
-MARKUP_RSS = frozenset({"title", "description", "content:encoded"})
+MARKUP_RSS = frozenset({"title", "description", "content:encoded", "content", "summary"})
 
 
 def _value(match: re.Match[str]) -> str:

@@ -19,22 +19,33 @@ _INLINE = (
 )
 _NAMES = "|".join(_INLINE.split())
 _TAG = re.compile(rf"</?(?:{_NAMES})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_LINE_BREAK = re.compile(r"<(?:br|/?(?:p|div|h[1-4]))(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _CLOSING = re.compile(rf"</({_NAMES})\s*>|<(?:br|img|wbr)\b[^<>]*>", re.IGNORECASE)
+
+# Elements that no browser shows, whatever stands in them; and their end tags.
+_UNSEEN = tuple(
+    (
+        re.compile(rf"<{name}\b[^<>]*>.*?</{name}\s*>", re.IGNORECASE | re.DOTALL),
+        re.compile(rf"</{name}\s*>", re.IGNORECASE),
+    )
+    for name in ("script", "style", "iframe")
+)
 
 
 def plain(text: str) -> str:
     """A title that is text already: entities decoded, one line, white space and spelling as published."""
-    return _line(_decoded(text))
+    return _line(_without_unseen(_decoded(text)[:MAX_LENGTH]))
 
 
 def from_html(text: str) -> str:
     """A title that may hold HTML. Tags of formatting go; other angle brackets are words (`the <canvas> tag`).
 
-    Titles escaped once too often, markup or entities, are read as what they were.
+    Titles escaped once too often, markup or entities, are read as what they were. Scripts, style sheets and frames
+    go with what stands in them.
     """
     text = text[:MAX_LENGTH]
     if "<" in text:
-        text = _TAG.sub("", text)
+        text = _without_tags(_without_unseen(text))
     if "&" in text:
         text = _without_pairs(_unescape(text))
         text = _decoded(text)
@@ -55,7 +66,26 @@ def line(text: str) -> str:
 
 def _without_pairs(text: str) -> str:
     """Without tags of formatting, but only where some element is closed: a lone `<b>` is what is talked about."""
-    return _TAG.sub("", text) if "<" in text and _CLOSING.search(text) else text
+    text = _without_unseen(text)
+    return _without_tags(text) if "<" in text and _CLOSING.search(text) else text
+
+
+def _without_tags(text: str) -> str:
+    """A line break parts words: `Breaking<br>News`."""
+    broken, found = _LINE_BREAK.subn(" ", text)
+    text = _TAG.sub("", broken)
+    return _SPACE.sub(" ", text) if found else text
+
+
+def _without_unseen(text: str) -> str:
+    if "</" not in text:
+        return text
+    for element, closing in _UNSEEN:
+        # behind the last end tag each start tag would look for one in vain
+        ends = [match.end() for match in closing.finditer(text)]
+        if ends:
+            text = element.sub("", text[: ends[-1]]) + text[ends[-1] :]
+    return text
 
 
 def _decoded(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench.accuracy import identity, reading
+from bench.accuracy import agreement, enrichment, identity, reading
 from bench.accuracy.measure import Measure
 from bench.process import corpus
 from bench.report import Table
@@ -17,6 +17,8 @@ from bench.report import Table
 MEASURES: dict[str, Callable[[Path], list[Measure]]] = {
     "Reading": reading.measures,
     "Identity": identity.measures,
+    "Enrichment": enrichment.measures,
+    "Labels": agreement.measures,
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.content.dates import parse_date, parse_epoch_ms, zone_of_site
+from agents.content.dates import parse_date, parse_epoch_ms, zone_of_language, zone_of_site
 from agents.content.dates.month_names import NAMES
 from schemas import Confidence
 
@@ -52,6 +52,10 @@ IN_JAPAN = "2024-02-16T12:03:00"
         pytest.param("2024-02-16+08:00", ("2024-02-15T16:00:00", DAY), id="day with a zone"),
         pytest.param("2024-02-16T21:03:04+15:00", (EVENING, ASSUMED), id="offset that no place has"),
         pytest.param("2024-02-16 at 21:03", (MINUTE, ASSUMED), id="at"),
+        pytest.param("2024-02-16T21:03:04 08:00", ("2024-02-16T13:03:04", EXACT), id="a plus lost in an address"),
+        pytest.param("2024-02-16T21:03:04 0800", ("2024-02-16T13:03:04", EXACT), id="a plus lost, no colon"),
+        pytest.param("2024-02-16 21:03:04.5 00:00", (EVENING + ".500000", EXACT), id="a plus lost, fraction"),
+        pytest.param("2024-02-16T21:03:04 18:00", None, id="a second time is no zone"),
         pytest.param("２０２４-０２-１６", (MIDNIGHT, DAY), id="full width"),
     ],
 )
@@ -93,6 +97,7 @@ def test_iso(raw: str, expected: Reading) -> None:
         pytest.param("Fri, 16 Feb 2024", (MIDNIGHT, DAY), id="day"),
         pytest.param("16 Feb 2024 GMT", (MIDNIGHT, DAY), id="day with a zone"),
         pytest.param("Fri Feb 16 21:03:04 2024", (EVENING, ASSUMED), id="ctime"),
+        pytest.param("Fri, 16 Feb 2024 21:03:04 0000", (EVENING, EXACT), id="a plus lost in an address"),
         pytest.param("Fri Feb 16 21:03:04 PST 2024", ("2024-02-17T05:03:04", EXACT), id="date(1)"),
         pytest.param("Fri Feb 16 21:03:04 +0000 2024", (EVENING, EXACT), id="twitter"),
         pytest.param(
@@ -134,6 +139,15 @@ def test_rfc_822_and_kin(raw: str, expected: Reading) -> None:
         pytest.param("2024. 2. 16. 오후 9:03", (IN_JAPAN, ASSUMED), id="korean with dots"),
         pytest.param("입력: 2024.02.16 21:03", (IN_JAPAN, ASSUMED), id="korean label"),
         pytest.param("2024년 2월 16일 금요일", ("2024-02-15T15:00:00", DAY), id="korean weekday"),
+        pytest.param("星期五, 16 二月 2024 21:03:00 +0800", (IN_CHINA, EXACT), id="java in china"),
+        pytest.param("周五, 16 2月 2024 21:03:00 CST", (IN_CHINA, EXACT), id="java in china, newer names"),
+        pytest.param("星期五, 16 十二月 2024 21:03:00 GMT", ("2024-12-16T21:03:00", EXACT), id="java, december"),
+        pytest.param("Fri, 16 2月 2024 21:03:00 +0800", (IN_CHINA, EXACT), id="java, the month alone"),
+        pytest.param("16 2月 2024 21:03", (IN_CHINA, ASSUMED), id="java, no zone"),
+        pytest.param("週五, 16 2月 2024", ("2024-02-15T16:00:00", DAY), id="java, day"),
+        pytest.param("금, 16 2월 2024 21:03:00", (IN_JAPAN, ASSUMED), id="java in korea"),
+        pytest.param("星期五, 16 十三月 2024 21:03:00", None, id="java, no month"),
+        pytest.param("Hello, 16 2月 2024 21:03:00", None, id="java, no weekday"),
         pytest.param("2024年2月16日发生地震", None, id="a sentence"),
         pytest.param("2024年13月40日", None, id="impossible day"),
         pytest.param("2024年2月16日 25:00", None, id="impossible hour"),
@@ -325,6 +339,27 @@ def test_parse_epoch_ms(text: str, expected: str | None) -> None:
 )
 def test_zone_of_site(site: str | None, hours: int | None) -> None:
     zone = zone_of_site(site)
+    assert (zone.utcoffset(None) if zone else None) == (timedelta(hours=hours) if hours else None)
+
+
+@pytest.mark.parametrize(
+    ("tag", "hours"),
+    [
+        pytest.param("zh-cn", 8, id="chinese of china"),
+        pytest.param("zh_Hant_TW", 8, id="script and region"),
+        pytest.param(" ZH ", 8, id="chinese"),
+        pytest.param("ja-JP", 9, id="japanese"),
+        pytest.param("ko", 9, id="korean"),
+        pytest.param("zh-US", None, id="chinese of america"),
+        pytest.param("zh-Hans-AU", None, id="chinese of australia"),
+        pytest.param("en-cn", None, id="english"),
+        pytest.param("zh" + " " * 40, None, id="too long for a tag"),
+        pytest.param("", None, id="empty"),
+        pytest.param(None, None, id="none"),
+    ],
+)
+def test_zone_of_language(tag: str | None, hours: int | None) -> None:
+    zone = zone_of_language(tag)
     assert (zone.utcoffset(None) if zone else None) == (timedelta(hours=hours) if hours else None)
 
 

@@ -74,7 +74,29 @@ BASE = "https://harbour.example/news/2026/seal.html"
             "a\n\nd",
             id="noscript hides what is closed in it",
         ),
-        pytest.param("a<svg><text>b</text></svg><math><mi>c</mi></math>d", "ad", id="svg and math"),
+        pytest.param("a<svg><text>b</text></svg>d", "ad", id="svg"),
+        pytest.param(
+            "a <math><semantics><mrow><mi>E</mi><mo>=</mo><mi>m</mi><msup><mi>c</mi><mn>2</mn></msup></mrow>"
+            "<annotation encoding='application/x-tex'>E=mc^2</annotation></semantics></math> d",
+            "a E=mc2 d",
+            id="a formula, once",
+        ),
+        pytest.param(
+            "<span class='katex'><span class='katex-mathml'><math><mi>E</mi></math></span>"
+            "<span class='katex-html' aria-hidden='true'>E</span></span>",
+            "E",
+            id="a formula of katex, once",
+        ),
+        pytest.param(
+            "<mjx-container>E<mjx-assistive-mml><math><mi>E</mi></math></mjx-assistive-mml></mjx-container>",
+            "E",
+            id="a formula of mathjax, once",
+        ),
+        pytest.param(
+            "<math><mtable><mtr><mtd>a</mtd><mtd>b</mtd></mtr><mtr><mtd>c</mtd></mtr></mtable></math>",
+            "a\tb\nc",
+            id="a matrix",
+        ),
         pytest.param("<select><option>a</select><textarea>b</textarea><button>c</button>", "c", id="form controls"),
         pytest.param("<ruby>漢<rp>(</rp><rt>かん</rt><rp>)</rp></ruby>字", "漢字", id="ruby: the base text"),
         pytest.param("a<!-- b -->c", "ac", id="comment"),

@@ -41,6 +41,7 @@ def test_a_guid_holds_within_its_scope() -> None:
     [
         pytest.param("Morning  Briefing ", "morning briefing", True, id="case and white space"),
         pytest.param("早报\u3000星期二", "早报 星期二", True, id="wide blank"),
+        pytest.param("Zürich", "Zu\u0308rich", True, id="composed and separate accents"),
         pytest.param("Morning briefing", "Evening briefing", False, id="another word"),
     ],
 )

@@ -12,6 +12,13 @@ from agents.content.pictures import is_pixel, is_tracker, sources
     [
         pytest.param({"src": " a.jpg "}, "a.jpg", id="src"),
         pytest.param({"src": "blank.gif", "data-src": "a.jpg"}, "a.jpg", id="lazy"),
+        pytest.param({"src": "none.gif", "file": "a.jpg"}, "a.jpg", id="discuz"),
+        pytest.param({"src": "none.gif", "zoomfile": "l.jpg", "file": "a.jpg"}, "l.jpg", id="discuz, two sizes"),
+        pytest.param({"src": "loading.gif", "data-url": "a.png!w640"}, "a.png!w640", id="lazy, a style behind"),
+        pytest.param({"src": "loading.gif", "data-original-src": "a?id=1"}, "a?id=1", id="lazy, no ending"),
+        pytest.param({"src": "loading.gif", "data-lazysrc": "a.jpg"}, "a.jpg", id="lazy, without a dash"),
+        pytest.param({"src": "a.jpg", "data-url": "https://x.org/1.html"}, "a.jpg", id="a page's address"),
+        pytest.param({"src": "a.jpg", "file": "17"}, "a.jpg", id="a number"),
         pytest.param({"src": "s.jpg", "srcset": "m.jpg 300w, l.jpg 900w"}, "l.jpg", id="widest"),
         pytest.param({"srcset": "m.jpg 1x,l.jpg 2x"}, "l.jpg", id="densest, no space behind the comma"),
         pytest.param({"srcset": "x/w_200,h_100/l.jpg 900w, m.jpg 300w"}, "x/w_200,h_100/l.jpg", id="commas inside"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from turbohtml.saxparse import SaxHandler, sax_parse
 
@@ -217,7 +217,17 @@ TEXT = st.sampled_from(
 )
 
 
-@given(st.lists(st.one_of(OPENED, OPENED, CLOSED, TEXT), max_size=30).map("".join))
+MARKUP = st.lists(st.one_of(OPENED, OPENED, CLOSED, TEXT), max_size=30).map("".join)
+
+
+@pytest.mark.heavy
+@settings(max_examples=10_000)
+@given(MARKUP)
+def test_ten_thousand_made_up_bodies_are_safe_and_stay_the_same(html: str) -> None:
+    assert_safe(html)
+
+
+@given(MARKUP)
 def test_made_up_markup_is_safe_and_stays_the_same(html: str) -> None:
     assert_safe(html)
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from agents.content.text import (
     clean_line,
+    composed,
     count,
     cut_at_paragraph,
     first_words,
@@ -148,3 +149,23 @@ def test_a_cut_fits_and_is_a_beginning(text: str, limit: int) -> None:
     cut = cut_at_paragraph(text, limit)
     assert len(cut.encode()) <= limit or cut == text
     assert text.startswith(cut)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("Fa\u0308hre", "F\u00e4hre", id="latin"),
+        pytest.param("Vie\u0323\u0302t", "Vi\u1ec7t", id="two marks on a letter"),
+        pytest.param("\u304b\u3099", "\u304c", id="kana"),
+        pytest.param("\u1112\u1161\u11ab\u1100\u1173\u11af", "\ud55c\uae00", id="hangul"),
+        pytest.param("\u0308a", "\u0308a", id="a mark without a letter"),
+        pytest.param("海豹 é", "海豹 é", id="composed already"),
+    ],
+)
+def test_composed(text: str, expected: str) -> None:
+    assert composed(text) == expected
+
+
+@given(st.text())
+def test_composed_once_is_enough(text: str) -> None:
+    assert composed(composed(text)) == composed(text)

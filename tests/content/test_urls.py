@@ -17,6 +17,13 @@ from agents.content.urls import MAX_LENGTH, canonicalize, resolve, site_of, unwr
         pytest.param(
             "https://news.example/a?id=7&amp;utm_source=rss", "https://news.example/a?id=7", id="escaped twice"
         ),
+        pytest.param(
+            "https://news.example/a?id=7&amp;page=2&amp;amp;x=&#038;y=1",
+            "https://news.example/a?id=7&page=2&x=&y=1",
+            id="escaped twice, what selects",
+        ),
+        pytest.param("https://news.example/p.html#id=2", "https://news.example/p.html#id=2", id="article behind the #"),
+        pytest.param("https://news.example/p.html#ref=2", "https://news.example/p.html", id="a tracker there"),
         pytest.param("https://news.example/a?id=7?utm_source=rss", "https://news.example/a?id=7", id="a second query"),
         pytest.param(
             "https://news.example/a?utm_source=rss?/a-512",

@@ -60,7 +60,8 @@ def entry(
 ) -> Entry:
     """An entry as parse would leave it. All times are days after START; `day` is that of its arrival.
 
-    `sent` is a comment date, `received` the sender's header; without a header it is the arrival.
+    `sent` is a comment date, `received` the sender's header; without a header it is received when it arrives, and not
+    before the update that it states.
     """
     url = canonicalize(link) if link else None
     source = canonicalize(feed) if feed else None
@@ -73,7 +74,7 @@ def entry(
         aliases.append(Alias(AliasKind.CONTENT, content_key(source.identity if source else "", title, said), title))
     body = "".join(f"<{markup}>{line}</{markup}>" for line in text.split("\n"))
     quick = blake2b(repr((title, link, guid, body, published, updated)).encode(), digest_size=16).digest()
-    seen = at(day if received is None else received)
+    seen = at(max(day, updated or day) if received is None else received)
     return Entry(
         source=Source("feeds.raw", 0, 0, 0, 1, Format.RSS, seen),
         arrival=at(day),

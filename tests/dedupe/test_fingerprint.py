@@ -109,6 +109,8 @@ def test_the_opening_is_one_of_the_prefixes() -> None:
         pytest.param("海豹醒了。", "海豹醒了！", False, id="punctuation counts"),
         pytest.param("Seals", "seals", False, id="case counts"),
         pytest.param("渡轮", "渡輪", False, id="the script counts"),
+        pytest.param("Fähre", "Fa\u0308hre", True, id="composed and separate accents"),
+        pytest.param("Fähre", "Fahre", False, id="accents count"),
     ],
 )
 def test_same_content(a: str, b: str, same: bool) -> None:

@@ -172,6 +172,33 @@ def test_the_publisher_changes_it(sightings: Sightings) -> None:
         ),
         pytest.param(
             [
+                (ferry(updated=18_000, received=0), "first-sighting A1"),
+                (ferry(FERRY_CORRECTED, updated=1), "content-changed A2"),
+                (ferry(title=BAIT, updated=18_001, received=2), "content-changed A3"),
+                (ferry(FERRY_CORRECTED, updated=18_002, received=3), "older-copy A3"),
+            ],
+            id="not by an update that cannot be: it neither blocks corrections nor brings back what was corrected",
+        ),
+        pytest.param(
+            [
+                (ferry(updated=8 * HOUR, received=5 * MINUTE), "first-sighting A1"),
+                (ferry(FERRY_CORRECTED, updated=HOUR, received=65 * MINUTE), "content-changed A2"),
+                (ferry(updated=8 * HOUR, received=2 * HOUR), "older-copy A2"),
+                (ferry(title=BAIT, updated=-HOUR, received=3 * HOUR), "older-copy A2"),
+            ],
+            id="not by local time that passes for UTC, received before it",
+        ),
+        pytest.param(
+            [
+                (ferry(updated=9 * HOUR, received=HOUR), "first-sighting A1"),
+                (ferry(FERRY_CORRECTED, updated=8 * HOUR, received=65 * MINUTE), "older-copy A1"),
+                (ferry(FERRY_CORRECTED, updated=10 * HOUR, received=125 * MINUTE), "content-changed A2"),
+                (ferry(updated=11 * HOUR, received=185 * MINUTE), "content-changed A3"),
+            ],
+            id="by stated update where both are of the same wrong zone",
+        ),
+        pytest.param(
+            [
                 (ferry(sent=2 * MINUTE, received=HOUR), "first-sighting A1"),
                 (ferry(FERRY_CORRECTED, sent=0, received=5 * HOUR), "content-changed A2"),
             ],

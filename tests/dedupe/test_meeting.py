@@ -202,7 +202,43 @@ def test_addresses(sightings: Sightings) -> None:
                 (entry("面条好了", "来吃。", link="https://b.lanhai.example/y", guid="/?p=1"), "reused-address B1"),
                 (entry("海豹醒了", "醒。", link="https://a.lanhai.example/z", guid="/?p=1"), "content-changed A2"),
             ],
-            id="two blogs of one site count alike: by guid alone short notes need alike titles",
+            id="two blogs of one site count alike: by guid alone short notes need the same title",
+        ),
+        pytest.param(
+            [
+                (
+                    entry("海豹群登上北岛码头", "详情请看。", link=f"{HOME}1", guid="1"),
+                    "first-sighting A1",
+                ),
+                (
+                    entry("海豹群离开北岛码头", "详情点击。", link=f"{HOME}2", guid="1"),
+                    "reused-address B1",
+                ),
+                (
+                    entry("海狗群离开北岛码头", "详情点击。", link=f"{HOME}3", guid="1"),
+                    "content-changed B2",
+                ),
+            ],
+            id="by guid alone a short note may have its headline corrected, or move",
+        ),
+        pytest.param(
+            [
+                (ferry(link="https://lanhai.example/a/1", guid="1"), "first-sighting A1"),
+                (moon(link="https://lanhai.example/a/2", guid="1", title=FERRY_TITLE), "reused-address B1"),
+                (moon(link="https://lanhai.example/a/3", guid="1"), "content-changed B2"),
+                (ferry(FERRY_CORRECTED, link="https://lanhai.example/a/4", guid="1"), "content-changed A2"),
+            ],
+            id="by guid alone the texts decide, not the headline",
+        ),
+        pytest.param(
+            [
+                (entry("海豹登上码头", "点击阅读。", link=LIVE, guid="1"), "first-sighting A1"),
+                (entry("面包房起火", "点击阅读。", link=LIVE, guid="2"), "reused-address B1"),
+                (entry("面包房昨夜起火", "点击阅读。", link=LIVE, guid="3"), "content-changed B2"),
+                (entry("面包房昨夜起火了", "火已扑灭。", link=LIVE, guid="4"), "content-changed B3"),
+                (entry("面包房昨夜关门", "没有面粉。", link=LIVE, guid="5"), "reused-address C1"),
+            ],
+            id="live page: a note with a guid of its own is another one, unless title and text are much alike",
         ),
     ],
 )

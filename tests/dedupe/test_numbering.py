@@ -122,7 +122,7 @@ def history(random: Random, length: int) -> list[Entry]:
                 feed=FOREIGN if random.random() < 0.15 else None,
                 day=day,
                 sent=random.choice([None, None, round(day), round(day) - 3]),
-                updated=random.choice([None, None, round(day), round(day) - 3]),
+                updated=random.choice([None, None, int(day), int(day) - 3]),
                 markup=random.choice(["p", "div"]),
                 replay_of=Position("feeds.raw", 0, random.randrange(offset), 0) if replayed else None,
                 retraction=random.random() < 0.01,

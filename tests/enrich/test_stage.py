@@ -122,7 +122,8 @@ def test_an_item() -> None:
     assert made.reading_seconds > 12
     assert made.grouping.rule is GroupingRule.NOT_GROUPED
     assert (made.story_id, made.reprint_of, made.flags) == (ID, None, [])
-    assert (made.summary, made.keywords, made.names, made.places) == ("", [], [], [])
+    assert made.summary.startswith("港務局今天宣布，新渡輪")
+    assert made.keywords[0].term == "新渡輪"
 
 
 def test_where_the_draft_goes() -> None:

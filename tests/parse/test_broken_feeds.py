@@ -200,6 +200,35 @@ def test_an_apostrophe_of_windows() -> None:
 
 
 @pytest.mark.parametrize(
+    "emoji",
+    [
+        pytest.param("&#128512;", id="one reference"),
+        pytest.param("&#55357;&#56832;", id="its halves"),
+        pytest.param("&#xD83D;&#xde00;", id="its halves, hexadecimal"),
+        pytest.param("&#55357;&#xDE00;", id="its halves, mixed"),
+        pytest.param("&amp;#55357;&amp;#56832;", id="its halves, escaped once more"),
+        pytest.param("<![CDATA[&#55357;&#56832;]]>", id="its halves in cdata"),
+    ],
+)
+def test_an_emoji_by_reference(emoji: str) -> None:
+    (found,) = entries(f"{HEAD}{item(1, title=f'笑{emoji}', body=f'哭{emoji}')}{TAIL}")
+    assert (found.title, found.body) == ("笑😀", "哭😀")
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        pytest.param("&#55357;", id="the first half alone"),
+        pytest.param("&#56832;&#55357;", id="the wrong way round"),
+        pytest.param("&#55357;&#57344;", id="no second half"),
+    ],
+)
+def test_half_an_emoji_is_none(reference: str) -> None:
+    (found,) = entries(f"{HEAD}{item(1, title=f'笑{reference}')}{TAIL}")
+    assert found.title.startswith("笑\ufffd")
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         pytest.param("a & b", "a &amp; b", id="bare"),

@@ -33,6 +33,12 @@ def declared(text: str, encoding: str) -> str:
             "<rss>“Don’t” 5 € \x81</rss>",
             id="utf-8 made of windows-1252 that was taken for latin-1",
         ),
+        pytest.param(
+            "<rss>笑".encode() + b"\xed\xa0\xbd\xed\xb8\x80</rss>",
+            None,
+            "<rss>笑😀</rss>",
+            id="cesu-8, short",
+        ),
         pytest.param(codecs.BOM_UTF8 + CHINESE.encode(), None, CHINESE, id="utf-8 with bom"),
         pytest.param(
             declared(CHINESE, "gb2312").encode(),

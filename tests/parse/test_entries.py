@@ -10,6 +10,16 @@ from tests.parse.reading import FEED, atom, entries, entry, rss
 LINK, GUID, CONTENT = AliasKind.LINK, AliasKind.GUID, AliasKind.CONTENT
 
 
+FERRY = (
+    "The morning ferry to Tarien ran aground to spare a herd of sleeping seals; all two hundred and fourteen passengers"
+    " had breakfast on deck and went on at noon, when the tide came in."
+)
+BREAD = (
+    "The last wood-fired bakery of the old town closes at the end of the year. Both daughters of the baker went to sea,"
+    " and nobody wants to get up at two in the morning to knead the dough."
+)
+
+
 def kinds(found: Entry) -> list[AliasKind]:
     return [alias.kind for alias in found.aliases]
 
@@ -64,7 +74,61 @@ def item(title: str = "Ferry", link: str = "", guid: str = "", body: str = "Late
             ([GUID], [GUID]),
             id="one link in two spellings",
         ),
-        pytest.param(item("a", "", "g1"), item("b", "", "g2"), ([GUID], [GUID]), id="no links"),
+        pytest.param(item("a", "", "g1"), item("b", "", "g2"), ([GUID, GUID], [GUID, GUID]), id="no links"),
+        pytest.param(
+            item("Ferry", "https://x.org/1", "g", body=FERRY),
+            item("Ferry (updated)", "https://x.org/1", "g", body=f"{FERRY} More soon."),
+            ([LINK, GUID], [LINK, GUID]),
+            id="an article and its update",
+        ),
+        pytest.param(
+            item("Ferry", "https://x.org/1", body=FERRY[:110]),
+            item("Seals", "https://x.org/1", body=FERRY),
+            ([LINK], [LINK]),
+            id="an extract and the whole",
+        ),
+        pytest.param(
+            item("Ferry", "https://x.org/1", "g1", body=FERRY),
+            item("Ferry", "https://x.org/1", "g2", body=f"{FERRY} More soon."),
+            ([LINK, GUID], [LINK, GUID]),
+            id="nearly the same text under two guids",
+        ),
+        pytest.param(
+            item("Ferry", "https://x.org/1", "g1", body=FERRY),
+            item("Ferry", "https://x.org/1", "g2", body=FERRY[:110]),
+            ([GUID], [GUID]),
+            id="an extract under a guid of its own",
+        ),
+        pytest.param(
+            item("Ferry", "https://x.org/1", body=FERRY),
+            item("Ferry", "https://x.org/1", body=BREAD),
+            ([CONTENT], [CONTENT]),
+            id="one headline, two texts",
+        ),
+        pytest.param(
+            item("Ferry", "https://x.org/1", "g1", body="Late."),
+            item("Ferry", "https://x.org/1", "g2", body="Later."),
+            ([GUID], [GUID]),
+            id="one headline, two guids, short texts",
+        ),
+        pytest.param(
+            item("Ferry", "https://x.org/1", body="Late."),
+            item("Ferry", "https://x.org/1", body="Late. Wait at the pier."),
+            ([LINK], [LINK]),
+            id="one headline, a short text that goes on",
+        ),
+        pytest.param(
+            item("Ferry is late", "https://x.org/1", body="Late."),
+            item("The ferry is late", "https://x.org/1", body="Late."),
+            ([LINK], [LINK]),
+            id="one short text, another headline",
+        ),
+        pytest.param(
+            item("Flash 1", "https://x.org/", body=""),
+            item("Flash 2", "https://x.org/", body=""),
+            ([CONTENT], [CONTENT]),
+            id="headlines without texts",
+        ),
     ],
 )
 def test_what_entries_share_is_no_identity(
@@ -113,8 +177,27 @@ def test_keys_over_documents(first: str, second: str, same: set[AliasKind]) -> N
 def test_a_guid_of_one_feed_is_not_that_of_another() -> None:
     one = entry(atom("<entry><title>a</title><id>1</id></entry>"))
     other = entry(atom("<entry><title>a</title><id>1</id></entry>"), source_url="https://blog.example.net/atom")
-    assert kinds(one) == kinds(other) == [GUID]
-    assert keys(one) != keys(other)
+    assert kinds(one) == kinds(other) == [GUID, GUID]
+    assert not {alias.key for alias in one.aliases} & {alias.key for alias in other.aliases}
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        pytest.param(entry(rss(item(guid="1"))), 2, id="the same feed"),
+        pytest.param(entry(rss(item(guid="1")), source_url=FEED + "?token=1"), 1, id="its address changed"),
+        pytest.param(
+            entry(rss(item(guid="1")), source_url="https://feeds.example.net/7"), 1, id="it moved to a service"
+        ),
+        pytest.param(entry(rss(item(link="https://www.example.org/1", guid="1"))), 1, id="a link of its site"),
+        pytest.param(entry(rss(item(link="https://example.net/1", guid="1"))), 0, id="a link of another site"),
+    ],
+)
+def test_a_guid_without_a_link_holds_within_its_feed_and_its_site(other: Entry, same: int) -> None:
+    keys = [alias.key for alias in entry(rss(item(guid="1"))).aliases]
+    assert len(keys) == 2
+    assert len({alias.key for alias in other.aliases} & set(keys)) == same
+    assert (keys[0] == other.aliases[0].key) is (same == 2), "the id is its feed's"
 
 
 def test_a_guid_of_no_known_feed_counts_where_it_is_unique_by_itself() -> None:
@@ -164,6 +247,23 @@ def test_the_crawlers_comment_is_not_the_publishers() -> None:
 )
 def test_flags(document: str, flags: list[Flag]) -> None:
     assert entry(rss(document)).flags == flags
+
+
+@pytest.mark.parametrize(
+    ("date", "head", "link", "at"),
+    [
+        pytest.param("2024-02-16 21:03:04", "<language>zh-cn</language>", "", "13:03", id="chinese"),
+        pytest.param("2024-02-16 21:03:04 CST", "<language>zh-cn</language>", "", "13:03", id="china standard time"),
+        pytest.param("2024-02-16 21:03:04", "<language>ko</language>", "", "12:03", id="korean"),
+        pytest.param("2024-02-16 21:03:04 GMT", "<language>zh-cn</language>", "", "21:03", id="a stated zone wins"),
+        pytest.param("2024-02-16 21:03:04", "", "", "21:03", id="no language"),
+        pytest.param("2024-02-16 21:03:04", "<language>zh</language>", "https://a.jp/1", "12:03", id="the site wins"),
+    ],
+)
+def test_a_date_without_a_zone_is_in_that_of_its_language(date: str, head: str, link: str, at: str) -> None:
+    found = entry(rss(item(link=link, more=f"<pubDate>{date}</pubDate>"), head=head))
+    assert found.published is not None
+    assert f"{found.published.at:%H:%M}" == at
 
 
 def test_what_every_entry_carries() -> None:

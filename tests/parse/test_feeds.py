@@ -194,6 +194,12 @@ def test_every_version(document: str, format: Format) -> None:
             id="escaped html beside elements",
         ),
         pytest.param("<content:encoded> </content:encoded><description>d</description>", "d", True, id="empty content"),
+        pytest.param(
+            "<content>&lt;p&gt;c&lt;/p&gt;</content><summary>s</summary>", "<p>c</p>", True, id="bare content"
+        ),
+        pytest.param("<content><p>c</p></content>", "<p>c</p>", True, id="content of elements"),
+        pytest.param("<summary>s</summary>", "s", True, id="summary"),
+        pytest.param("<description>d</description><summary>s</summary>", "d", True, id="description before summary"),
         pytest.param("<description/><itunes:summary>s\n\nt</itunes:summary>", "s\n\nt", False, id="itunes"),
         pytest.param(
             "<media:group><media:description>one\ntwo</media:description></media:group>",
@@ -236,6 +242,7 @@ def test_rss_bodies(item: str, body: str, html: bool) -> None:
         pytest.param('<content type="image/png">iVBORw0K</content><summary>s</summary>', "s", False, id="a picture"),
         pytest.param('<content src="https://x.org/"/><summary>s</summary>', "s", False, id="elsewhere"),
         pytest.param('<summary type="html">s</summary>', "s", True, id="summary alone"),
+        pytest.param("<description>&lt;p&gt;d&lt;/p&gt;</description>", "<p>d</p>", True, id="rss's name"),
     ],
 )
 def test_atom_bodies(content: str, body: str, html: bool) -> None:
@@ -261,6 +268,48 @@ def test_atom_bodies(content: str, body: str, html: bool) -> None:
             id="feedburner",
         ),
         pytest.param("<comments>https://x.org/1#c</comments>", None, None, id="comments are no link"),
+        *(
+            pytest.param(
+                f"<link>{link}</link><guid>https://x.org/1</guid>",
+                "https://x.org/1",
+                "https://x.org/1",
+                id=f"guid, {id}",
+            )
+            for link, id in (
+                ("JavaScript:;", "the link is a script"),
+                ("#", "the link is a place in the page"),
+                ("/", "the link is the front page"),
+                ("https://news.example.org/index.html", "the link is the front page in full"),
+                ("http://", "the link is no address"),
+            )
+        ),
+        pytest.param(
+            "<link>https://x.org/2</link><guid>https://x.org/1</guid>",
+            "https://x.org/2",
+            "https://x.org/2",
+            id="the link is a page",
+        ),
+        pytest.param(
+            "<link>2</link><guid>https://x.org/1</guid>", "https://news.example.org/2", "2", id="a relative one"
+        ),
+        pytest.param(
+            "<link>https://x.org/#/2</link><guid>https://x.org/1</guid>",
+            "https://x.org/#/2",
+            "https://x.org/#/2",
+            id="the link is a page in the front page",
+        ),
+        pytest.param(
+            "<link>https://x.org/</link><guid isPermaLink='false'>https://x.org/1</guid>",
+            "https://x.org/",
+            "https://x.org/",
+            id="the guid is no permalink",
+        ),
+        pytest.param(
+            "<link>https://x.org/</link><guid>https://x.org</guid>",
+            "https://x.org/",
+            "https://x.org/",
+            id="the guid is the front page, too",
+        ),
     ],
 )
 def test_rss_links(item: str, url: str | None, original: str | None) -> None:
@@ -313,6 +362,8 @@ def test_bases(feed: str, inside: str, url: str, base: str) -> None:
     [
         pytest.param("<author>lin@example.org (Lin Mei)</author>", ["Lin Mei"], id="mailbox with a name"),
         pytest.param("<author>Lin Mei &lt;lin@example.org&gt;</author>", ["Lin Mei"], id="name with a mailbox"),
+        pytest.param("<author>林 梅 (lin@example.org)</author>", ["林 梅"], id="name with a mailbox in brackets"),
+        pytest.param("<author>Lin (Mei)</author>", ["Lin (Mei)"], id="name with brackets"),
         pytest.param("<author>lin@example.org</author>", ["lin@example.org"], id="mailbox"),
         pytest.param("<author>Lin Mei</author>", ["Lin Mei"], id="name"),
         pytest.param("<author><name>Lin Mei</name></author>", ["Lin Mei"], id="atom's way without its namespace"),
@@ -357,6 +408,18 @@ MEDIA = [
         [Attachment("https://x.org/a.jpg", "image/jpeg")],
         [FeedImage("https://x.org/a.jpg")],
         id="a picture enclosed",
+    ),
+    pytest.param(
+        '<enclosure url="https://x.org/a.jpg?w=640"/><enclosure url="https://x.org/b.mp3"/>',
+        [Attachment("https://x.org/a.jpg?w=640"), Attachment("https://x.org/b.mp3")],
+        [FeedImage("https://x.org/a.jpg?w=640")],
+        id="a picture enclosed, no type",
+    ),
+    pytest.param(
+        '<enclosure url="https://x.org/a.jpg" type="application/pdf"/>',
+        [Attachment("https://x.org/a.jpg", "application/pdf")],
+        [],
+        id="no picture by its type",
     ),
     pytest.param(
         '<media:content url="https://x.org/a.jpg" medium="image" width="640" height="480"><media:title>T</media:title>'
@@ -412,6 +475,32 @@ def test_dates_of_all_vocabularies() -> None:
     assert found.published.raw == "2024-02-16T10:00:00+08:00"
     assert found.updated.at.isoformat() == "2024-02-17T00:00:00+00:00"
     assert found.seen.origin is DateOrigin.BROKER
+
+
+@pytest.mark.parametrize(
+    ("document", "published", "updated"),
+    [
+        pytest.param(rss("<item><date>2024-02-16</date>%s</item>"), "2024-02-16", None, id="date"),
+        pytest.param(
+            rss("<item><updated>2024-02-17</updated><published>2024-02-16</published>%s</item>"),
+            "2024-02-16",
+            "2024-02-17",
+            id="atom's names in rss",
+        ),
+        pytest.param(
+            rss("<item><date>2024-02-17</date><pubDate>2024-02-16</pubDate>%s</item>"),
+            "2024-02-16",
+            None,
+            id="rss's own name first",
+        ),
+        pytest.param(
+            atom("<entry><pubDate>2024-02-16</pubDate>%s</entry>"), "2024-02-16", None, id="rss's name in atom"
+        ),
+    ],
+)
+def test_dates_by_the_names_of_the_other_format(document: str, published: str, updated: str | None) -> None:
+    found = entry(document % "<title>a</title>")
+    assert (found.published and found.published.raw, found.updated and found.updated.raw) == (published, updated)
 
 
 def test_a_zone_that_the_site_means() -> None:
@@ -471,7 +560,7 @@ def test_a_tombstone_belongs_to_the_site_of_its_feed() -> None:
             '<entry><id>tag:news.example.org,2024:1</id><title>a</title><link href="https://www.example.com/1"/></entry>'
         )
     )
-    assert gone.aliases[0] == before.aliases[1]
+    assert before.aliases[1] in gone.aliases
     assert gone.updated is not None
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from agents.deadletters import EXTENSION
 from schemas import (
     AliasKind,
     Attachment,
@@ -17,7 +18,7 @@ from schemas import (
     Flag,
     Format,
 )
-from tests.parse.reading import entries, entry, letter, raw, results
+from tests.parse.reading import FEED, entries, entry, letter, raw, results
 
 ITEM = {
     "id": "https://news.example.org/1",
@@ -118,8 +119,27 @@ def test_dates(date: object, at: str, confidence: Confidence) -> None:
     assert found.published.origin is DateOrigin.FEED
 
 
+@pytest.mark.parametrize(
+    ("id", "expected"),
+    [
+        pytest.param("7", "7", id="a number"),
+        pytest.param("7.5", "7.5", id="a fraction"),
+        pytest.param("9223372036854775809", "9223372036854775809", id="of 64 bits"),
+        pytest.param("99999999999999999999", "99999999999999999999", id="of 20 digits"),
+        pytest.param("-99999999999999999998", "-99999999999999999998", id="of 20 digits, below zero"),
+        pytest.param("9" * 400, "9" * 400, id="of 400 digits"),
+        pytest.param("1e300", None, id="beyond what a float counts"),
+        pytest.param("true", None, id="no number"),
+    ],
+)
+def test_ids_that_are_numbers(id: str, expected: str | None) -> None:
+    item = json.dumps(ITEM | {"id": "?"}).replace('"?"', id)
+    for document in (item, f"[{item}]", f'{{"items": [{item}]}}'):
+        assert entry(document).guid == expected
+
+
 def test_items_alone_and_in_an_array() -> None:
-    one = entry(json.dumps(ITEM | {"source_url": "https://other.example/feed"}))
+    one = entry(json.dumps(ITEM | {"source_url": "https://other.example/feed"}), source_url=None)
     assert one.source.format is Format.JSON_ITEM
     assert one.feed is not None
     assert one.feed.url == "https://other.example/feed"
@@ -127,6 +147,26 @@ def test_items_alone_and_in_an_array() -> None:
     several = entries(json.dumps([ITEM, ITEM | {"url": "https://news.example.org/2", "id": "2"}]))
     assert [each.url for each in several] == ["https://news.example.org/1", "https://news.example.org/2"]
     assert [each.source.index for each in several] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        pytest.param({"source_url": FEED}, "Seals", id="its own address: the title is added"),
+        pytest.param({}, "Seals", id="no address"),
+        pytest.param({"source_url": "https://other.example/feed"}, None, id="another's address"),
+    ],
+)
+def test_the_header_says_which_feed_it_is(stated: dict[str, str], expected: str | None) -> None:
+    found = entry(json.dumps(ITEM | stated | {EXTENSION: {"feed_title": "Seals"}}))
+    assert found.feed is not None
+    assert (found.feed.url, found.feed.title, found.feed_site) == (FEED, expected, "example.org")
+
+
+def test_a_feed_whose_address_is_too_long_is_not_unknown() -> None:
+    found = entry(json.dumps(ITEM), source_url="https://evil.example/" + "x" * 3000)
+    assert found.feed is None
+    assert found.feed_key is not None
 
 
 def test_an_entry_that_is_none_does_not_take_its_document() -> None:
@@ -152,6 +192,7 @@ def test_an_entry_that_is_none_does_not_take_its_document() -> None:
         pytest.param('{"a":' * 5000 + "1" + "}" * 5000, DeadLetterCode.TOO_DEEP, id="deep"),
         pytest.param("[]", DeadLetterCode.NO_ENTRIES, id="empty array"),
         pytest.param(feed(), DeadLetterCode.NO_ENTRIES, id="feed without items"),
+        pytest.param('{"items": null}', DeadLetterCode.NO_ENTRIES, id="items is null"),
         pytest.param('{"items": {"a": 1}}', DeadLetterCode.MALFORMED_FEED, id="items is an object"),
         pytest.param('{"version": "https://jsonfeed.org/version/1"}', DeadLetterCode.MALFORMED_FEED, id="no items"),
         pytest.param('{"error": "not found"}', DeadLetterCode.UNSUPPORTED_FORMAT, id="somebody's error"),

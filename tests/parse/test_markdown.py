@@ -30,6 +30,9 @@ def read(text: str) -> list[Found]:
         pytest.param("[a (b)](https://x.org/a)", "a (b)", "https://x.org/a", id="parentheses in the title"),
         pytest.param("[a](https://x.org/a) ", "a", "https://x.org/a", id="blank behind"),
         pytest.param("[a](https://x.org/a", "a", "https://x.org/a", id="never closed"),
+        pytest.param("[a](<https://x.org/a>)", "a", "https://x.org/a", id="brackets around the link"),
+        pytest.param("[a](<https://x.org/a_(b)>)", "a", "https://x.org/a_(b)", id="brackets and parentheses"),
+        pytest.param("[a](<>)", "a", None, id="brackets around no link"),
         pytest.param("[a]()", "a", None, id="no link"),
         pytest.param("[](https://x.org/a)", "", "https://x.org/a", id="no title"),
         pytest.param("[two\nlines](https://x.org/a)", "two lines", "https://x.org/a", id="line break in the title"),
@@ -132,6 +135,44 @@ def test_dates(comment: str, opening: str, published: Moment | None, origin: Dat
     assert found.body == body
 
 
+@pytest.mark.parametrize(
+    ("body", "without"),
+    [
+        pytest.param("<i>2024年2月16日</i>，某地发生。", None, id="a sentence that begins with a date"),
+        pytest.param("<i>2024年2月16日</i> 某地发生。", None, id="a sentence behind a blank"),
+        pytest.param("<i>16 February 2024</i> <b>was</b> cold.", None, id="a sentence that goes on in bold"),
+        pytest.param("<span><i>2024年2月16日</i></span>，某地发生。", None, id="a sentence, the date in a span"),
+        pytest.param("<div><span><i>2024年2月16日</i></span> 日电</div>", None, id="a sentence in a wrapper"),
+        pytest.param("<p><i>2024年2月16日</i>，某地发生。</p>", None, id="a sentence in a paragraph"),
+        pytest.param("<i>2024年2月16日</i>\n<p>某地</p>", "\n<p>某地</p>", id="a line of its own"),
+        pytest.param("<i>2024年2月16日</i>\n某地发生。", "\n某地发生。", id="a line of its own, plain text behind"),
+        pytest.param("<i>2024年2月16日</i><br/>某地发生。", "某地发生。", id="a line break behind"),
+        pytest.param("<i>2024年2月16日</i> <p>某地</p>", " <p>某地</p>", id="a paragraph behind"),
+        pytest.param("<div><i>2024年2月16日</i><img src=a></div>", "<div><img src=a></div>", id="a picture behind"),
+        pytest.param("<span><i>2024年2月16日</i></span><p>某地</p>", "<p>某地</p>", id="a span of its own"),
+        pytest.param("<i>2024年2月16日</i>", "", id="nothing behind"),
+    ],
+)
+def test_a_date_that_opens_the_body_is_no_part_of_a_sentence(body: str, without: str | None) -> None:
+    (found,) = read(f"<!--NaN-->\n[a](b)\n------\n\n{body}")
+    assert found.body == (body if without is None else without)
+    assert (found.published_date is None) == (without is None)
+
+
+@pytest.mark.parametrize(
+    ("inside", "blocks"),
+    [
+        pytest.param("<!--12345-->\n[1](https://x.org/ref)\n<p>y</p>", 1, id="a comment before a footnote"),
+        pytest.param("<!--12345-->\n[1](https://x.org/ref)", 1, id="a footnote at the end"),
+        pytest.param("<!--12345-->\n[1](https://x.org/ref)\n------\n\n<p>y</p>", 2, id="no date, but dashes"),
+        pytest.param("<!--1708119543000-->\n[b](https://x.org/b)\n<p>y</p>", 2, id="a date, no dashes"),
+        pytest.param("<!--NaN-->\n[b](https://x.org/b)", 2, id="NaN, no dashes"),
+    ],
+)
+def test_comments_of_a_body_begin_no_block(inside: str, blocks: int) -> None:
+    assert len(read(f"<!--1708119543000-->\n[a](https://x.org/a)\n------\n\n<p>x</p>\n{inside}")) == blocks
+
+
 def test_several_blocks() -> None:
     found = read(
         "<!--1708119543000-->\n[一](https://example.org/1)\n------\n\n<p>甲</p>\n<!--77-->\n<p>no block</p>\n\n"
@@ -186,6 +227,15 @@ def test_front_matter_alone() -> None:
         pytest.param("categories: [a,, b, ]", ["a", "b"], id="gaps"),
         pytest.param("category: 一 # main", ["一"], id="singular, with a comment"),
         pytest.param("nested:\n  categories: [x]\ncategories: [a]", ["a"], id="nested names are not read"),
+        pytest.param("categories: >-\n  港口\n  新闻\nx: y", ["港口 新闻"], id="folded over lines"),
+        pytest.param("categories: |\n  港口", ["港口"], id="a value below its name"),
+        pytest.param("categories: >-\nx: y", [], id="folded, nothing"),
+        pytest.param("categories: {name: 港口, slug: harbour}", ["港口"], id="mapping"),
+        pytest.param(f"categories: {'{name: ' * 400}x{'}' * 400}", [f"{'{name: ' * 399}x{'}' * 399}"], id="deep"),
+        pytest.param("categories: {slug: harbour}", [], id="mapping without a name"),
+        pytest.param("categories: {a} b {c}", ["{a} b {c}"], id="braces that are no mapping"),
+        pytest.param("categories:\n  name: 港口\n  slug: harbour", ["港口"], id="mapping below"),
+        pytest.param("categories:\n  - name: 港口\n    slug: x\n  - name: '海'", ["港口", "海"], id="list of mappings"),
     ],
 )
 def test_front_matter_lists(lines: str, categories: list[str]) -> None:

@@ -15,6 +15,17 @@ from agents.parse import title
         pytest.param("It&#8217;s &quot;late&quot;", 'It’s "late"', id="references"),
         pytest.param("<b>Ferry</b> is <i>late</i>", "Ferry is late", id="formatting goes"),
         pytest.param("&lt;em&gt;Ferry&lt;/em&gt; late", "Ferry late", id="escaped formatting goes"),
+        pytest.param("Breaking<br/>News<br>Today", "Breaking News Today", id="a line break parts words"),
+        pytest.param("Breaking&lt;br&gt;News", "Breaking News", id="an escaped line break"),
+        pytest.param("<p>渡轮增班</p><p>码头</p>", "渡轮增班 码头", id="paragraphs"),
+        pytest.param("<h2>Ferry</h2>", "Ferry", id="a heading"),
+        pytest.param("渡轮<wbr>增班", "渡轮增班", id="a break that nobody sees"),
+        pytest.param("渡轮<script>alert('码头')</script>增班", "渡轮增班", id="a script"),
+        pytest.param("&lt;SCRIPT src=x&gt;a < b&lt;/SCRIPT &gt;渡轮", "渡轮", id="an escaped script"),
+        pytest.param("渡轮<style>p { color: red }</style>", "渡轮", id="a style sheet"),
+        pytest.param("<iframe src='https://x.org/'>no frames</iframe>渡轮", "渡轮", id="a frame"),
+        pytest.param("<b>渡轮</b><script><style></script>a</style>b", "渡轮a</style>b", id="one in the other"),
+        pytest.param("What <script> does", "What <script> does", id="a script that never ends is a word"),
         pytest.param("How to use the &lt;canvas&gt; tag", "How to use the <canvas> tag", id="a tag that is a word"),
         pytest.param("Why &lt;b&gt; is not &lt;strong&gt;", "Why <b> is not <strong>", id="tags that are discussed"),
         pytest.param("if a < b and c > d", "if a < b and c > d", id="less and greater"),
@@ -36,6 +47,8 @@ def test_from_html(raw: str, expected: str) -> None:
         pytest.param("The <b> element", "The <b> element", id="text is text"),
         pytest.param("The <b>ferry</b>", "The ferry", id="declared text, sent html"),
         pytest.param("A &amp; B", "A & B", id="declared text, sent references"),
+        pytest.param("<b>渡轮</b><br>增班", "渡轮 增班", id="declared text, sent a line break"),
+        pytest.param("渡轮<script>x()</script>", "渡轮", id="declared text, sent a script"),
     ],
 )
 def test_from_text(raw: str, expected: str) -> None:
@@ -49,6 +62,8 @@ def test_from_text(raw: str, expected: str) -> None:
         pytest.param("two  blanks", "two  blanks", id="blanks stay"),
         pytest.param("[视频] a <b> c", "[视频] a <b> c", id="nothing is taken for a tag"),
         pytest.param("line\r\nbreak", "line break", id="line break"),
+        pytest.param("渡轮<script>x()</script>增班", "渡轮增班", id="a script is never a title"),
+        pytest.param("渡轮&lt;style&gt;p{}&lt;/style&gt;", "渡轮", id="an escaped style sheet"),
     ],
 )
 def test_plain(raw: str, expected: str) -> None:

@@ -10,12 +10,14 @@ import re
 from datetime import timezone
 
 from agents.content.dates.moment import AFTERNOON, MORNING, NIGHT, NOON, Clock, ReadDate, read_date
+from agents.content.dates.named import read_named
 from agents.content.dates.zones import CHINA, JAPAN, KOREA, StatedZone, read_zone
 
 _ERAS = {"民國": 1911, "民国": 1911, "中華民國": 1911, "令和": 2018, "平成": 1988, "昭和": 1925}
 _DIGITS = {digit: str(value) for value, digit in enumerate("〇一二三四五六七八九")} | {"零": "0", "元": "1"}
 _HALF = "|".join(sorted({word for word in MORNING | AFTERNOON | NIGHT if len(word) > 1 or word == "밤"} | {NOON}))
 _NUMBER = r"\d{1,2}|[一二三四五六七八九]?十[一二三四五六七八九]?|廿[一二三四五六七八九]?|[〇零一二三四五六七八九]{1,2}"
+_ENGLISH = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = "一二三四五六日天月火水木金土월화수목금토일"
 
 _DATE = re.compile(
@@ -30,6 +32,11 @@ _DATE = re.compile(
     r"(?:整|\s?(?P<half_after>[ap])\.?m\b\.?)?\s?(?P<zone>[A-Za-z+-][^()]*)?)?"
     r"(?:\s?(?:发布|發布|發佈|发表|發表|更新|公開|配信|입력|수정))?",
     re.IGNORECASE,
+)
+# Java writes RFC 822 in the reader's language: `星期五, 16 二月 2024 21:03:04 +0800`, `Fri, 16 2月 2024 …`.
+_RFC822 = re.compile(
+    rf"(?:(?:(?:星期|周|週|礼拜|禮拜)?[{_DAYS}](?:曜日?|요일)?|\([{_DAYS}]\)|(?P<weekday>[A-Za-z]{{2,9}}))\s?,?\s?)?"
+    rf"(?P<day>\d{{1,2}})[\s-](?P<month>{_NUMBER})\s?[月월][\s,-]{{1,2}}(?P<rest>\d{{4}}\b.*)"
 )
 _CHINA_TIME = re.compile(r"\(?(?:北京|臺北|台北|香港|中国标准|中國標準)[时時][间間]?\)?:?")
 _JAPAN_TIME = re.compile(r"\(?(?:日本(?:標準)?時間|한국시간)\)?")
@@ -53,6 +60,15 @@ def read_cjk(text: str, zone: timezone | None) -> ReadDate | None:
     if stated is None:
         return None
     return read_date(date, _clock(match), named or stated, usual)
+
+
+def read_cjk_rfc822(text: str, zone: timezone | None) -> ReadDate | None:
+    """RFC 822 with East Asian names of month or weekday; None where it is none. `zone`: what is meant without."""
+    if not (match := _RFC822.fullmatch(text)) or not 1 <= (month := _number(match["month"])) <= 12:
+        return None
+    weekday = f"{match['weekday']}, " if match["weekday"] else ""
+    western = f"{weekday}{match['day']} {_ENGLISH[month - 1]} {match['rest']}"
+    return read_named(western, zone or _usual_zone(text))
 
 
 def _clock(match: re.Match[str]) -> Clock | None:

@@ -8,7 +8,7 @@ from unicodedata import normalize
 
 from whenever import Instant
 
-from agents.content.dates.cjk import read_cjk
+from agents.content.dates.cjk import read_cjk, read_cjk_rfc822
 from agents.content.dates.moment import ReadDate, in_bounds
 from agents.content.dates.named import read_named
 from agents.content.dates.numeric import read_numeric
@@ -24,6 +24,9 @@ _MARKS = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _DASHES = str.maketrans("−‐‑‒–—", "------")
 _COMMENT = re.compile(r"\s?\([^()]*\)\Z")
 _TIME_FIRST = re.compile(r"(\d{1,2}:\d\d(?::\d\d)?(?:\s?[AaPp]\.?[Mm]\.?)?)\s?[,|-]?\s([^:]+)")
+
+# A `+` that stood in an address and was decoded as a blank: `…T21:03:04 08:00`.
+_LOST_PLUS = re.compile(r"(.*\d\d:\d\d:\d\d(?:\.\d{1,9})?) ((?:0\d|1[0-4]):?[0-5]\d)")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_MS = re.compile(r"\d{10,14}", re.ASCII)
@@ -49,11 +52,13 @@ def parse_date(raw: str, *, zone: timezone | None = None) -> ReadDate | None:
         text = _MARKS.sub("", normalize("NFKC", text)).translate(_DASHES)
     plain = " ".join(text.split())
     if _EAST_ASIAN.search(plain):
-        found = read_cjk(plain, zone)
+        found = read_cjk(plain, zone) or read_cjk_rfc822(plain, zone)
         western = _COMMENT.sub("", plain)  # JavaScript names the zone in the reader's language
         if found or western == plain:
             return found
         plain = western
+    if match := _LOST_PLUS.fullmatch(plain):
+        plain = f"{match[1]}+{match[2]}"
     if match := _TIME_FIRST.fullmatch(plain):
         plain = f"{match[2]} {match[1]}"
     return read_numeric(plain, zone) or read_named(plain, zone)

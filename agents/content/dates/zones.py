@@ -20,6 +20,8 @@ def _hours(hours: float) -> timezone:
     return timezone(timedelta(hours=hours))
 
 
+MAX_TAG = 35  # characters of a language tag; an article in its place would be read anew for each entry
+
 CHINA = _hours(8)
 JAPAN = KOREA = _hours(9)
 UNSTATED = StatedZone(None, sure=False)
@@ -148,6 +150,23 @@ _SITES: dict[str, timezone] = {
     }.items()
     for site in sites.split()
 }
+
+
+# Languages of countries with one zone. Which regions a tag may name: Chinese is written in other zones as well.
+_LANGUAGES: dict[str, tuple[timezone, frozenset[str]]] = {
+    "zh": (CHINA, frozenset({"cn", "tw", "hk", "mo", "sg", "my", "hans", "hant"})),
+    "ja": (JAPAN, frozenset({"jp"})),
+    "ko": (KOREA, frozenset({"kr"})),
+}
+
+
+def zone_of_language(tag: str | None) -> timezone | None:
+    """The zone that a feed in this language (BCP 47) means by a time without one, or None where it could be several."""
+    if tag is None or len(tag) > MAX_TAG:
+        return None
+    language, *regions = tag.strip().lower().replace("_", "-").split("-")
+    zone, known = _LANGUAGES.get(language, (None, frozenset()))
+    return zone if known.issuperset(regions) else None
 
 
 def zone_of_site(site: str | None, known: Mapping[str, timezone] | None = None) -> timezone | None:

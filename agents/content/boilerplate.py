@@ -1,0 +1,105 @@
+"""What a site puts around every article: not what the article says.
+
+The table is data/boilerplate.toml; an operator's file of sites adds to it. Patterns are lines with `*` for anything
+and `#` for a number, `(a|b)` for a choice; there are no other wildcards, so that no pattern takes long.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+LONGEST_PATTERN = 200
+MAX_STARS = 4
+LONGEST_LINE = 400
+"""Characters; a longer line is an article's."""
+
+_GAPS = re.compile(r"\n{3,}")
+_SPECIAL = re.compile(r"\\.|[*#()|]|[^\\*#()|]+")
+
+
+_SIGNS = {"#": r"\d{1,12}", "(": "(?:", ")": ")", "|": "|"}
+
+
+class PatternError(ValueError):
+    """A pattern that cannot be used; the message is a sentence."""
+
+
+class Around(Struct, frozen=True):
+    """The patterns of one site as they are written in a file."""
+
+    title: Sequence[str] = ()
+    line: Sequence[str] = ()
+    rest: Sequence[str] = ()
+    own: Sequence[str] = ()
+
+    def joined(self, other: Around) -> Around:
+        """The patterns of both."""
+        return Around(
+            (*self.title, *other.title), (*self.line, *other.line), (*self.rest, *other.rest), (*self.own, *other.own)
+        )
+
+
+class Boilerplate:
+    """The patterns of one site, ready to use."""
+
+    def __init__(self, around: Around) -> None:
+        self._title = _any(around.title, r"(?:%s)\s*\Z")
+        self._line = _any(around.line, "%s")
+        self._rest = _any(around.rest, "%s")
+        self.own = frozenset(around.own)
+
+    def without(self, title: str, text: str) -> tuple[str, str]:
+        """Title and text without what is around the article; a title that is nothing else stays."""
+        if self._title and (found := self._title.search(title)) and found.start():
+            title = title[: found.start()].rstrip()
+        lines = text.split("\n")
+        kept = []
+        for line in lines:
+            if line and len(line) <= LONGEST_LINE:
+                stripped = line.strip()
+                if self._rest and self._rest.fullmatch(stripped):
+                    break
+                if self._line and self._line.fullmatch(stripped):
+                    continue
+            kept.append(line)
+        if len(kept) == len(lines):
+            return title, text
+        return title, _GAPS.sub("\n\n", "\n".join(kept)).strip()
+
+
+def pattern(written: str) -> str:
+    """The regular expression of one pattern. Raises PatternError."""
+    if not written.strip() or len(written) > LONGEST_PATTERN:
+        raise PatternError(f"a pattern has 1 to {LONGEST_PATTERN} characters")
+    if written.count("*") > MAX_STARS:
+        raise PatternError(f'"{written}" has more than {MAX_STARS} `*`')
+    if len(re.sub(r"[*\s]", "", written)) < 2:
+        raise PatternError(f'"{written}" would take out nearly every line: write at least two characters besides `*`')
+    parts = [""]
+    depth = 0
+    for piece in _SPECIAL.findall(written):
+        if piece == "*" and depth:
+            raise PatternError(f'"{written}" has a `*` within brackets')
+        if piece == "*":
+            parts.append("")
+            continue
+        depth += (piece == "(") - (piece == ")")
+        parts[-1] += _SIGNS.get(piece) or re.escape(piece.removeprefix("\\"))
+    # what follows a star is looked for from left to right and never again, so that a line is read once
+    first, *others = parts
+    expression = first
+    for place, part in enumerate(others, 1):
+        expression += f".*{part}" if place == len(others) else f"(?>.*?{part})"
+    try:
+        re.compile(expression)
+    except re.error as error:
+        raise PatternError(f'"{written}" is no pattern: {error}') from None
+    return expression
+
+
+def _any(written: Iterable[str], form: str) -> re.Pattern[str] | None:
+    expressions = [pattern(one) for one in written]
+    return re.compile(form % "|".join(f"(?:{one})" for one in expressions)) if expressions else None

@@ -1,0 +1,123 @@
+"""Names that a Chinese or Japanese text explains in brackets: 安东尼·布林肯(Antony Blinken), 世界卫生组织（WHO）.
+
+Where a name ends is plain: at the bracket, or at the quotation mark before it. Where it begins nothing says, so each
+kind has its reader: people.py by sound, bodies.py by the words in front. Precision over recall: a gloss whose name has
+no sure beginning gives nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from agents.enrich.bodies import find_body, with_country, without_country
+from agents.enrich.foretext import Cuts, Foretext, head
+from agents.enrich.gloss import Gloss, read_gloss, without_company
+from agents.enrich.name_words import rows
+from agents.enrich.people import DOTS, find_person
+from agents.enrich.prose import Prose
+
+MOST_BRACKETS = 500
+"""Brackets looked at: so a text full of them costs no more than a long article."""
+
+_WINDOW = 30
+"""Characters before a bracket in which its name begins."""
+
+_HAN = "\u3400-\u9fff"
+_BRACKET = re.compile(r"[（(]\s?\s?(?P<gloss>[A-Za-zÀ-ž][^（）()\n]{1,90})[)）]")
+_STRETCH = re.compile(
+    rf"(?:[{_HAN}A-Z{DOTS}\-－—–]|(?<=[{_HAN}]) ?[{DOTS}] ?(?=[{_HAN}A-Z])|(?<=[{_HAN}A-Z])\.(?=[{_HAN}]))+\Z"
+)
+_KATAKANA = re.compile(r"[ァ-ヺー]+(?:[・＝=･][ァ-ヺー]+)*\Z")
+_KATAKANA_DOT = re.compile(r"[・＝=･]")
+_QUOTES = {"”": "“", "』": "『", "」": "「", "》": "《", "〉": "〈", "’": "‘", "＂": "＂", '"': '"'}
+_QUOTED = re.compile(rf"\s*(?P<name>[{_HAN}\u30a0-\u30ffA-Za-z0-9{DOTS}\- &＆+.!！:：、，’']*[{_HAN}][^\s]*)\s*\Z")
+_NO_QUOTED_NAME = re.compile(r"[。；？?;“”「」『』《》（）()]")
+
+
+class Glossed(Struct, frozen=True):
+    """A name with its gloss; `short` is a later form (布林肯 of 安东尼·布林肯). Places are in `Prose.text`."""
+
+    begin: int
+    end: int
+    gloss: str
+    short: str | None = None
+
+
+def read_glosses(prose: Prose) -> Iterator[Glossed]:
+    """The glossed names of a text, in order, as often as they are glossed."""
+    cuts: Cuts | None = None
+    for number, match in enumerate(_BRACKET.finditer(prose.simple)):
+        if number >= MOST_BRACKETS:
+            return
+        gloss = read_gloss(prose.text[match.start("gloss") : match.end("gloss")])
+        if gloss is None:
+            continue
+        if cuts is None:
+            cuts = Cuts(prose)
+        if found := _name_before(prose.simple, match.start(), gloss, cuts):
+            yield found
+
+
+def _name_before(simple: str, end: int, gloss: Gloss, cuts: Cuts) -> Glossed | None:
+    end -= len(before := simple[max(0, end - 2) : end]) - len(before.rstrip())
+    last = simple[end - 1 : end]
+    if last in _QUOTES:
+        return _quoted(simple, end - 1, gloss)
+    if "\u30a0" <= last <= "\u30ff":
+        return _katakana(simple, end, gloss)
+    if not "\u3400" <= last <= "\u9fff":
+        return None
+    start = max(0, end - _WINDOW)
+    if not (match := _STRETCH.search(simple[start:end])):
+        return None
+    foretext = Foretext(simple, start + match.start(), end, cuts)
+    return _known(foretext, gloss) or _read(foretext, gloss)
+
+
+def _read(foretext: Foretext, gloss: Gloss) -> Glossed | None:
+    if (gloss.acronym or gloss.body) or head(foretext) > 1:
+        if (begin := find_body(foretext, gloss)) is not None:
+            return _of_body(foretext, begin, gloss)
+        if not gloss.body or (person := without_company(gloss)) is None:
+            return None
+    else:
+        person = gloss
+    if found := find_person(foretext, person):
+        begin, short, end = found
+        return Glossed(begin, end, gloss.text, short)
+    begin = find_body(foretext, gloss)
+    return None if begin is None else _of_body(foretext, begin, gloss)
+
+
+def _of_body(foretext: Foretext, begin: int, gloss: Gloss) -> Glossed:
+    return Glossed(begin, foretext.end, gloss.text, without_country(foretext.simple[begin : foretext.end]))
+
+
+def _known(foretext: Foretext, gloss: Gloss) -> Glossed | None:
+    names = rows("known").get(re.split("[,，]", gloss.text.lower())[0], ())
+    fitting = [name for name in names if foretext.simple.endswith(name, foretext.start, foretext.end)]
+    if not fitting:
+        return None
+    begin = with_country(foretext.simple, foretext.end - max(map(len, fitting)), foretext.end)
+    return Glossed(begin, foretext.end, gloss.text)
+
+
+def _quoted(simple: str, closing: int, gloss: Gloss) -> Glossed | None:
+    """「大西洋理事会」（Atlantic Council）: the name is what is quoted."""
+    opening = simple.rfind(_QUOTES[simple[closing]], max(0, closing - _WINDOW - 2), closing)
+    inside = simple[opening + 1 : closing]
+    if opening < 0 or _NO_QUOTED_NAME.search(inside) or not (match := _QUOTED.match(inside)):
+        return None
+    begin, end = (opening + 1 + place for place in match.span("name"))
+    return Glossed(begin, end, gloss.text) if end - begin > 1 else None
+
+
+def _katakana(simple: str, end: int, gloss: Gloss) -> Glossed | None:
+    match = _KATAKANA.search(simple[max(0, end - _WINDOW) : end])
+    if match is None or len(name := match[0]) < 2:
+        return None
+    family = _KATAKANA_DOT.split(name)[-1]
+    return Glossed(end - len(name), end, gloss.text, family if 1 < len(family) < len(name) else None)

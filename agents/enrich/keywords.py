@@ -1,0 +1,451 @@
+"""Keywords: the terms that say most about an item, by frequency in it against frequency in the language.
+
+Chinese is cut into words, and words that always stand side by side are put together again (`布` `林肯`, `人权`
+`委员会`); spaced languages are read word by word and two by two; of Japanese and Korean, which need dictionaries we do
+not carry, only what the script itself sets apart. A name or a place that was found is one term, and nothing inside
+of it is another.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
+from functools import cache
+from itertools import accumulate
+from math import sqrt
+
+from msgspec import Struct
+
+from agents.content.terms import Kind, Weight, weights
+from agents.enrich.prose import Prose, Span
+from schemas import Keyword, Name, Place
+
+MAX_KEYWORDS = 12
+MAX_TERM = 40
+"""Characters."""
+
+READ = 4_000
+"""Characters of a language with spaces that are looked at, the title among them."""
+READ_WORDS = 480
+"""Chinese words, some eight hundred characters: a report says what it is about at its beginning. Readers accept as many
+of the first keywords as they do when whole texts are read, which takes twice the time."""
+
+_NAMED = 9.0
+"""What a name says that no table knows."""
+_UNKNOWN = 8.0
+"""Weight of a word that only the model behind the cut took for one."""
+_RARE = 11.0
+"""Weight of a word of a spaced language that is not among its commonest."""
+_IN_TITLE = 1.3
+_LEAST = 0.12
+"""A keyword weighs at least so much of the best one."""
+_SHARE = {Kind.THING: 0.5, Kind.DOING: 0.3, Kind.PERSON: 0.8, Kind.PHRASE: 0.5}
+"""Of what a word says by its rarity, by kind: a verb says less of what a text is about than a noun, a noun less than a
+name. Chosen, as the numbers around it, on the labels of the second reader (docs/accuracy.md)."""
+_CHINESE_COMMON = 1.0
+_SPACED_COMMON = 6.0
+"""Weights from which on a word says something."""
+_SAYS_LEAST = 0.2
+_ONCE = 0.4
+"""A word of the title that the text never takes up."""
+_ONCE_MORE = 1.5
+"""A part of a chosen term is a term of its own when it stands so many times as often."""
+_CONSIDERED = 15
+"""Words that come into question."""
+_GROWN = 9
+"""Of these the ones whose neighbours are looked at."""
+_FEW = 120
+"""Words of a text so short that a term may stand in it once."""
+_BESIDE = 0.7
+"""Share of a word's occurrences that must stand beside one other word for the two to be one term."""
+
+_HAN_WORD = re.compile(r"[\u3400-\u9fff]{2,}")
+_LATIN_NAME = re.compile(r"[A-Z][A-Za-z]{1,20}(?:[ -][A-Z0-9][A-Za-z0-9]{0,20}){0,3}")
+_SPACED_WORD = re.compile(r"[^\W\d_]+(?:['’\-‐‑][^\W_]+)*")
+_POSSESSIVE = re.compile(r"['’][sS]$")
+_JAPANESE_RUN = re.compile(r"[\u30a1-\u30fa\u30fc]{3,}|[\u3400-\u9fff々]{2,8}|[A-Z][A-Za-z]{1,20}")
+_KOREAN_WORD = re.compile(r"[가-힣]{2,}|[A-Z][A-Za-z]{1,20}")
+_PARTICLES = re.compile(
+    r"(?<=[가-힣]{2})(?:에서는|에서|에게|으로|까지|부터|이라고|라고|은|는|이|가|을|를|의|에|로|와|과|도|만)$"
+)
+_LOOSE = frozenset(
+    "的了若至已仍每在是和与及或对向从于以为被把将就也都又还再很最不没有无上下中内外里前后等这那"
+    "其该本此各每某说称到去来给让使由因而但并则之者所个名位年月日时次"
+)
+"""Characters that are words of their own: never a piece of the word beside them."""
+
+_PERSONS = frozenset("长理统席员官家者人士相卿总")
+"""How words for offices and kinds of people end."""
+_LOOSE_NAMES = frozenset("时于向和那来")
+_LONGEST_JOINT = 4
+"""Words of a term."""
+_PADDING = ("",) * _LONGEST_JOINT
+_COUNTED = re.compile(
+    r"[一二三四五六七八九十百千万两几数多第][一二三四五六七八九十百千万大小月日年个名位项种次份家条张辆艘架]"
+)
+"""九月份, 四大主题: how something that is counted begins."""
+_DOTS = frozenset("·‧•・．")
+_UNSPACED = frozenset({"th", "lo", "km", "my", "bo", "dz"})
+
+
+class _Candidate(Struct, frozen=True):
+    term: str
+    score: float
+    count: int
+
+
+class _Reading(Struct, frozen=True):
+    """A Chinese text as its words: with gaps at both ends and for names, counted, and what is known of each.
+
+    `known` has the words that may be terms; None for one that no dictionary has.
+    """
+
+    words: Sequence[str]
+    counts: Mapping[str, int]
+    titled: Set[str]
+    known: Mapping[str, Weight | None]
+
+    def score(self, word: str, count: int) -> float:
+        score = _says(self.known[word]) * sqrt(count)
+        if word in self.titled:
+            score *= _IN_TITLE if count > 1 else _IN_TITLE * _ONCE
+        return score
+
+
+@cache
+def _says(weight: Weight | None) -> float:
+    """What a Chinese word says by its rarity and its kind."""
+    if weight is None:
+        return _telling(_UNKNOWN, _CHINESE_COMMON) * _SHARE[Kind.THING]
+    return _telling(weight.value, _CHINESE_COMMON) * _SHARE[weight.kind]
+
+
+def find_keywords(
+    prose: Prose, named: Sequence[Name | Place] = (), taken: Iterable[Span] = (), own: Set[str] = frozenset()
+) -> list[Keyword]:
+    """The best terms first, at most MAX_KEYWORDS; `weight` is relative to the best, which has 1.0.
+
+    `named` are names and places found in the item, `taken` where they stand: what is in there is no other term. `own`
+    are names of the site itself, which are none either.
+    Deterministic; linear in READ.
+    """
+    spans = sorted(taken)
+    if prose.chinese:
+        found = _chinese(prose, spans)
+    elif prose.language == "ja":
+        found = _by_runs(_free(prose, spans), _JAPANESE_RUN, "ja")
+    elif prose.language == "ko":
+        found = _by_runs(_free(prose, spans), _KOREAN_WORD, "ko")
+    elif prose.language in _UNSPACED or prose.language == "und":
+        found = []
+    else:
+        found = _spaced(_free(prose, spans), prose.language.partition("-")[0])
+    return _best([one for one in (*_names(prose, named), *found) if one.term not in own])
+
+
+def _telling(weight: float, common: float) -> float:
+    """What a word says beyond the commonest of its language."""
+    return max(weight - common, _SAYS_LEAST)
+
+
+def _title(titled: bool) -> float:
+    return _IN_TITLE if titled else 1.0
+
+
+def _best(candidates: list[_Candidate]) -> list[Keyword]:
+    candidates.sort(key=lambda candidate: (-candidate.score, candidate.term))
+    chosen: list[_Candidate] = []
+    said: list[str] = []
+    for candidate in candidates:
+        if len(chosen) == MAX_KEYWORDS or candidate.score < _LEAST * candidates[0].score:
+            break
+        folded = candidate.term.lower()
+        if any(folded in one for one in said) and any(
+            _says_the_same(folded, candidate.count, other) for other in chosen
+        ):
+            continue
+        chosen.append(candidate)
+        said.append(folded)
+    return [Keyword(one.term, round(one.score / chosen[0].score, 3)) for one in chosen]
+
+
+def _says_the_same(folded: str, count: int, other: _Candidate) -> bool:
+    """Whether a term is a chosen one again, or only ever stands inside of it."""
+    chosen = other.term.lower()
+    return folded == chosen or (folded in chosen and count <= _ONCE_MORE * other.count)
+
+
+def _names(prose: Prose, named: Sequence[Name | Place]) -> Iterable[_Candidate]:
+    if not named:
+        return
+    title = prose.title
+    known = weights("zh", [_simple(prose, one.name) for one in named]) if prose.chinese else [None] * len(named)
+    for one, weight in zip(named, known, strict=True):
+        if len(one.name) <= MAX_TERM:
+            common = _CHINESE_COMMON if weight and weight.value else 0.0
+            value = _telling(weight.value if weight and weight.value else _NAMED, common)
+            yield _Candidate(one.name, _title(one.name in title) * sqrt(one.count) * value, one.count)
+
+
+def _simple(prose: Prose, name: str) -> str:
+    """A name of the text in Simplified characters."""
+    place = prose.text.find(name)
+    return prose.simple[place : place + len(name)] if place >= 0 else name
+
+
+# Chinese
+
+
+def _chinese(prose: Prose, spans: Sequence[Span]) -> list[_Candidate]:
+    words = _without(prose, spans)
+    reading = _read(words, set(_up_to(words, prose.title_end)))
+    scored = sorted([(-reading.score(word, reading.counts[word]), word) for word in reading.known])
+    found = _joined([word for _, word in scored[:_CONSIDERED]], reading)
+    joined = [one.term for one in found if one.term not in reading.known]
+    stopped = {term for term, weight in zip(joined, weights("zh", joined), strict=True) if weight and not weight.value}
+    found = [_as_written(one, prose) for one in found if one.term not in stopped]
+    if any(map(str.isalpha, filter(str.isascii, reading.counts))):
+        found += _latin_words(prose, spans)
+    return found
+
+
+def _read(words: list[str], titled: Set[str]) -> _Reading:
+    counts = Counter(words)
+    for dot in _DOTS & counts.keys():
+        for place in [place for place, word in enumerate(words) if word == dot]:
+            for piece in words[max(place - 1, 0) : place + 2]:
+                counts[piece] -= 1  # 唐纳德·特朗普: half a name is no term
+    possible = [
+        word for word, count in counts.items() if count > 1 and len(word) > 1 and "\u3400" <= word[0] <= "\u9fff"
+    ]
+    once = counts if len(words) < _FEW else titled
+    possible += [word for word in sorted(once) if counts[word] == 1 and _HAN_WORD.fullmatch(word)]
+    known = {}
+    for word, weight in zip(possible, weights("zh", possible), strict=True):
+        if weight is None:
+            # what the cut's model took for a word, twice; once it is often the end of one and the beginning of another
+            sure = counts[word] > 1 and word[0] not in _LOOSE and word[-1] not in _LOOSE and not _COUNTED.match(word)
+        else:
+            sure = weight.value > 0 and (counts[word] > 1 or weight.kind is Kind.THING)
+        if sure:
+            known[word] = weight
+    return _Reading([*_PADDING, *words, *_PADDING], counts, titled, known)
+
+
+def _without(prose: Prose, spans: Sequence[Span]) -> list[str]:
+    """The words as far as they are read, with a gap for each span: what stands in a name is no word of its own."""
+    words = prose.words[:READ_WORDS]
+    ends = list(accumulate(map(len, words)))
+    for begin, end in spans:
+        if begin >= ends[-1]:
+            break
+        for place in range(bisect_right(ends, begin), min(bisect_left(ends, end) + 1, len(words))):
+            words[place] = "\x00" * len(words[place])
+    return words
+
+
+def _up_to(words: Sequence[str], end: int) -> Iterable[str]:
+    """The words that begin before a place in the text."""
+    place = 0
+    for word in words:
+        if place >= end:
+            return
+        yield word
+        place += len(word)
+
+
+def _joined(best: Sequence[str], reading: _Reading) -> list[_Candidate]:
+    """Each of the best words as it is, or grown by the words that (nearly) always stand beside it."""
+    words, counts, known = reading.words, reading.counts, reading.known
+    places: dict[str, list[int]] = {word: [] for word in best[:_GROWN] if counts[word] > 1}
+    for place in [place for place, word in enumerate(words) if word in places]:
+        places[words[place]].append(place)
+    found: dict[str, _Candidate] = {}
+    for word in best:
+        if word not in places or ((weight := known[word]) and weight.kind is Kind.DOING):
+            found.setdefault(word, _Candidate(word, reading.score(word, counts[word]), counts[word]))
+            continue
+        pieces, count = _grown(word, places[word], reading)
+        term = "".join(pieces)
+        if term not in found:
+            score = max([reading.score(piece, count) for piece in pieces if piece in known])
+            found[term] = _Candidate(term, score, count)
+    return list(found.values())
+
+
+def _grown(word: str, places: list[int], reading: _Reading) -> tuple[list[str], int]:
+    """The pieces of the term that a word belongs to, itself among them, and how often that stands in the text."""
+    words = reading.words
+    pieces, count = [word], reading.counts[word]
+    least = max(2 if word in reading.titled else 3, _BESIDE * count)
+    if count < least:
+        return pieces, count
+    before, behind = 1, 1  # how far from the word the next neighbours are
+    while len(pieces) < _LONGEST_JOINT:
+        for step in (-before, behind):
+            neighbour = _mostly(words, places, step)
+            if neighbour:
+                beside = [place for place in places if words[place + step] == neighbour]
+                if len(beside) >= least and _are_one(neighbour, len(beside), word, reading):
+                    break
+        else:
+            break
+        places, count = beside, len(beside)
+        if step < 0:
+            pieces, before = [neighbour, *pieces], before + 1
+        else:
+            pieces, behind = [*pieces, neighbour], behind + 1
+    return pieces, count
+
+
+def _mostly(words: Sequence[str], places: Sequence[int], step: int) -> str:
+    """The Chinese word that may stand `step` words from most of the places; "" where none does."""
+    first, last = words[places[0] + step], words[places[-1] + step]
+    if first != last:
+        middle = words[places[len(places) // 2] + step]
+        if middle not in (first, last) or len(places) == 2:
+            return ""
+        first = middle
+    return first if "\u3400" <= first[:1] <= "\u9fff" else ""
+
+
+def _are_one(neighbour: str, together: int, word: str, reading: _Reading) -> bool:
+    """Whether a word and the one that stands beside it so often are one term."""
+    counts, this = reading.counts, reading.known[word]
+    if len(neighbour) == 1:
+        if neighbour in _LOOSE:
+            # 时殷弘: some words of one character are family names as well
+            return this is None and len(word) == 2 and neighbour in _LOOSE_NAMES and together == counts[word]
+        # `布` `林肯`: a single character that hardly stands elsewhere is a piece of the same word
+        return together >= _BESIDE * counts[neighbour]
+    if neighbour not in reading.known:
+        return False
+    other = reading.known[neighbour]
+    if other and other.kind is Kind.DOING:
+        return False
+    # a name and an office stand side by side and are two
+    if word[-1] in _PERSONS or neighbour[-1] in _PERSONS:
+        return False
+    # halves of a name that is cut in two never stand alone
+    return bool(this and other) or together >= _BESIDE * max(counts[word], counts[neighbour])
+
+
+def _as_written(candidate: _Candidate, prose: Prose) -> _Candidate:
+    """The term in the item's own characters, as it first stands there."""
+    if (place := prose.simple.find(candidate.term)) < 0:
+        return candidate
+    return _Candidate(prose.text[place : place + len(candidate.term)], candidate.score, candidate.count)
+
+
+def _latin_words(prose: Prose, spans: Sequence[Span]) -> list[_Candidate]:
+    """Acronyms and foreign names in a Chinese text: more than once, or in the title."""
+    text, title_end = _free(prose, spans)
+    counts: Counter[str] = Counter()
+    titled: set[str] = set()
+    for match in _LATIN_NAME.finditer(text):
+        counts[match[0]] += 1
+        if match.start() < title_end:
+            titled.add(match[0])
+    possible = [word for word, count in counts.items() if count > 1 or word in titled]
+    return [
+        _Candidate(word, sqrt(counts[word]) * _NAMED * _title(word in titled), counts[word])
+        for word, weight in zip(possible, weights("en", [word.lower() for word in possible]), strict=True)
+        if weight is None or weight.value
+    ]
+
+
+# languages with spaces
+
+
+def _free(prose: Prose, spans: Sequence[Span]) -> tuple[str, int]:
+    """The text with a gap for each span, and where its title ends."""
+    text = prose.text[:READ]
+    pieces, place = [], 0
+    for begin, end in spans:
+        if begin >= place:
+            pieces += [text[place:begin], "\x00" * (end - begin)]
+            place = end
+    return "".join((*pieces, text[place:])), prose.title_end
+
+
+class _Token(Struct, frozen=True):
+    """A word of a spaced language where it stands; `key` in small letters, without a possessive ending."""
+
+    shown: str
+    key: str
+    begin: int
+    end: int
+
+
+def _spaced(given: tuple[str, int], language: str) -> list[_Candidate]:
+    text, title_end = given
+    tokens = []
+    for match in _SPACED_WORD.finditer(text):
+        shown = _POSSESSIVE.sub("", match[0]) if language == "en" else match[0]
+        # what follows a possessive is no pair with it
+        tokens.append(_Token(shown, shown.lower(), match.start(), match.start() + len(shown)))
+    keys = list(dict.fromkeys(token.key for token in tokens))
+    known = dict(zip(keys, weights(language, keys), strict=True))
+    said = {key: _saying(key, weight) for key, weight in known.items()}
+    forms: dict[str, Counter[str]] = {}
+    titled: set[str] = set()
+    for token in tokens:
+        if said[token.key] and not ((weight := known[token.key]) and weight.kind is Kind.DOING):
+            forms.setdefault(token.key, Counter())[token.shown] += 1
+            if token.begin < title_end:
+                titled.add(token.key)
+    before: _Token | None = None
+    for token in tokens:
+        # two words side by side: `nuclear waste`, `trade war`, but not `waste nuclear`
+        if before and said[before.key] and said[token.key] and token.key in forms and token.begin == before.end + 1:
+            pair = f"{before.key} {token.key}"
+            said[pair] = 1.1 * max(said[before.key], said[token.key])
+            forms.setdefault(pair, Counter())[f"{before.shown} {token.shown}"] += 1
+            if before.begin < title_end:
+                titled.add(pair)
+        before = token
+    candidates = []
+    for key, shown_as in forms.items():
+        count = shown_as.total()
+        if count > 1 or (key in titled and " " not in key):
+            score = said[key] * sqrt(count) * _title(key in titled) * (_ONCE if count == 1 else 1.0)
+            candidates.append(_Candidate(_form(shown_as), score, count))
+    return candidates
+
+
+def _saying(key: str, weight: Weight | None) -> float:
+    """How much a word of a spaced language says; 0.0 for one that cannot be part of a term."""
+    if len(key) < 3 or not key.isalpha():
+        return 0.0 if not ("-" in key and len(key) > 5) else 0.7 * _telling(_RARE, _SPACED_COMMON)
+    if weight is None:
+        return _telling(_RARE, _SPACED_COMMON)
+    return _telling(weight.value, _SPACED_COMMON) if weight.value else 0.0
+
+
+def _form(shown_as: Counter[str]) -> str:
+    """The form to show: in small letters where the text has them so at all, for a sentence begins with a capital."""
+    small = [form for form in shown_as if form.islower()]
+    return min(small or shown_as, key=lambda form: (-shown_as[form], form))
+
+
+# Japanese and Korean
+
+
+def _by_runs(given: tuple[str, int], runs: re.Pattern[str], language: str) -> list[_Candidate]:
+    text, title_end = given
+    counts: Counter[str] = Counter()
+    titled: set[str] = set()
+    for match in runs.finditer(text):
+        word = _PARTICLES.sub("", match[0]) if language == "ko" else match[0]
+        counts[word] += 1
+        if match.start() < title_end:
+            titled.add(word)
+    possible = [word for word, count in counts.items() if count > 1 or word in titled]
+    candidates = []
+    for word, known in zip(possible, weights(language, [word.lower() for word in possible]), strict=True):
+        if known is None or known.value:
+            value = _telling(_RARE if known is None else min(known.value, _RARE), _SPACED_COMMON)
+            candidates.append(_Candidate(word, _title(word in titled) * sqrt(counts[word]) * value, counts[word]))
+    return candidates

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.content.language import Language
+from agents.enrich.names import MOST_NAMES, FoundNames, find_names
+from agents.enrich.prose import read_prose
+
+
+def found(text: str, title: str = "", language: str = "zh-Hans") -> FoundNames:
+    return find_names(read_prose(title, text, Language(language, 1.0)))
+
+
+def names(text: str, language: str = "zh-Hans") -> list[tuple[str, str | None]]:
+    return [(name.name, name.gloss) for name in found(text, language=language).names]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "gloss"),
+    [
+        pytest.param("国务卿安东尼·布林肯(Antony Blinken)周三", "安东尼·布林肯", "Antony Blinken", id="dotted"),
+        pytest.param("渡轮公司总裁德瑞克‧卡特（Derek Carter）说", "德瑞克‧卡特", "Derek Carter", id="another dot"),
+        pytest.param("船長羅伯特・哈羅森（Robert Harroson）說", "羅伯特・哈羅森", "Robert Harroson", id="katakana dot"),
+        pytest.param("船长罗伯特．哈罗森（Robert Harroson）说", "罗伯特．哈罗森", "Robert Harroson", id="full stop"),
+        pytest.param(
+            "与小约瑟夫·R·哈罗森(Joseph R. Harroson Jr.)", "小约瑟夫·R·哈罗森", "Joseph R. Harroson Jr.", id="son"
+        ),
+        pytest.param("作者D·S·弘达（D.S. Hooda）", "D·S·弘达", "D.S. Hooda", id="initials"),
+        pytest.param("美国国务卿布林肯(Antony Blinken)说", "布林肯", "Antony Blinken", id="no dot, office"),
+        pytest.param("女议员克里（Joan Kerry）投票", "克里", "Joan Kerry", id="office that the cut may split"),
+        pytest.param("灯塔湾选民哈罗森（Robert Harroson）", "哈罗森", "Robert Harroson", id="no dot, what he is"),
+        pytest.param("他想起哈罗森（Robert Harroson）的话", "哈罗森", "Robert Harroson", id="no dot, a verb"),
+        pytest.param(
+            "制片杰佛瑞凯森柏格（Jeffrey Katzenberg）", "杰佛瑞凯森柏格", "Jeffrey Katzenberg", id="all of it"
+        ),
+        pytest.param("新任驻海湾大使吴若兰（Caroline Wilson）到任", "吴若兰", "Caroline Wilson", id="Sinologist"),
+        pytest.param("前外交官康明凯（Michael Kovrig）", "康明凯", "Michael Kovrig", id="Sinologist, half by sound"),
+        pytest.param("總編習安東（Antonio Spadaro）", "習安東", "Antonio Spadaro", id="surname and given name"),
+        pytest.param("主任白海豹（Hai-bao Bai）表示", "白海豹", "Hai-bao Bai", id="romanised"),
+        pytest.param("、韩儒伯(Rupert Hammond-Chambers)", "韩儒伯", "Rupert Hammond-Chambers", id="in a list"),
+        pytest.param(
+            "教廷国务卿帕罗林枢机主教（Cardinal Pietro Parolin）", "帕罗林", "Pietro Parolin", id="title behind"
+        ),
+        pytest.param("总理德克鲁（Alexander de Croo）", "德克鲁", "Alexander de Croo", id="particle"),
+        pytest.param("总理巴育（Prayuth Chan-ocha）", "巴育", "Prayuth Chan-ocha", id="given name"),
+        pytest.param("外长阿尔-马里（Abdallah Al-Mari）", "阿尔-马里", "Abdallah Al-Mari", id="dash"),
+        pytest.param("国务院发言人奥塔加斯（Morgan Ortagus）", "奥塔加斯", "Morgan Ortagus", id="vowel"),
+        pytest.param("船东哈罗森（Robert Harroson，54岁）", "哈罗森", "Robert Harroson", id="age cut off"),
+        pytest.param(
+            "船东哈罗森（Robert Harroson, 灯塔湾居民）", "哈罗森", "Robert Harroson", id="explanation cut off"
+        ),
+        pytest.param("拜登之子亨特（Hunter Biden）", "亨特", "Hunter Biden", id="son of"),
+        pytest.param("據世界衛生組織（WHO）統計", "世界衛生組織", "WHO", id="acronym"),
+        pytest.param(
+            "据世界卫生组织（World Health Organization, WHO）",
+            "世界卫生组织",
+            "World Health Organization, WHO",
+            id="both",
+        ),
+        pytest.param(
+            "美国食品和药品监督管理局（Food and Drug Administration，简称FDA）",
+            "美国食品和药品监督管理局",
+            "Food and Drug Administration",
+            id="abbreviation explained",
+        ),
+        pytest.param("美国约翰·霍普金斯大学(JHU)", "约翰·霍普金斯大学", "JHU", id="its own name needs no country"),
+        pytest.param("美国食品药品监督管理局(FDA)", "美国食品药品监督管理局", "FDA", id="every country has one"),
+        pytest.param(
+            "哥伦比亚大学渡轮研究所（Ferry Institute）", "哥伦比亚大学渡轮研究所", "Ferry Institute", id="Columbia"
+        ),
+        pytest.param("智利渡轮研究所（Ferry Institute）", "渡轮研究所", "Ferry Institute", id="country left out"),
+        pytest.param("同时支持灯塔组织（Beacon Group）", "灯塔组织", "Beacon Group", id="supports it"),
+        pytest.param("是在1993年哈罗森（Robert Harroson）", "哈罗森", "Robert Harroson", id="behind a year"),
+        pytest.param("美国中央情报局(CIA)", "美国中央情报局", "CIA", id="the country of what every country has"),
+        pytest.param("在美国北方大学（Northern University）", "美国北方大学", "Northern University", id="common words"),
+        pytest.param("新加坡港口投资公司（GPI）", "新加坡港口投资公司", "GPI", id="an acronym, common words"),
+        pytest.param(
+            "法官指示美国灯塔交易委员会（LEC）", "美国灯塔交易委员会", "LEC", id="what happens to it, a country"
+        ),
+        pytest.param(
+            "公司挑战三星电子（Samsung Electronics）", "三星电子", "Samsung Electronics", id="a verb, a company"
+        ),
+        pytest.param("灯塔广播集团有限公司（LBG）", "灯塔广播集团有限公司", "LBG", id="group and limited"),
+        pytest.param("20国集团（G20）", "20国集团", "G20", id="a number in figures"),
+        pytest.param("四十人小组（G40）", "四十人小组", "G40", id="a number in characters"),
+        pytest.param("其子小唐纳（Donald Trump Jr.）", "小唐纳", "Donald Trump Jr.", id="the son"),
+        pytest.param(
+            "小约瑟夫·R.拜登（Joseph R. Biden Jr.）", "小约瑟夫·R.拜登", "Joseph R. Biden Jr.", id="an initial"
+        ),
+        pytest.param("林德森枢机（Oleg Lindsen）", "林德森", "Oleg Lindsen", id="a cardinal"),
+        pytest.param("林德森律师（Maître Oleg Lindsen）", "林德森", "Oleg Lindsen", id="a title in the gloss"),
+        pytest.param("韩国疾病管理厅（KDCA）", "韩国疾病管理厅", "KDCA", id="country that the gloss says"),
+        pytest.param("芬兰国家广播公司（YLE）", "芬兰国家广播公司", "YLE", id="nobody's without its country"),
+        pytest.param("司法部和联邦贸易委员会（FTC）", "联邦贸易委员会", "FTC", id="two bodies"),
+        pytest.param("智库战略与国际研究中心（CSIS）", "战略与国际研究中心", "CSIS", id="one body with and"),
+        pytest.param("加入石油输出国组织(OPEC)", "石油输出国组织", "OPEC", id="verb before"),
+        pytest.param(
+            "根据皮尤研究中心（Pew Research Center）", "皮尤研究中心", "Pew Research Center", id="preposition"
+        ),
+        pytest.param("據皮尤研究中心（Pew Research Center）", "皮尤研究中心", "Pew Research Center", id="cut with it"),
+        pytest.param("非营利组织法治协会（Rule of Law Society）", "法治协会", "Rule of Law Society", id="what it is"),
+        pytest.param("执政党工党（Labour Party）", "工党", "Labour Party", id="two characters"),
+        pytest.param("二十国集团（G20）", "二十国集团", "G20", id="a number"),
+        pytest.param("德国的罗伯特·科赫研究所（RKI）", "罗伯特·科赫研究所", "RKI", id="body with a person's name"),
+        pytest.param(
+            "贴有博·拜登基金会（Beau Biden Foundation）", "博·拜登基金会", "Beau Biden Foundation", id="verb, dot"
+        ),
+        pytest.param("智庫「大西洋理事會」（Atlantic Council）", "大西洋理事會", "Atlantic Council", id="quoted"),
+        pytest.param("英国《泰晤士报》(The Times)", "泰晤士报", "The Times", id="book marks"),
+        pytest.param("引擎大厂康明思（Cummins Inc.）", "康明思", "Cummins Inc.", id="company"),
+        pytest.param("在推特（Twitter）上", "推特", "Twitter", id="known"),
+        pytest.param(
+            "総裁アントニー・ブリンケン（Antony Blinken）", "アントニー・ブリンケン", "Antony Blinken", id="kana"
+        ),
+    ],
+)
+def test_glossed_names(text: str, name: str, gloss: str) -> None:
+    assert names(text) == [(name, gloss)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "渡轮停航",
+        "渡轮停航。（Reuters）",
+        "图为渡轮（Getty Images）",
+        "渡轮公司(AAPL.O)股价",
+        "长两百米（km）",
+        "首次公开募股（IPO）",
+        "详见网页（https://ferry.example）",
+        "零和关系的报偿(pay-off)",
+        "渡轮提供食物（food and drinks）",
+        "船长（54岁）",
+        "船长（Robert",
+        "他说这是“一大错误”(that’s just dead wrong)",
+        "（Robert Harroson）",
+        "海狮部队二号艇群编（Robert Harroson）",
+        "Ferry Holdings (USA) 停航",
+        "新冠病毒病（COVID-19）",
+        "该公司的（Ferry Group）",
+    ],
+)
+def test_brackets_that_translate_no_name(text: str) -> None:
+    assert names(text) == []
+
+
+def test_mentions_in_title_and_text() -> None:
+    text = "国务卿安东尼·布林肯(Antony Blinken)说，渡轮会开。布林肯补充，安东尼·布林肯不会缺席。"
+    result = found(text, title="布林肯谈渡轮")
+    prose = read_prose("布林肯谈渡轮", text, Language("zh-Hans", 1.0))
+    assert [(name.name, name.count) for name in result.names] == [("安东尼·布林肯", 4)]
+    assert [prose.text[begin:end] for begin, end in result.spans] == [
+        "布林肯",
+        "安东尼·布林肯",
+        "布林肯",
+        "安东尼·布林肯",
+    ]
+
+
+def test_the_other_script_is_the_same_name() -> None:
+    result = found("國務卿布林肯（Antony Blinken）說，韓國的羅森島很遠。罗森岛与國務卿。", title="布林肯")
+    assert [(name.name, name.count) for name in result.names] == [("布林肯", 2)]
+
+
+def test_a_name_glossed_twice_is_one() -> None:
+    text = "国务卿布林肯(Antony Blinken)说，总统哈罗森(Robert Harroson)不说。国务卿布林肯(Antony Blinken)又说。"
+    assert [(name.name, name.count) for name in found(text).names] == [("布林肯", 2), ("哈罗森", 1)]
+
+
+def test_the_longest_form_counts() -> None:
+    result = found("船长林肯（Ann Lincoln）和国务卿布林肯（Antony Blinken）说，布林肯会来，林肯不会。")
+    assert [(name.name, name.count) for name in result.names] == [("林肯", 2), ("布林肯", 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("President Robert Harroson said no.", "Robert Harroson", id="office, speaks"),
+        pytest.param("The ferry is safe, Robert Harroson said.", "Robert Harroson", id="given name, speaks"),
+        pytest.param("Here is Robert Harroson. Then Harroson left.", "Robert Harroson", id="given name, again alone"),
+        pytest.param("Mr Quill Harroson left. Mr Harroson came.", "Quill Harroson", id="Mr, again alone"),
+        pytest.param("When Robert Harroson said so", "Robert Harroson", id="behind the first word"),
+        pytest.param("Brazil’s Robert Harroson said so", "Robert Harroson", id="behind a country"),
+        pytest.param("Robert Harroson’s ferry. Harroson left", "Robert Harroson", id="possessive"),
+        pytest.param("Bill de Harroson said", "Bill de Harroson", id="particle"),
+        pytest.param("Robert O’Harroson told us", "Robert O’Harroson", id="O’"),
+        pytest.param("Robert Harroson left.", None, id="a given name alone is not enough"),
+        pytest.param("Quill Harroson said so.", None, id="speaking alone is not enough"),
+        pytest.param("Grand Ferry said so. Ferry left.", None, id="no given name"),
+        pytest.param("On Monday Harbour Bank said so", None, id="a body"),
+        pytest.param("Jordan Valley said so. Valley", None, id="a place"),
+        pytest.param("President Harroson said", None, id="one word"),
+    ],
+)
+def test_people_in_english(text: str, expected: str | None) -> None:
+    assert names(text, "en") == ([(expected, None)] if expected else [])
+
+
+def test_english_counts_the_family_name() -> None:
+    result = found("Robert Harroson said no. Harroson left.", "Harroson leaves", "en")
+    assert [(name.name, name.count) for name in result.names] == [("Robert Harroson", 3)]
+
+
+def test_other_languages_have_none() -> None:
+    assert names("Der Kapitän Robert Harroson sagte, Harroson gehe.", "de") == []
+
+
+def test_most_names() -> None:
+    text = "。".join(
+        f"船长哈罗森{'海豹狮象熊'[n // 12 % 5]}·{'布林肯卡特森罗德鲁马里'[n % 11]}森（Harroson Brown{n}）"
+        for n in range(120)
+    )
+    assert len(found(text).names) <= MOST_NAMES
+
+
+pieces = st.lists(
+    st.sampled_from([*"（(）)布林肯·美国务卿与的「」“”,，A. ", "Antony ", "Blinken", "WHO", "组织", "\n", "总统"]),
+    max_size=60,
+)
+
+
+@given(
+    pieces.map("".join) | st.text(st.characters(codec="utf-8"), max_size=200), st.sampled_from(["zh-Hans", "ja", "en"])
+)
+def test_never_raises_and_spans_are_apart(text: str, language: str) -> None:
+    prose = read_prose("布林肯", text, Language(language, 1.0))
+    result = find_names(prose)
+    assert result == find_names(prose)
+    assert sum(name.count for name in result.names) == len(result.spans)
+    free = 0
+    for begin, end in result.spans:
+        assert free <= begin < end <= len(prose.text)
+        free = end
+
+
+@pytest.mark.parametrize("language", ["zh-Hans", "en"])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "(",
+        "(A",
+        "布林肯(A",
+        "布林肯(Ann Blinken)",
+        "布·",
+        "“",
+        "Robert Harroson said ",
+        "A",
+        "Aa ",
+        "A. ",
+        "Mr ",
+        "Aa’s ",
+        "van ",
+    ],
+)
+def test_linear_time(piece: str, language: str) -> None:
+    prose = read_prose("", piece * (400_000 // len(piece)), Language(language, 1.0))
+    started = time.process_time()
+    find_names(prose)
+    assert time.process_time() - started < 0.5
