@@ -64,9 +64,10 @@ _MULTIBYTE_CODECS = ("gb", "big5", "cp932", "cp949", "cp950", "shift", "euc", "i
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _SINGLE_BYTE_GUESS = frozenset({"cp1252", "latin_1"})
 
-# Windows-1252 that somebody took for Latin-1 and wrote as UTF-8: no text has these controls, and browsers show quotes.
 _CESU_8 = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
-_C1_UTF_8 = re.compile(rb"\xc2[\x80-\x9f]")
+# Windows-1252 that somebody took for Latin-1 and wrote as UTF-8: no text has these controls, and browsers show quotes.
+# In any encoding, for a dead letter comes back in UTF-8.
+_C1 = re.compile("[\x80-\x9f]")
 _MEANT = {code: ord(meant) for code in range(0x80, 0xA0) if (meant := bytes([code]).decode("cp1252", "ignore"))}
 
 # The first bytes of what is no text at all.
@@ -99,7 +100,7 @@ def decode(body: bytes, content_type: str | None = None) -> str:
         text = text or _declared(body, content_type) or _detected(body) or _last_resort(body)
     if _binary(text):
         raise Rejection(DeadLetterCode.UNDECODABLE, "The document is binary, or text in no known encoding.")
-    return text
+    return text.translate(_MEANT) if _C1.search(text) else text
 
 
 def _marked(body: bytes) -> str | None:
@@ -124,7 +125,7 @@ def _wide(body: bytes) -> str | None:
         for label in (*_declarations(plain, None), "cp037"):
             for name in _codecs(label):
                 if (found := _strict(body, name)) and found.startswith("<"):
-                    return found
+                    return found.replace("\x85", "\n")  # the end of a line there
     return None
 
 
@@ -149,8 +150,6 @@ def _utf_8(body: bytes) -> str | None:
         body = _CESU_8.sub(_whole, body)
         text = _strict(body, "utf_8")
     if text is not None:
-        if b"\xc2" in body and _C1_UTF_8.search(body):
-            text = text.translate(_MEANT)
         return text
     # A page cut in the middle of a character, or one paragraph pasted in another encoding, does not make the
     # document another encoding's. GBK or Latin-1 read as UTF-8 has almost no character that is right.

@@ -34,6 +34,9 @@ def declared(text: str, encoding: str) -> str:
             id="utf-8 made of windows-1252 that was taken for latin-1",
         ),
         pytest.param(
+            "<rss>\x93Don\x92t\x94</rss>".encode("utf-16"), None, "<rss>“Don’t”</rss>", id="the same in utf-16"
+        ),
+        pytest.param(
             "<rss>笑".encode() + b"\xed\xa0\xbd\xed\xb8\x80</rss>",
             None,
             "<rss>笑😀</rss>",
