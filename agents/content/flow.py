@@ -65,7 +65,7 @@ class Flow:
     def end_preformatted(self) -> None:
         self._preformatted -= 1
         out = self._out
-        while out and not out[-1].strip():
+        while out and out[-1] and not out[-1].strip():  # "" is the place of something that comes later
             out.pop()
         if out:
             out[-1] = out[-1].rstrip()
@@ -87,9 +87,17 @@ class Flow:
         """Where the next piece will stand; for `since`."""
         return len(self._out)
 
-    def since(self, place: int) -> str:
-        """What was added from `place` on, on one line."""
-        return " ".join("".join(self._out[place:]).split())
+    def since(self, place: int, limit: int) -> str:
+        """What was added from `place` on, on one line; beyond `limit` characters cut, with an ellipsis."""
+        pieces = []
+        room = 2 * limit  # white space counts here, not in the end
+        for piece in self._out[place : place + room]:
+            pieces.append(piece[:room])
+            room -= len(piece)
+            if room <= 0:
+                break
+        line = " ".join("".join(pieces).split())
+        return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
 
     def finish(self) -> str:
         """The whole text; paragraphs parted by one blank line."""

@@ -1,7 +1,6 @@
 """One walk over the markup: what each element means for the text, the links, the images and the safe HTML.
 
-The hard part is captions. A caption is not text, it belongs to its image; but what is not surely a caption must
-stay text. So a candidate is read into a flow of its own, and where it turns out to be none it goes back.
+The hard part is captions; they are read in `captions.py`.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from msgspec import Struct
 from turbohtml.saxparse import SaxHandler, sax_parse
 
 from agents.content import pictures
+from agents.content.captions import MAX_SMALL_CAPTION, Captions, Picture, is_caption
 from agents.content.flow import CELL, LINE, NOTHING, PARAGRAPH, ROW, TABLE, Flow
 from agents.content.safehtml import MAX_DEPTH, SafeWriter
 from agents.content.text import clean_line
@@ -22,7 +22,9 @@ MAX_LISTED = 1000
 """Links and images kept of one body."""
 
 
-MAX_TAGS = 250_000
+MAX_LINK_TEXT = 1000
+"""Characters. Links can stand in each other, and each has the text of all within: 200 around 6 MB took 2.6 GB."""
+MAX_TAGS = 150_000
 """Of one body, each `<` for one; what follows is not read. A tag costs some six microseconds and some hundred bytes,
 and 8 MiB hold three million."""
 
@@ -32,7 +34,8 @@ class MarkupTooDeep(ValueError):  # noqa: N818  (it says what the markup is, not
 
 
 class FoundLink(Struct, frozen=True):
-    """A link of the body: absolute, of a safe scheme. `text` is its visible text, "" for a bare picture."""
+    """A link of the body: absolute, of a safe scheme. `text` is its visible text, "" for a bare picture,
+    cut at MAX_LINK_TEXT with an ellipsis."""
 
     url: str
     text: str
@@ -117,55 +120,11 @@ _KINDS: Mapping[str, int] = {
 }
 _NO_ATTRIBUTES: Mapping[str, str | None] = {}
 
-# Class names that publishers give to the caption right behind a picture.
-_CAPTION_CLASSES = frozenset(
-    {"picinfo", "pic-info", "picdesc", "imgdesc", "caption", "caption-text", "tr-caption", "wp-caption-text"}
-    | {f"{what}{dash}caption" for what in ("fig", "figure", "image", "img", "media", "photo", "pic", "picture")
-       for dash in ("", "-", "_")}
-)  # fmt: skip
-MAX_CAPTION = 2000
-MAX_NESTED_CAPTIONS = 4
-"""A figure in a caption in a figure…; what is deeper is read as text, so that no text is copied more often."""
-MAX_SMALL_CAPTION = 500
-"""Characters; what is longer is an article that somebody set in small type."""
 _EMOJI_CLASSES = frozenset({"emoji", "wp-smiley"})
 # A formula once more, for screen readers; the style sheets of KaTeX and MathJax hide it.
 _ASSISTIVE = frozenset({"katex-mathml", "MJX_Assistive_MathML", "MJX_Assistive_MathML MJX_Assistive_MathML_Block"})
 _NOWHERE = "http://invalid/"
 _HIDING = re.compile(r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))\b", re.IGNORECASE)
-
-
-class _Capture:
-    """A caption while it is read: the flow that goes on behind it, and where it began."""
-
-    __slots__ = ("depth", "image", "inline", "limit", "outer", "pending")
-
-    def __init__(self, depth: int, outer: Flow, image: int | None, inline: bool, limit: int) -> None:
-        self.depth = depth
-        self.limit = limit
-        self.outer = outer
-        self.image = image  # None for a <figcaption>: its figure knows
-        self.inline = inline
-        self.pending = outer.pending
-
-
-class _Figure:
-    """A `<figure>` while it is read: its first image, and captions met before any."""
-
-    __slots__ = ("first", "waiting")
-
-    def __init__(self, first: int) -> None:
-        self.first = first
-        self.waiting: list[tuple[Flow, int, str]] = []
-
-
-class _Picture:
-    __slots__ = ("alt", "caption", "url")
-
-    def __init__(self, url: str, alt: str | None) -> None:
-        self.url = url
-        self.alt = alt
-        self.caption: str | None = None
 
 
 class Reader(SaxHandler):
@@ -183,19 +142,15 @@ class Reader(SaxHandler):
         self._lazy: Mapping[str, str | None] | None = None
         self._lists = 0
         self._anchors: list[tuple[str | None, Flow, int]] = []
-        self._figures: list[_Figure] = []
-        self._captures: list[_Capture] = []
+        self._captions = Captions()
         self._beside: list[Flow] = []
         self._sources: list[str] = []
-        self._images: list[_Picture] = []
-        self._pieces_at_image = -1
-        self._unsure: tuple[_Picture, str, int] | None = None
 
     def text(self) -> str:
         return self._flow.finish()
 
     def found_images(self) -> list[FoundImage]:
-        return [FoundImage(image.url, image.alt, image.caption) for image in self._images if image.url]
+        return [FoundImage(image.url, image.alt, image.caption) for image in self._captions.pictures if image.url]
 
     def start_element(self, tag: str, attrs: tuple[tuple[str, str | None], ...]) -> None:
         self._depth += 1
@@ -227,12 +182,9 @@ class Reader(SaxHandler):
             self._begin(kind, attributes)
         elif kind > self._flow.pending:
             self._flow.pending = kind
-        if (
-            self._pieces_at_image == self._flow.pieces
-            and (names := attributes.get("class"))
-            and not _CAPTION_CLASSES.isdisjoint(names.lower().split())
-        ):
-            self._capture_behind_image(inline=kind in (_INLINE, _LINK, _SMALL))
+        if self._captions.place == self._flow.pieces and (names := attributes.get("class")) and is_caption(names):
+            inline = kind in (_INLINE, _LINK, _SMALL)
+            self._flow = self._captions.begin_behind_picture(self._flow, self._depth, inline=inline)
 
     def end_element(self, tag: str) -> None:
         self._depth -= 1
@@ -241,8 +193,8 @@ class Reader(SaxHandler):
             if not self._skip:
                 self._noscript = False
             return
-        if self._captures and self._captures[-1].depth > self._depth:
-            self._end_capture()
+        if self._captions.depth > self._depth:
+            self._flow = self._captions.end(self._flow)
         if self.writer is not None:
             self.writer.close()
         kind = _KINDS.get(tag, _INLINE)
@@ -254,8 +206,8 @@ class Reader(SaxHandler):
     def characters(self, data: str) -> None:
         if self._skip:
             return
-        if self._unsure and not data.isspace():
-            self._settle(*self._unsure)
+        if self._captions.is_unsure and not data.isspace():
+            self._captions.settle(self._flow)
         self._flow.text(data)
         if self.writer is not None:
             self.writer.text(data)
@@ -275,16 +227,13 @@ class Reader(SaxHandler):
         elif kind == _PRE:
             flow.begin_preformatted()
         elif kind == _SMALL:
-            self._capture_behind_image(inline=True, limit=MAX_SMALL_CAPTION)
+            self._flow = self._captions.begin_behind_picture(flow, self._depth, inline=True, limit=MAX_SMALL_CAPTION)
         elif kind == _FIGURE:
             flow.boundary(PARAGRAPH)
-            self._figures.append(_Figure(len(self._images)))
+            self._captions.begin_figure()
         elif kind == _FIGCAPTION:
             flow.boundary(PARAGRAPH)
-            if self._figures and len(self._captures) < MAX_NESTED_CAPTIONS:
-                self._capture(None, inline=False)
-            else:
-                self._capture_behind_image(inline=False)
+            self._flow = self._captions.begin_in_figure(flow, self._depth)
         elif kind == _SOURCE:
             if (given := attributes.get("srcset")) and len(self._sources) < MAX_LISTED:
                 self._sources.append(given)
@@ -305,7 +254,7 @@ class Reader(SaxHandler):
         elif kind == _PRE:
             self._flow.end_preformatted()
         elif kind == _FIGURE:
-            self._end_figure(self._figures.pop())
+            self._captions.end_figure()
             self._flow.boundary(PARAGRAPH)
         elif kind == _FIGCAPTION:
             self._flow.boundary(PARAGRAPH)
@@ -324,7 +273,7 @@ class Reader(SaxHandler):
         if not address:
             return
         if len(self.links) < MAX_LISTED:
-            self.links.append(FoundLink(address, flow.since(place)))
+            self.links.append(FoundLink(address, flow.since(place, MAX_LINK_TEXT)))
         else:
             self.truncated = True
 
@@ -339,7 +288,7 @@ class Reader(SaxHandler):
         picture, self._sources = self._sources, []
         if pictures.is_pixel(attributes):
             return
-        if len(self._images) >= MAX_LISTED:
+        if len(self._captions.pictures) >= MAX_LISTED:
             self.truncated = True
             return
         for given in pictures.sources(attributes, picture):
@@ -351,99 +300,23 @@ class Reader(SaxHandler):
 
     def _add_image(self, given: str, attributes: Mapping[str, str | None]) -> None:
         self._lazy = None
-        self._unwrap_captures()
+        if not self._beside:
+            self._flow = self._captions.unwrap(self._flow)
         # "" where it is relative to nothing: its caption is a caption all the same, so that the text does not
         # depend on `base`
         address = (resolve(given, self.base) if self.writer else None) or ""
-        self._images.append(_Picture(address, clean_line(attributes.get("alt") or "") or None))
-        self._pieces_at_image = self._flow.pieces
+        self._captions.add(Picture(address, clean_line(attributes.get("alt") or "") or None), self._flow)
         if self.writer and address:
             self.writer.image(address, attributes)
 
     def _stand_in(self, attributes: Mapping[str, str | None]) -> None:
         """The picture in a `<noscript>` stands for the lazy one before it that has no address of its own."""
         lazy = self._lazy
-        if lazy is not None and len(self._images) < MAX_LISTED and not pictures.is_pixel(attributes):
+        if lazy is not None and len(self._captions.pictures) < MAX_LISTED and not pictures.is_pixel(attributes):
             for given in pictures.sources(attributes):
                 if (address := _picture_address(given)) and not pictures.is_tracker(address):
                     self._add_image(given, {**lazy, **attributes})
                     return
-
-    # captions
-
-    def _capture_behind_image(self, *, inline: bool, limit: int = MAX_CAPTION) -> None:
-        if self._images and self._pieces_at_image == self._flow.pieces and not self._captures:
-            self._capture(len(self._images) - 1, inline=inline, limit=limit)
-
-    def _capture(self, image: int | None, *, inline: bool, limit: int = MAX_CAPTION) -> None:
-        self._captures.append(_Capture(self._depth, self._flow, image, inline, limit))
-        self._flow = Flow()
-        self._pieces_at_image = -1 if image is None else self._pieces_at_image
-
-    def _end_capture(self) -> None:
-        capture = self._captures.pop()
-        flow, self._flow = self._flow, capture.outer
-        text = flow.finish()
-        caption = " ".join(text.split())
-        if not caption:
-            return
-        if len(caption) > capture.limit:
-            self._flow.boundary(PARAGRAPH)
-            self._flow.fill(self._flow.hold(), text)
-            return
-        if capture.image is None:
-            self._figure_caption(text, caption)
-            return
-        picture = self._images[capture.image]
-        picture.caption = f"{picture.caption} {caption}" if picture.caption else caption
-        if capture.inline:
-            self._unsure = (picture, caption, capture.pending)
-            self._flow.pending = NOTHING
-        else:
-            self._flow.boundary(PARAGRAPH)
-
-    def _settle(self, picture: _Picture, caption: str, pending: int) -> None:
-        """An inline caption is one only if the text does not run on behind it."""
-        self._unsure = None
-        flow = self._flow
-        if flow.pending != NOTHING:
-            flow.boundary(pending)
-            return
-        before = (picture.caption or "").removesuffix(caption).rstrip()
-        picture.caption = before or None
-        flow.pending = pending
-        flow.text(caption + " ")
-
-    def _figure_caption(self, text: str, caption: str) -> None:
-        figure = self._figures[-1] if self._figures else None
-        if figure is None:
-            self._flow.fill(self._flow.hold(), text)
-        elif len(self._images) > figure.first:
-            picture = self._images[-1]
-            picture.caption = f"{picture.caption} {caption}" if picture.caption else caption
-        else:
-            self._flow.boundary(PARAGRAPH)
-            figure.waiting.append((self._flow, self._flow.hold(), text))
-
-    def _end_figure(self, figure: _Figure) -> None:
-        """Captions above the picture are known as such only now; without a picture they are text."""
-        if len(self._images) > figure.first:
-            picture = self._images[figure.first]
-            captions = [" ".join(text.split()) for _, _, text in figure.waiting]
-            if captions and not picture.caption:
-                picture.caption = " ".join(captions)
-            return
-        for flow, place, text in figure.waiting:
-            flow.fill(place, text)
-
-    def _unwrap_captures(self) -> None:
-        """A picture inside: it was no caption but the frame of both, so what was read of it is text."""
-        while self._captures and self._captures[-1].image is not None and not self._beside:
-            capture = self._captures.pop()
-            flow, self._flow = self._flow, capture.outer
-            if text := flow.finish():
-                self._flow.boundary(PARAGRAPH)
-                self._flow.fill(self._flow.hold(), text)
 
 
 def _picture_address(given: str) -> str | None:

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from enum import StrEnum
 
 from charset_normalizer import from_bytes
-from msgspec import Struct
 
 from agents.parse.rejection import Rejection
 from schemas import DeadLetterCode
@@ -20,28 +18,9 @@ from schemas import DeadLetterCode
 HEAD = 2048  # bytes in which a declaration must stand
 LOOK = 8192  # characters that must be readable
 SAMPLE = 65_536  # bytes that the detector sees, and characters by which it is judged
+LONGEST_CHARACTER = 4  # bytes, in GB18030
 EBCDIC = b"\x4c\x6f\xa7\x94"  # `<?xm`
 FEW = 0.02  # share of broken characters with which a reading is still the right one
-
-
-class How(StrEnum):
-    """What decided the codec."""
-
-    BOM = "bom"
-    UTF_8 = "utf-8"
-    PATTERN = "pattern"
-    DECLARED = "declared"
-    DETECTED = "detected"
-    LAST_RESORT = "last-resort"
-
-
-class Decoded(Struct, frozen=True):
-    """The text without its byte order mark. `replaced`: some bytes were unreadable and became U+FFFD."""
-
-    text: str
-    codec: str
-    how: How
-    replaced: bool = False
 
 
 # What publishers write when they declare, and every codec that such bytes may need, in the order to try.
@@ -85,9 +64,10 @@ _MULTIBYTE_CODECS = ("gb", "big5", "cp932", "cp949", "cp950", "shift", "euc", "i
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _SINGLE_BYTE_GUESS = frozenset({"cp1252", "latin_1"})
 
-# Windows-1252 that somebody took for Latin-1 and wrote as UTF-8: no text has these controls, and browsers show quotes.
 _CESU_8 = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
-_C1_UTF_8 = re.compile(rb"\xc2[\x80-\x9f]")
+# Windows-1252 that somebody took for Latin-1 and wrote as UTF-8: no text has these controls, and browsers show quotes.
+# In any encoding, for a dead letter comes back in UTF-8.
+_C1 = re.compile("[\x80-\x9f]")
 _MEANT = {code: ord(meant) for code in range(0x80, 0xA0) if (meant := bytes([code]).decode("cp1252", "ignore"))}
 
 # The first bytes of what is no text at all.
@@ -106,8 +86,8 @@ _SIGNATURES = (
 )
 
 
-def decode(body: bytes, content_type: str | None = None) -> Decoded:
-    """Read the bytes of a document as text.
+def decode(body: bytes, content_type: str | None = None) -> str:
+    """Read the bytes of a document as text, without its byte order mark. Unreadable bytes become U+FFFD.
 
     Raises Rejection: `unsupported-format` for known binary forms, `undecodable` for what reads as no text in any
     codec. Never another error, whatever the bytes.
@@ -115,22 +95,22 @@ def decode(body: bytes, content_type: str | None = None) -> Decoded:
     for signature, shown in _SIGNATURES:
         if body.startswith(signature):
             raise Rejection(DeadLetterCode.UNSUPPORTED_FORMAT, f"The document is {shown}, not text.")
-    decoded = _marked(body) or _wide(body) or _escaped(body, content_type) or _utf_8(body)
-    decoded = decoded or _declared(body, content_type) or _detected(body) or _last_resort(body)
-    if _binary(decoded.text):
+    if (text := _marked(body)) is None:
+        text = _wide(body) or _escaped(body, content_type) or _utf_8(body)
+        text = text or _declared(body, content_type) or _detected(body) or _last_resort(body)
+    if _binary(text):
         raise Rejection(DeadLetterCode.UNDECODABLE, "The document is binary, or text in no known encoding.")
-    return decoded
+    return text.translate(_MEANT) if _C1.search(text) else text
 
 
-def _marked(body: bytes) -> Decoded | None:
+def _marked(body: bytes) -> str | None:
     for mark, codec in _BOMS:
         if body.startswith(mark):
-            text, replaced = _tolerant(body[len(mark) :], codec)
-            return Decoded(text.removeprefix("\ufeff"), codec, How.BOM, replaced)
+            return _tolerant(body[len(mark) :], codec).removeprefix("\ufeff")
     return None
 
 
-def _wide(body: bytes) -> Decoded | None:
+def _wide(body: bytes) -> str | None:
     """UTF-16, UTF-32 and EBCDIC without a mark: every form begins with an ASCII character."""
     head = body[:4]
     wide = (("utf_32_le", 0), ("utf_32_be", 3), ("utf_16_le", 0), ("utf_16_be", 1))
@@ -138,19 +118,18 @@ def _wide(body: bytes) -> Decoded | None:
         width = 4 if "32" in codec else 2
         character = head[:width]
         if character[first] in _PRINTABLE and not any(character[:first] + character[first + 1 :]):
-            text, replaced = _tolerant(body, codec)
-            return Decoded(text, codec, How.PATTERN, replaced)
+            return _tolerant(body, codec)
     if head == EBCDIC:
         # mainframes have feeds too; the declaration says which of the dialects
         plain = body[:HEAD].decode("cp037", "replace").encode("ascii", "replace")
         for label in (*_declarations(plain, None), "cp037"):
             for name in _codecs(label):
                 if (found := _strict(body, name)) and found.startswith("<"):
-                    return Decoded(found, name, How.PATTERN)
+                    return found.replace("\x85", "\n")  # the end of a line there
     return None
 
 
-def _escaped(body: bytes, content_type: str | None) -> Decoded | None:
+def _escaped(body: bytes, content_type: str | None) -> str | None:
     """Seven-bit encodings, which are valid UTF-8 and yet are not: ISO-2022-JP, -KR, and HZ where declared."""
     if b"\x1b" not in body[:SAMPLE] and b"hz" not in body[:HEAD].lower():
         return None
@@ -160,26 +139,24 @@ def _escaped(body: bytes, content_type: str | None) -> Decoded | None:
     for name in declared:
         for codec in _codecs(name):
             if (text := _strict(body, codec)) is not None:
-                return Decoded(text, codec, How.DECLARED)
+                return text
     return None
 
 
-def _utf_8(body: bytes) -> Decoded | None:
+def _utf_8(body: bytes) -> str | None:
     text = _strict(body, "utf_8")
     if text is None and b"\xed" in body:
         # CESU-8: a program of Java's or Oracle's wrote each half of an emoji by itself
         body = _CESU_8.sub(_whole, body)
         text = _strict(body, "utf_8")
     if text is not None:
-        if b"\xc2" in body and _C1_UTF_8.search(body):
-            text = text.translate(_MEANT)
-        return Decoded(text, "utf_8", How.UTF_8)
+        return text
     # A page cut in the middle of a character, or one paragraph pasted in another encoding, does not make the
     # document another encoding's. GBK or Latin-1 read as UTF-8 has almost no character that is right.
     text = body.decode("utf_8", "replace")
     broken, right = text.count("\ufffd"), len(_MULTIBYTE.findall(text))
     if broken <= right * 5 * FEW:
-        return Decoded(text, "utf_8", How.UTF_8, replaced=True)
+        return text
     return None
 
 
@@ -188,7 +165,7 @@ def _whole(match: re.Match[bytes]) -> bytes:
     return halves.encode("utf_16", "surrogatepass").decode("utf_16").encode()
 
 
-def _declared(body: bytes, content_type: str | None) -> Decoded | None:
+def _declared(body: bytes, content_type: str | None) -> str | None:
     """The declared codec, if the bytes agree. A multi-byte codec that fits is believed before a single-byte one:
     servers send `charset=iso-8859-1` with everything, and that codec fits all bytes."""
     candidates = [codec for name in _declarations(body, content_type) for codec in _codecs(name)]
@@ -197,30 +174,50 @@ def _declared(body: bytes, content_type: str | None) -> Decoded | None:
         if (text := _strict(body, codec)) is None:
             continue
         if codec in _SINGLE_BYTE_GUESS and _mostly_high(body) and (other := _detected(body)):
-            sample = other.text[:SAMPLE]
+            sample = other[:SAMPLE]
             if len(_EAST_ASIAN.findall(sample)) * 2 > len(_MULTIBYTE.findall(sample)):
                 return other
-        return Decoded(text, codec, How.DECLARED)
+        return text
     for codec in candidates:
-        text, replaced = _tolerant(body, codec)
+        text = _tolerant(body, codec)
         if text.count("\ufffd") <= FEW * len(text):
-            return Decoded(text, codec, How.DECLARED, replaced)
+            return text
     return None
 
 
-def _detected(body: bytes) -> Decoded | None:
-    best = from_bytes(body[:SAMPLE]).best() if len(body) > 3 else None
-    if best is None or _is_refused(best.encoding):
+def _detected(body: bytes) -> str | None:
+    codec = None
+    for sample in _samples(body):
+        codec = _best(sample) or codec
+        if codec and not _is_single_byte(codec):
+            break
+    if codec is None:
         return None
-    codec = _codecs(best.encoding)[0]
-    text, replaced = _tolerant(body, codec)
+    text = _tolerant(body, codec)
     if text.count("\ufffd") > FEW * len(text):
         return None
-    return Decoded(text.removeprefix("\ufeff"), codec, How.DETECTED, replaced)
+    return text.removeprefix("\ufeff")
 
 
-def _last_resort(body: bytes) -> Decoded:
-    return Decoded(body.decode("utf_8", "replace"), "utf_8", How.LAST_RESORT, replaced=True)
+def _samples(body: bytes) -> list[bytes]:
+    """What the detector sees: whole characters, for it gives up a codec at half a one, or takes a wrong one for it.
+
+    No multi-byte encoding has a byte below `0` inside a character. Where none stands near, each of the cuts that a
+    character can take is tried.
+    """
+    if len(body) <= SAMPLE:
+        return [body] if len(body) > 3 else []
+    whole = body[:SAMPLE].rstrip(_INSIDE)
+    return [whole] if len(whole) > SAMPLE // 2 else [body[: SAMPLE - cut] for cut in range(LONGEST_CHARACTER)]
+
+
+def _best(sample: bytes) -> str | None:
+    best = from_bytes(sample, cp_exclusion=_WIDE).best()
+    return None if best is None or _is_refused(best.encoding) else _codecs(best.encoding)[0]
+
+
+def _last_resort(body: bytes) -> str:
+    return body.decode("utf_8", "replace")
 
 
 def _declarations(body: bytes, content_type: str | None) -> list[str]:
@@ -265,11 +262,9 @@ def _strict(body: bytes, codec: str) -> str | None:
         return None
 
 
-def _tolerant(body: bytes, codec: str) -> tuple[str, bool]:
+def _tolerant(body: bytes, codec: str) -> str:
     text = _strict(body, codec)
-    if text is not None:
-        return text, False
-    return body.decode(codec, "replace"), True
+    return body.decode(codec, "replace") if text is None else text
 
 
 def _mostly_high(body: bytes) -> bool:
@@ -286,3 +281,5 @@ def _binary(text: str) -> bool:
 
 _PRINTABLE = frozenset(b"\t\n\r" + bytes(range(0x20, 0x7F)))
 _HIGH = bytes(range(0x80, 0x100))
+_INSIDE = bytes(range(0x30, 0x100))
+_WIDE = ["utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be"]  # any Korean can be UTF-16 by chance

@@ -13,12 +13,14 @@ from itertools import islice
 from msgspec import Struct
 
 from agents.content.urls import resolve
-from agents.parse.rejection import MAX_DEPTH, MAX_ENTRIES, too_deep, too_many_entries
+from agents.parse.found import MAX_BASE
+from agents.parse.rejection import MAX_DEPTH, MAX_ENTRIES, too_many_entries
 from agents.parse.vocabulary import Scope, declared, root_scope, short_name
 from schemas import Format
 
 MAX_ELEMENTS = 2000  # of one entry or feed; the rest is not read
 MAX_ATTRIBUTES = 1000  # of one element
+MAX_OPEN = 10_000  # elements at one place, those of markup too; more are opened only by who forgets to close them
 
 ENTRIES = frozenset({"item", "atom:entry", "at:deleted-entry"})
 ROOTS = frozenset({"rss", "rdf:RDF", "atom:feed", "channel"})
@@ -56,6 +58,7 @@ _CONTAINERS = frozenset(
 )
 _PLAIN_CONTAINERS = frozenset({"media:group", "media:content", "itunes:category"})
 
+_UNDECLARED = "?"  # no prefix means this
 _VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
 )
@@ -77,29 +80,49 @@ class Element(Struct, gc=False):
 
 
 class EntryElements(Struct, gc=False):
-    """One entry: which element it is, its attributes, and what stands in it, in order."""
+    """One entry: which element it is, its attributes, and what stands in it, in order. `feed`: what it stands in."""
 
     name: str
     attributes: dict[str, str]
     base: str | None
     language: str | None
-    elements: list[Element] = []
+    elements: list[Element]
+    feed: list[Element]
+
+
+class _Before(Struct, gc=False):
+    """What an element changed, as it was outside. `scope`: only the prefixes that it declares, and which were none.
+
+    A copy of the whole scope for each took 140 s where many prefixes are declared.
+    """
+
+    scope: Scope
+    new: list[str | None]
+    names: dict[str, str]
+    base: str | None
+    language: str | None
 
 
 class _Open(Struct, gc=False):
-    """An element that is not closed yet. `restore` is what it changed: scope, names, base, language."""
+    """An element that is not closed yet. `restore` is what it changed."""
 
     name: str
     element: Element | None
     listed: list[Element] | None
-    restore: tuple[Scope, dict[str, str], str | None, str | None] | None
+    restore: _Before | None
+
+
+class Unclosed(Exception):  # noqa: N818 - what the document is
+    """More than MAX_OPEN elements are open."""
 
 
 class Collector:
     """Receives start tags, text and end tags, in order and balanced; fills `feed` and `entries`.
 
-    `address` is where the document came from, for a relative `xml:base`. `start` raises Rejection `too-deep` and
-    `too-many-entries`.
+    There can be several roots, one behind the other: `feed`, its attributes and `language` are the first one's.
+    `address` is where the document came from, for a relative `xml:base`. `is_too_deep`: elements beyond MAX_DEPTH were
+    left out. Markup has a depth of its own: it is for enrich to judge, and of that entry alone. `start` raises
+    Unclosed, and Rejection `too-many-entries`.
     """
 
     def __init__(self, format: Format, address: str | None = None) -> None:
@@ -108,12 +131,16 @@ class Collector:
         self.feed_attributes: dict[str, str] = {}
         self.entries: list[EntryElements] = []
         self.language: str | None = None
+        self.is_too_deep = False
         self._address = address
         self._in_entry = False
+        self._root = self.feed
+        self._roots = 0
         self._open: list[_Open] = []
         self._parts: list[str] = []
         self._markup: Element | None = None
         self._nested = 0
+        self._beyond = 0
         self._closing: list[str] = []
         self._escaping = False
         self._scope: Scope = {}
@@ -121,10 +148,6 @@ class Collector:
         self._base: str | None = None
         self._language: str | None = None
         self._default = ""
-
-    @property
-    def depth(self) -> int:
-        return len(self._open)
 
     @property
     def in_entry(self) -> bool:
@@ -145,11 +168,12 @@ class Collector:
         if self._markup is not None:
             self._start_markup(self._markup, tag, attributes)
             return
-        if len(attributes) > MAX_ATTRIBUTES:
-            attributes = dict(islice(attributes.items(), MAX_ATTRIBUTES))
         opened = self._open
         if len(opened) >= MAX_DEPTH:
-            raise too_deep(self.format)
+            self._start_beyond()
+            return
+        if len(attributes) > MAX_ATTRIBUTES:
+            attributes = dict(islice(attributes.items(), MAX_ATTRIBUTES))
         restore = None
         if attributes:
             for attribute in attributes:
@@ -180,7 +204,7 @@ class Collector:
         if element is not None and name not in _CONTAINERS:
             listed = None
         elif element is None:
-            listed = self.feed if name in ROOTS and not self._in_entry else None
+            listed = self._root if name in ROOTS and not self._in_entry else None
         opened.append(_Open(name, element, listed, restore))
         self._parts = []
 
@@ -191,6 +215,9 @@ class Collector:
         """Close the innermost element; its name is not asked, for tags come balanced."""
         if self._nested:
             self._end_markup()
+            return
+        if self._beyond:
+            self._beyond -= 1
             return
         closed = self._open.pop()
         element = closed.element
@@ -205,7 +232,9 @@ class Collector:
         elif closed.name in ENTRIES and closed.listed is not None:
             self._in_entry = False
         if closed.restore is not None:
-            self._scope, self._names, self._base, self._language = closed.restore
+            self._leave(closed.restore)
+        if not self._open:
+            self._scope, self._names = {}, {}
 
     def end_with_markup(self, html: str) -> None:
         """Close the open markup element, whose text is this HTML."""
@@ -227,35 +256,59 @@ class Collector:
         """The root decides what unprefixed names mean, whatever default namespace it declares."""
         self._scope, self._default = root_scope(tag, self._scope)
         self._names = {}
-        self.feed_attributes = attributes
-        self.language = self._language
+        if not self._roots:
+            self.feed_attributes, self.language = attributes, self._language
+        elif self.name_of(tag) in ROOTS:
+            self._root = []  # another feed; an entry alone, behind its root, is still the last one's
+        self._roots += 1
 
     def _begin_entry(self, name: str, attributes: dict[str, str]) -> None:
         if len(self.entries) >= MAX_ENTRIES:
             raise too_many_entries(self.format)
-        self.entries.append(EntryElements(name, attributes, self._base, self._language, []))
+        self.entries.append(EntryElements(name, attributes, self._base, self._language, [], self._root))
         self._in_entry = True
 
-    def _enter(self, attributes: dict[str, str]) -> tuple[Scope, dict[str, str], str | None, str | None] | None:
-        scope = declared(attributes, self._scope)
+    def _enter(self, attributes: dict[str, str]) -> _Before | None:
+        scope = self._scope
+        changed = {
+            prefix: short for prefix, short in declared(attributes).items() if scope.get(prefix, _UNDECLARED) != short
+        }
         base, language = attributes.get("xml:base"), attributes.get("xml:lang")
-        if scope is self._scope and base is None and language is None:
+        if not changed and base is None and language is None:
             return None
-        before = (self._scope, self._names, self._base, self._language)
-        if scope is not self._scope:
-            self._scope, self._names = scope, {}
+        known = {prefix: scope[prefix] for prefix in changed if prefix in scope}
+        before = _Before(
+            known, [prefix for prefix in changed if prefix not in scope], self._names, self._base, self._language
+        )
+        if changed:
+            scope.update(changed)
+            self._names = {}
         if base is not None:
-            self._base = resolve(base, self._base or self._address) or self._base
+            absolute = resolve(base, self._base or self._address)
+            if absolute and len(absolute) <= MAX_BASE:
+                self._base = absolute
         if language is not None:
             self._language = language.strip()  # "" takes back what was declared further out
         return before
+
+    def _leave(self, before: _Before) -> None:
+        self._scope.update(before.scope)
+        for prefix in before.new:
+            del self._scope[prefix]
+        self._names, self._base, self._language = before.names, before.base, before.language
+
+    def _start_beyond(self) -> None:
+        self.is_too_deep = True
+        self._beyond += 1
+        if self._beyond > MAX_OPEN:
+            raise Unclosed
 
     def _begin_markup(self, element: Element) -> None:
         self._markup, self._nested, self._escaping = element, 0, False
 
     def _start_markup(self, element: Element, tag: str, attributes: dict[str, str]) -> None:
-        if self._nested + len(self._open) >= MAX_DEPTH:
-            raise too_deep(self.format)
+        if self._nested > MAX_OPEN:
+            raise Unclosed
         if not element.markup:
             element.markup = True
             self._parts = [self._escaped("".join(self._parts))]

@@ -14,7 +14,7 @@ from agents.content.dates import parse_date, parse_unix, zone_of_language
 from agents.content.identity import content_key, guid_key, link_key
 from agents.content.sites import Sites
 from agents.content.urls import CanonicalUrl, canonicalize, resolve, site_of
-from agents.parse.found import Document, Found, Unreadable
+from agents.parse.found import MAX_BASE, Document, Found, Unreadable
 from agents.parse.shared import Keyed, shared_keys, stripped
 from schemas import (
     Alias,
@@ -32,7 +32,6 @@ from schemas import (
     Source,
 )
 
-MAX_BASE = 512  # characters; each relative address of a document is made as long as its base
 MAX_RAW = 64  # characters of a date as it stood
 MAX_LANGUAGE = 64
 MAX_MEDIA = 1000  # attachments, and images, of an entry: the item's limit

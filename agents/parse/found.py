@@ -69,6 +69,23 @@ class Document(Struct, kw_only=True):
     flags: list[Flag] = []
 
 
+MAX_BASE = 512  # characters; each relative address of a document is made as long as its base
+MAX_INHERITED = 20  # authors of a feed that its entries are given
+MAX_INHERITED_LENGTH = 1000  # characters of them together; each of 10,000 entries gets them all, and no name is so long
+
+
+def inherited(authors: list[str]) -> list[str]:
+    """Those authors of a feed that are given to its entries: the first ones, whole."""
+    given = []
+    room = MAX_INHERITED_LENGTH
+    for author in authors[:MAX_INHERITED]:
+        room -= len(author)
+        if room < 0:
+            break
+        given.append(author)
+    return given
+
+
 MAX_INT = 2**53 - 1  # what every reader of JSON can hold
 
 _CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):(\d{1,4})(?:\.\d+)?")

@@ -15,13 +15,11 @@ from agents.content.text import clean_line
 from agents.deadletters import EXTENSION, KEPT_FLAGS
 from agents.parse import title as titles
 from agents.parse.body import Body, choose, unescaped_twice
-from agents.parse.found import Document, Found, Unreadable, bounded_int, bounded_seconds
+from agents.parse.found import Document, Found, Unreadable, bounded_int, bounded_seconds, inherited
 from agents.parse.rejection import MAX_ENTRIES, Rejection, too_deep, too_many_entries
 from schemas import AliasKind, Attachment, DateOrigin, DeadLetterCode, Feed, FeedImage, Flag, Format, FoundDate, Moment
 
 Object = dict[str, Any]
-
-MAX_INHERITED = 20  # authors of a feed that its entries are given
 
 _ESCAPE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
@@ -77,8 +75,8 @@ def read(text: str) -> Document:
         raise Rejection(DeadLetterCode.MALFORMED_FEED, "`items` of the JSON Feed is no array.", Format.JSON_FEED)
     if len(items) > MAX_ENTRIES:
         raise too_many_entries(document.format)
-    inherited = _authors(value)[:MAX_INHERITED] if document.format is Format.JSON_FEED else []
-    document.entries = [_entry(item, document.format, inherited) for item in items]
+    authors = inherited(_authors(value)) if document.format is Format.JSON_FEED else []
+    document.entries = [_entry(item, document.format, authors) for item in items]
     return document
 
 
@@ -129,7 +127,7 @@ def _feed(value: Object) -> Document:
     )
 
 
-def _entry(item: Any, format: Format, inherited: list[str]) -> Found | Unreadable:
+def _entry(item: Any, format: Format, feed_authors: list[str]) -> Found | Unreadable:
     if not isinstance(item, dict):
         try:
             fragment = orjson.dumps(item)
@@ -157,7 +155,7 @@ def _entry(item: Any, format: Format, inherited: list[str]) -> Found | Unreadabl
         body_is_html=body.is_html,
         link_base=extension.base_url,
         base=extension.base_url,
-        authors=_authors(item, plain_line) or inherited,
+        authors=_authors(item, plain_line) or feed_authors,
         categories=_tags(item, titles.line if EXTENSION in item else clean_line),
         attachments=attachments,
         images=list({image.url: image for image in [*extension.images, *images, *pictures]}.values()),

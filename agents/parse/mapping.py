@@ -11,10 +11,9 @@ from agents.content.urls import canonicalize, resolve
 from agents.parse import title as titles
 from agents.parse.body import Body, choose, unescaped_twice, without_cdata
 from agents.parse.elements import Element, EntryElements
-from agents.parse.found import Document, Found, bounded_int, bounded_seconds
+from agents.parse.found import Document, Found, bounded_int, bounded_seconds, inherited
 from schemas import Attachment, FeedImage, Format
 
-MAX_INHERITED = 20  # authors of a feed that its entries are given
 MAX_KEYWORDS = 4096  # characters of a list of keywords
 
 Elements = dict[str, list[Element]]
@@ -84,8 +83,8 @@ def read_feed(format: Format, elements: list[Element], attributes: dict[str, str
 
 def feed_authors(elements: list[Element]) -> list[str]:
     """Atom: who wrote the entries that name nobody."""
-    authors = _authors({name: found for name, found in _by_name(elements).items() if name.startswith("atom:author")})
-    return authors[:MAX_INHERITED]
+    by_name = _by_name(elements)
+    return inherited(_authors({name: found for name, found in by_name.items() if name.startswith("atom:author")}))
 
 
 def read_entry(entry: EntryElements) -> Found:

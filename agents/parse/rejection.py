@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas import DeadLetterCode, Format
 
 MAX_ENTRIES = 10_000  # in a document
-MAX_DEPTH = 200  # elements inside each other; feeds with XHTML bodies reach 30
+MAX_DEPTH = 200  # elements inside each other, those of bodies not counted; feeds reach 10
 
 
 class Rejection(Exception):  # noqa: N818 - a result, not a fault

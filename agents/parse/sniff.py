@@ -15,6 +15,7 @@ MAX_DOCTYPES = 4  # more declarations before the root are made to hurt
 ROOT = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?(rss|rdf|feed|channel|item|entry)(?=[\s/>])", re.IGNORECASE)
 _COMMENT = re.compile(r"\s*<!--\s*(?:NaN|-?\d{1,17})\s*-->")
 _FRONT_MATTER = re.compile(r"\s*---[ \t]*\r?\n")
+_COMMENTS = re.compile(r"(?:<!(?=--)(?:[^-]++|-(?!->))*+-->[^<]{0,99}+)++")  # a run of them; 8 MiB held a million
 _JSON = re.compile(r"\s*[\[{]")
 _HTML = re.compile(r"<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 
@@ -63,11 +64,15 @@ def find_root(text: str) -> re.Match[str] | None:
     position, end = 0, min(len(text), REACH)
     last_closer, doctypes = text.rfind("-->"), 0
     while (position := text.find("<", position, end)) >= 0:
-        if match := ROOT.match(text, position):
-            return match
-        if text.startswith("<!--", position) and position < last_closer:
-            position = text.find("-->", position) + 3
+        if (
+            text.startswith("<!--", position)
+            and position < last_closer
+            and (comments := _COMMENTS.match(text, position))
+        ):
+            position = comments.end()
             end = min(len(text), max(end, position + REACH))
+        elif match := ROOT.match(text, position):
+            return match
         elif text.startswith("<!", position) and doctypes < MAX_DOCTYPES:
             position = _doctype_end(text, position)
             doctypes += 1

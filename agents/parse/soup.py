@@ -7,8 +7,9 @@ taken whole, up to what must be behind them; of everything else the tags are bal
 from __future__ import annotations
 
 import re
+from functools import cache
 
-from agents.parse.elements import ENTRIES, MARKUP, Collector
+from agents.parse.elements import ENTRIES, MARKUP, ROOTS, Collector
 from agents.parse.rejection import MAX_DEPTH, Rejection
 from agents.parse.repair import CDATA, CDATA_END, unescaped
 from schemas import DeadLetterCode
@@ -23,14 +24,18 @@ _END = re.compile(r"</\s*([A-Za-z_][^\s<>/]{0,99}+)[^<>]*+>?")
 _ATTRIBUTE = re.compile(r"([A-Za-z_][\w:.-]{0,99}+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'<>]+))")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 
-# What ends an element that holds text, when its own end tag is missing: names that HTML does not have. Behind the `<`.
+# What ends an element that holds text, when its own end tag is missing: names that HTML does not have, and a `<link>`
+# with an address in it. Behind the `<`.
 _BREAK = (
     r"/?(?:(?:dc|dcterms|media|itunes|content|atom|slash|wfw|feedburner|rss|rdf|at):[\w.-]+"
     r"|(?:item|entry|channel|rss|feed|pubdate|guid|category|enclosure|published|updated|author|description"
-    r"|comments|id|issued|modified|lastbuilddate|generator|language|copyright|ttl|webmaster)(?=[\s/>]))"
+    r"|comments|id|issued|modified|lastbuilddate|generator|language|copyright|ttl|webmaster)(?=[\s/>])"
+    r"|link>\s{0,99}+(?:<!\[CDATA\[\s{0,99}+)?https?:)"
 )
 # Short ones end at the next of these too; in a body they are HTML.
 _SHORT_BREAK = rf"{_BREAK}|(?:link|title|content|summary|source|image)(?=[\s/>])"
+_BOUNDARY = r"/?(?:[\w.-]{1,99}+:)?(?:item|entry|channel|rss|feed|rdf)(?=[\s/>])"
+"""No text of an entry goes beyond these, whether its end tag is missing or not."""
 _SHORT = frozenset({"title", "atom:title", "dc:title", "media:title", "itunes:subtitle"})
 _CHILDREN = frozenset(
     {"atom:author", "atom:contributor", "atom:source", "at:by", "author", "image", "media:group", "media:content"}
@@ -99,7 +104,10 @@ class _SoupReader:
         elif self.open and collector.in_entry and name[:2] != "?:" and self._is_leaf():
             self._close_to(len(self.open) - 1)
         if len(self.open) >= MAX_DEPTH // 2:
-            return match.end()  # nobody nests so deep but by forgetting to close
+            # nobody nests so deep but by forgetting to close
+            if name not in ENTRIES:
+                return match.end()
+            self._close_to(sum(1 for _, opened in self.open if opened in ROOTS))
         attributes = {found[1]: unescaped(_value(found)) for found in _ATTRIBUTE.finditer(inside[:MAX_TAG])}
         collector.start(tag, attributes)
         self.open.append((tag.lower(), collector.name_of(tag)))
@@ -145,22 +153,29 @@ class _SoupReader:
         return behind
 
     def _markup_end(self, start: int, tag: str, short: bool) -> tuple[int, int]:
-        """Where an element's text ends, and where to go on."""
-        text = self.text
-        breaks = _SHORT_BREAK if short else _BREAK
-        # Looked ahead once, not in each branch: 8 MiB of `<` took 3.3 s.
-        own = re.compile(rf"<(?=[!/a-z])(?:!\[CDATA\[|/\s*{re.escape(tag)}\s*>|{breaks})", re.IGNORECASE)
-        closing = f"</{tag.lower()}"
-        position = start
-        while match := own.search(text, position):
-            token = match[0]
-            if token.startswith("<!"):
-                closed = match.end() <= self.last_cdata_end
-                position = text.find(CDATA_END, match.end()) if closed else match.end()
-                continue
-            bare = token.replace(" ", "").rstrip(">").lower()
-            return match.start(), match.end() if bare == closing and token.endswith(">") else match.start()
-        return len(text), len(text)
+        """Where an element's text ends, and where to go on.
+
+        With an end tag of its own before the entry is over it ends there: `<id>` and `<author>` stand in prose too.
+        """
+        text, own = self.text, tag.lower()
+        tokens, breaks = _tokens(own.rpartition(":")[2], short), _BREAKS[short]
+        position, cut = start, None
+        while match := tokens.search(text, position):
+            position = match.end()
+            if match["cdata"]:
+                if position <= self.last_cdata_end:
+                    position = text.find(CDATA_END, position)
+            elif match["close"] and match["close"].lower() == own:
+                return match.start(), match.end()
+            elif match["boundary"]:
+                break
+            else:
+                if cut is None and breaks.match(text, match.start() + 1):
+                    cut = match.start()
+                if match["again"] and cut is not None:
+                    break  # to look on would be to look again and again
+        at = cut if cut is not None else match.start() if match else len(text)
+        return at, at
 
     def _end(self, tag: str) -> None:
         for index in range(len(self.open) - 1, -1, -1):
@@ -178,6 +193,22 @@ class _SoupReader:
         while len(self.open) > length:
             self.open.pop()
             self.collector.end()
+
+
+@cache
+def _tokens(local: str, short: bool) -> re.Pattern[str]:
+    """What may stand in an element of this name that holds text, or end it. Only the names of MARKUP come here: one
+    pattern for each spelling of a tag took 42 s for 1 MB of them."""
+    # Looked ahead once, not in each branch: 8 MiB of `<` took 3.3 s.
+    return re.compile(
+        rf"<(?=[!/a-z])(?:(?P<cdata>!\[CDATA\[)|/\s*+(?P<close>(?:[^\s<>/:]{{1,99}}+:)?{re.escape(local)})\s*+>"
+        rf"|(?P<boundary>{_BOUNDARY})|(?P<again>(?:[^\s<>/:]{{1,99}}+:)?{re.escape(local)}(?=[\s/>]))"
+        rf"|{_SHORT_BREAK if short else _BREAK})",
+        re.IGNORECASE,
+    )
+
+
+_BREAKS = {short: re.compile(_SHORT_BREAK if short else _BREAK, re.IGNORECASE) for short in (False, True)}
 
 
 MARKUP_RSS = frozenset({"title", "description", "content:encoded", "content", "summary"})

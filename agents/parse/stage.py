@@ -59,7 +59,7 @@ def read_document(body: bytes, content_type: str | None = None, source_url: str 
         raise Rejection(DeadLetterCode.TOO_LARGE, message)
     if not body:
         raise Rejection(DeadLetterCode.EMPTY_DOCUMENT, "The document is empty.")
-    text = decode(body, content_type).text
+    text = decode(body, content_type)
     format = sniff(text)
     if format is Format.MARKDOWN:
         return markdown.read(text)

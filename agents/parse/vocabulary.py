@@ -79,18 +79,16 @@ def short_prefix(namespace: str) -> str | None:
     return _NAMESPACES.get(namespace.strip().lower().rstrip("/#"))
 
 
-def declared(attributes: dict[str, str], scope: Scope) -> Scope:
-    """`scope` with the namespaces that a start tag declares."""
-    inner = scope
+def declared(attributes: dict[str, str]) -> Scope:
+    """The namespaces that a start tag declares."""
+    found: Scope = {}
     for name, value in attributes.items():
         if name == "xmlns" or name.startswith("xmlns:"):
-            if inner is scope:
-                inner = dict(scope)
             prefix = name[6:].lower() or None
             short = short_prefix(value)
             # `xmlns:dc="http://purl.org/dc/whatever"`: a known prefix keeps its meaning where the address has none
-            inner[prefix] = _PREFIXES.get(prefix) if short is None and prefix else short
-    return inner
+            found[prefix] = _PREFIXES.get(prefix) if short is None and prefix else short
+    return found
 
 
 def short_name(tag: str, scope: Scope) -> str:

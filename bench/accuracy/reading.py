@@ -85,7 +85,7 @@ def _feeds(corpus: Path) -> list[Measure]:
             continue
         body = path.read_bytes()
         ours = [entry.title for entry in read_document(body).entries if isinstance(entry, Found)]
-        text = mended(decode(body).text)
+        text = mended(decode(body))
         theirs = [entry.get("title", "") for entry in feedparser.parse(io.BytesIO(text.encode())).entries]
         wanted += len(theirs)
         found += min(len(ours), len(theirs))

@@ -151,6 +151,26 @@ SEAL = "https://harbour.example/seal.jpg"
             ["a seal", "another"],
             id="each its own",
         ),
+        pytest.param(
+            f"<figure><figcaption>above</figcaption>{IMG}<figcaption>below</figcaption></figure>x",
+            "x",
+            ["above below"],
+            id="above and below its image",
+        ),
+        *(
+            pytest.param(
+                html,
+                "\n\n".join(["x" * 99] * 20),
+                [" ".join(["x" * 99] * 20)],
+                id=f"40 captions of one image, {name}: 20 are text",
+            )
+            for name, html in {
+                "in its figure": f"<figure>{IMG}" + f"<figcaption>{'x' * 99}</figcaption>" * 40,
+                "above it": "<figure>" + f"<figcaption>{'x' * 99}</figcaption>" * 40 + IMG + "</figure>",
+                "behind it": IMG + f"<p class=caption>{'x' * 99}</p>" * 20 + f"<p>{'x' * 99}</p>" * 20,
+            }.items()
+        ),
+        pytest.param("<figure><pre>x<figcaption>y</figcaption>\n</pre>z</figure>", "x\n\ny\n\nz", [], id="in a <pre>"),
     ],
 )
 def test_captions(html: str, text: str, captions: list[str | None]) -> None:
@@ -200,6 +220,29 @@ def test_links_and_images_are_absolute_and_described() -> None:
         FoundLink("https://harbour.example/big", ""),
     ]
     assert page.images == [FoundImage("https://harbour.example/news/2026/a.jpg", "a seal")]
+
+
+@pytest.mark.parametrize(
+    ("inside", "text"),
+    [
+        pytest.param("x" * 1000, "x" * 1000, id="1,000 letters"),
+        pytest.param("x" * 1001, f"{'x' * 999}…", id="1,001 letters"),
+        pytest.param("word " * 1000, f"{('word ' * 200)[:999]}…", id="many words"),
+        pytest.param("<b>x</b> " * 600, f"{('x ' * 600)[:999]}…", id="many pieces"),
+        pytest.param(f"<pre>a{' ' * 900}b</pre>", "a b", id="white space does not count"),
+        pytest.param("<figure><figcaption>x</figcaption></figure>" * 3, "x x x", id="text that came later"),
+    ],
+)
+def test_the_text_of_a_link_has_a_length(inside: str, text: str) -> None:
+    page = read_html(f"<a href=/x>{inside}</a>", BASE)
+    assert [link.text for link in page.links] == [text]
+    assert "…" not in page.text
+
+
+def test_links_in_each_other_keep_little() -> None:
+    page = read_html("<a href=/x><marquee>" * 200 + "a " * (3 << 20), BASE)
+    assert len(page.links) == 200
+    assert sum(len(link.text) for link in page.links) <= 200 * reader.MAX_LINK_TEXT
 
 
 def test_without_a_base_relative_addresses_go() -> None:
@@ -280,6 +323,8 @@ HOSTILE = {
     "figures": "<figure><figcaption>x" * N,
     "small type": "<img src=a.png><small>x</small>" * N,
     "captions": "<img src=a.png>" + "<p class=caption>x" * N,
+    "captions of one image": "<img src=a.png>" + f"<p class=caption>{'x' * 42}</p>" * N,
+    "captions in one figure": "<figure><img src=a.png>" + f"<figcaption>{'x' * 42}</figcaption>" * N,
     "paragraphs far down": "<div>" * 450 + "<p>x</p>" * N,
     "items far down": "<ul><li>" * 200 + "<li>x" * N,
     "srcset of commas": '<img srcset="' + "," * N + '">',

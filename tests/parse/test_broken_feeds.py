@@ -68,6 +68,11 @@ def test_broken_and_read(document: str) -> None:
         pytest.param(
             "<img src=a.png>tom & jerry", "<img src=a.png>tom &amp; jerry", id="element with a bare ampersand"
         ),
+        pytest.param(
+            "type <id> and <author> here<br>and <b>there</b>",
+            "type <id> and <author> here<br>and <b>there</b>",
+            id="names of elements in prose",
+        ),
         pytest.param("<title>page</title><p>x</p>", "<title>page</title><p>x</p>", id="a whole page"),
     ],
 )
@@ -76,6 +81,70 @@ def test_bodies_of_broken_feeds(body: str, expected: str) -> None:
     assert [each.title for each in found] == ["Ferry 1", "Ferry 2"]
     assert found[0].body == expected
     assert found[1].body == "Late."
+
+
+@pytest.mark.parametrize(
+    ("document", "count"),
+    [
+        pytest.param(HEAD + "".join(item(n).removesuffix("</item>") for n in range(250)) + TAIL, 250, id="items"),
+        pytest.param(f"{HEAD}{item(0, body='<br>' * 250)}{item(1)}{TAIL}", 2, id="br in a body"),
+        pytest.param(f"{HEAD}{item(0, body='<br>' * 20_000)}{item(1)}{TAIL}", 2, id="br in a body, 20,000"),
+        pytest.param(f"{HEAD}{item(0)}" + "<hr>" * 250 + f"{item(1)}{item(2)}{TAIL}", 3, id="tags between items"),
+        pytest.param(f"{HEAD}{item(0)}{item(1)}" + "<hr>" * 20_000 + TAIL, 2, id="tags between items, 20,000"),
+    ],
+)
+def test_what_is_never_closed_is_not_deep(document: str, count: int) -> None:
+    found = entries(document)
+    assert [(each.title, each.url) for each in found] == [
+        (f"Ferry {number}", f"https://news.example.org/{number}") for number in range(count)
+    ]
+    assert all(Flag.REPAIRED in each.flags for each in found)
+
+
+@pytest.mark.parametrize(
+    ("unclosed", "title", "body"),
+    [
+        pytest.param("<title>Ferry 1<link>{0}</link><description>Late.</description>", "Ferry 1", "Late.", id="title"),
+        pytest.param("<title>Ferry 1</title><description>Late.<link>{0}</link>", "Ferry 1", "Late.", id="description"),
+        pytest.param(
+            "<title>Ferry 1</title><description>Late.<p>x<LINK><![CDATA[{0}]]></LINK><id>7</id>",
+            "Ferry 1",
+            "Late.<p>x",
+            id="description, the address in cdata",
+        ),
+        pytest.param(
+            "<title>Ferry 1</title><description>Late.<guid>{0}</guid><media:description>x</media:description>",
+            "Ferry 1",
+            "Late.",
+            id="description, another one's end behind it",
+        ),
+        pytest.param(
+            "<link>{0}</link><description>Late.<author>Ann</author><title>Ferry 1</title>",
+            "Ferry 1",
+            "Late.",
+            id="description, author and title behind it",
+        ),
+    ],
+)
+def test_text_that_is_never_closed_ends_at_the_next_element(unclosed: str, title: str, body: str) -> None:
+    found = entries(f"{HEAD}<item>{unclosed.format('https://news.example.org/1')}</item>{item(2)}{TAIL}")
+    assert [(each.title, each.url, each.body) for each in found] == [
+        (title, "https://news.example.org/1", body),
+        ALL[1],
+    ]
+
+
+def test_a_tag_in_any_spelling_costs_no_more() -> None:
+    """One pattern for each spelling took two minutes, which is what the suite allows."""
+    items = "".join(
+        f"<item><title>{at}</title>" + "".join(f"<{_cased('description', 24 * at + n)}>x" for n in range(24))
+        for at in range(9_000)
+    )
+    assert len(entries(f"<rss><channel><title>a</titel>{items}")) == 9_000
+
+
+def _cased(word: str, number: int) -> str:
+    return "".join(letter.upper() if number >> at & 1 else letter for at, letter in enumerate(word))
 
 
 def test_junk_around_the_root_repairs_nothing() -> None:
@@ -87,6 +156,41 @@ def test_junk_around_the_root_repairs_nothing() -> None:
 def test_a_document_cut_off_in_an_address_has_no_address() -> None:
     found = entries(f"{HEAD}{item(1)}<item><title>Ferry 2</title><link>https://news.example.org/tw")
     assert [(each.title, each.url) for each in found] == [("Ferry 1", "https://news.example.org/1"), ("Ferry 2", None)]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(f"{HEAD}{item(1)}{TAIL}{item(2)}", id="item behind the root"),
+        pytest.param(f"{HEAD}{item(1)}</channel>{item(2)}</rss>", id="item behind the channel"),
+        pytest.param(f"{item(1)}{item(2)}", id="no root"),
+        pytest.param(f"{HEAD}{item(1)}{TAIL}\n{HEAD}{item(2)}{TAIL}\n", id="two feeds"),
+        pytest.param(
+            f"<?xml version='1.0'?>{HEAD}{item(1)}{TAIL}\n<?xml version='1.0' encoding='utf-8'?>\n"
+            f"<!DOCTYPE rss>{HEAD}{item(2)}{TAIL}<!-- 1 -->",
+            id="two documents",
+        ),
+        pytest.param(f"{HEAD}{item(1)}{TAIL}<p>x &nbsp; y & z</p>{item(2)}", id="behind junk"),
+        pytest.param(f"{HEAD}{item(1)}{TAIL}<script>1 < 2</script>{item(2)}", id="behind junk that is no xml"),
+        pytest.param(f"{HEAD}{item(1)}&{TAIL}{item(2)}", id="behind a broken feed"),
+        pytest.param(f"{HEAD}{item(1)}{TAIL}{HEAD}<x>{item(2)}", id="a broken feed behind one"),
+    ],
+)
+def test_entries_behind_the_root(document: str) -> None:
+    found = entries(document)
+    assert [(each.title, each.url, each.body) for each in found] == ALL
+    if "</channel><item>" not in document:
+        assert all(Flag.REPAIRED in each.flags for each in found)
+
+
+def test_two_atom_feeds_behind_each_other_keep_their_authors() -> None:
+    feed = '<feed xmlns="http://www.w3.org/2005/Atom"><title>{0}</title>{1}<entry><title>{0}</title></entry></feed>'
+    names = ["<author><name>Ann</name></author>", "<author><name>Bob</name></author>", ""]
+    found = entries(
+        "".join(feed.format(number, name) for number, name in enumerate(names)) + "<entry><title>3</title></entry>"
+    )
+    assert [(each.title, each.authors) for each in found] == [("0", ["Ann"]), ("1", ["Bob"]), ("2", []), ("3", [])]
+    assert {each.feed and each.feed.title for each in found} == {"0"}
 
 
 def test_an_apostrophe_of_windows() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from agents.parse.repair import MAX_GROWTH, with_declared
@@ -560,6 +562,71 @@ def test_a_tombstone_belongs_to_the_site_of_its_feed() -> None:
     )
     assert before.aliases[1] in gone.aliases
     assert gone.updated is not None
+
+
+@pytest.mark.parametrize(
+    ("names", "given"),
+    [
+        pytest.param(["Ann", "Bob"], ["Ann", "Bob"], id="a few"),
+        pytest.param([f"Ann {n}" for n in range(30)], [f"Ann {n}" for n in range(20)], id="30 names"),
+        pytest.param(["Ann", "x" * 998, "Bob"], ["Ann"], id="one that is no name"),
+        pytest.param(["x" * 8000], [], id="8,000 letters"),
+    ],
+)
+def test_so_much_is_inherited_of_a_feeds_authors(names: list[str], given: list[str]) -> None:
+    head = "".join(f"<author><name>{name}</name></author>" for name in names)
+    assert entry(atom("<entry><title>a</title></entry>", head=head)).authors == given
+    feed = {"version": "https://jsonfeed.org/version/1.1", "title": "t", "authors": [{"name": name} for name in names]}
+    assert entry(json.dumps({**feed, "items": [{"id": "1", "title": "a"}]})).authors == given
+
+
+def test_a_prefix_means_what_the_innermost_element_says() -> None:
+    dc, media = 'xmlns:p="http://purl.org/dc/elements/1.1/"', 'xmlns:p="http://search.yahoo.com/mrss/"'
+    document = (
+        f"<rss {dc}><channel><item><p:creator>a</p:creator><title>1</title></item>"
+        f"<item {media}><p:creator>b</p:creator><x {dc} xmlns:q='http://purl.org/dc/elements/1.1/'/><q:creator>c</q:creator>"
+        "<title>2</title></item><item><p:creator>d</p:creator><title>3</title></item></channel></rss>"
+    )
+    assert [(each.title, each.authors) for each in entries(document)] == [("1", ["a"]), ("2", []), ("3", ["d"])]
+
+
+def test_many_prefixes_in_scope_cost_no_more() -> None:
+    """Each scope was copied whole: this took over two minutes, which is what the suite allows."""
+    levels = range(80)
+    prefixes = [" ".join(f"xmlns:a{level}_{number}='b'" for number in range(990)) for level in levels]
+    declared = "".join(f"<x {each}>" for each in prefixes)
+    inner = '<x xmlns:q="b"/>' * 410_000
+    document = f"<rss><channel><item><title>t</title>{declared}{inner}{'</x>' * len(levels)}</item></channel></rss>"
+    assert entry(document).title == "t"
+
+
+@pytest.mark.parametrize(
+    ("base", "url"),
+    [
+        pytest.param("https://cdn.example.org/a/", "https://cdn.example.org/a/i.mp3", id="usual"),
+        pytest.param(
+            f"https://cdn.example.org/{'a' * 487}/", f"https://cdn.example.org/{'a' * 487}/i.mp3", id="512 letters"
+        ),
+        pytest.param(f"https://cdn.example.org/{'a' * 488}/", "https://news.example.org/i.mp3", id="513: not believed"),
+    ],
+)
+def test_a_base_of_attachments_is_no_longer_than_others(base: str, url: str) -> None:
+    found = entry(rss('<item><title>a</title><enclosure url="i.mp3"/></item>', attributes=f'xml:base="{base}"'))
+    assert [each.url for each in found.attachments] == [url]
+
+
+@pytest.mark.parametrize("depth", [210, 600, 9_000, 11_000])
+def test_markup_nested_deep_is_the_matter_of_its_entry(depth: int) -> None:
+    div = f'<div xmlns="http://www.w3.org/1999/xhtml">{"<b>" * depth}x{"</b>" * depth}</div>'
+    good, deep, last = entries(
+        atom(
+            "<entry><title>Good</title><id>tag:n.example,1</id></entry>"
+            f'<entry><title>Deep</title><id>tag:n.example,2</id><content type="xhtml">{div}</content></entry>'
+            "<entry><title>Last</title><id>tag:n.example,3</id></entry>"
+        )
+    )
+    assert [each.title for each in (good, deep, last)] == ["Good", "Deep", "Last"]
+    assert deep.body.count("<b>") == depth
 
 
 def test_junk_around_the_root_is_not_read() -> None:

@@ -22,6 +22,8 @@ from schemas import DeadLetterCode, Format
         pytest.param("<!--2024--><?xml version='1.0'?><rss/>", Format.RSS, id="a feed behind a comment of digits"),
         pytest.param("<!--2024-->\n<rss version='2.0'/>", Format.RSS, id="a root behind a comment of digits"),
         pytest.param("<?xml version='1.0'?>\n<!-- made by <rss> -->\n<feed/>", Format.ATOM, id="a root in a comment"),
+        pytest.param("<!---->\n<!-- <rss> -->x" * 9 + "<feed/>", Format.ATOM, id="a root behind a run of comments"),
+        pytest.param("<!--><rss/><!-- <feed/> -->", Format.RSS, id="a root behind the shortest comment"),
         pytest.param("<!DOCTYPE rss [<!ENTITY a '<feed>'>]><rss/>", Format.RSS, id="a root in a doctype"),
         pytest.param("<br />\n<b>Warning</b>: x in y.php\n<rss/>", Format.RSS, id="a warning before the root"),
         pytest.param("<rdf:RDF xmlns:rdf='x'/>", Format.RDF, id="rdf"),

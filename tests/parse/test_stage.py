@@ -65,7 +65,8 @@ def test_without_a_site_they_go_by_feed_and_without_a_feed_by_content() -> None:
         pytest.param("<rss><channel><i", DeadLetterCode.MALFORMED_FEED, id="broken, and nothing in it"),
         pytest.param(many(10_001), DeadLetterCode.TOO_MANY_ENTRIES, id="10,001 entries"),
         pytest.param(f"{BLOCK}\n" * 10_001, DeadLetterCode.TOO_MANY_ENTRIES, id="10,001 blocks"),
-        pytest.param("<rss>" + "<a>" * 500, DeadLetterCode.TOO_DEEP, id="500 elements deep"),
+        pytest.param("<rss>" + "<a>" * 500 + "</a>" * 500 + "</rss>", DeadLetterCode.TOO_DEEP, id="500 elements deep"),
+        pytest.param("<rss>" + "<a>" * 500, DeadLetterCode.MALFORMED_FEED, id="500 elements that nobody closes"),
     ],
 )
 def test_rejected_documents(document: str, code: DeadLetterCode) -> None:
