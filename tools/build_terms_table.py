@@ -6,8 +6,8 @@ The packages whose data it reads are needed nowhere else; give them to it in an 
         --with textblob==0.20.1 --with numpy --with xxhash tools/build_terms_table.py
 
 Chinese: the inverse document frequency of jieba's idf.txt for words that its dictionary has as nouns, names, verbs or
-adjectives; other parts of speech, stop words and the words of tools/data/keyword_stopwords.txt weigh nothing. Other languages: the
-COMMONEST words of wordfreq's lists by their frequency; its most frequent words and stop words weigh nothing, nor do
+adjectives; other parts of speech, stop words and the words of tools/data/keyword_stopwords.txt weigh nothing. Other
+languages: the COMMONEST words of wordfreq's lists by their frequency; its most frequent words and stop words weigh nothing, nor do
 English verbs (by the lexicon of Brill's tagger, in textblob).
 
 The file, zlib-compressed: uint32 number of words; their xxh32 (`zh 大选`), sorted, little-endian uint32; a byte each:
@@ -47,13 +47,11 @@ NOUNS = ("n", "j", "eng", "vn", "an")
 SAYING = 5.5
 """Inverse document frequency below which a verb or an adjective says too little."""
 
-LANGUAGES = {
-    "ar": "ar", "bg": "bg", "bn": "bn", "ca": "ca", "cs": "cs", "da": "da", "de": "de", "el": "el", "en": "en", "es": "es",
-    "fa": "fa", "fi": "fi", "fil": "fil", "fr": "fr", "he": "he", "hi": "hi", "hu": "hu", "id": "id", "is": "is", "it": "it",
-    "ja": "ja", "ko": "ko", "lt": "lt", "lv": "lv", "mk": "mk", "ms": "ms", "nb": "nb", "nl": "nl", "pl": "pl", "pt": "pt",
-    "ro": "ro", "ru": "ru", "sk": "sk", "sl": "sl", "sv": "sv", "ta": "ta", "tr": "tr", "uk": "uk", "ur": "ur", "vi": "vi",
-}  # fmt: skip
-"""Language of the mill: of wordfreq."""
+LANGUAGES = (
+    "ar bg bn ca cs da de el en es fa fi fil fr he hi hu id is it ja ko lt lv mk ms nb nl pl pt ro ru sk sl sv ta tr uk"
+    " ur vi"
+).split()  # noqa: SIM905
+"""Those of the mill of which wordfreq has a list."""
 STOPPED = {"nb": "no", "fil": "tl"}
 """Language of the mill: of stopwordsiso, where the two differ."""
 
@@ -126,7 +124,7 @@ def spaced(language: str, ours: dict[str, set[str]]) -> Iterator[tuple[str, floa
     kinds = english_kinds() if language == "en" else {}
     yield from ((word, 0.0, THING) for word, kind in kinds.items() if kind.startswith(("VB", "RB", "MD")))
     seen = 0
-    for frequency, words in bins(LANGUAGES[language]):
+    for frequency, words in bins(language):
         for word in words:
             if (seen := seen + 1) > COMMONEST:
                 break
@@ -138,7 +136,8 @@ def spaced(language: str, ours: dict[str, set[str]]) -> Iterator[tuple[str, floa
 def english_kinds() -> dict[str, str]:
     """Of each English word in small letters the part of speech that it is most often."""
     spec = find_spec("textblob")
-    assert spec and spec.submodule_search_locations
+    assert spec
+    assert spec.submodule_search_locations
     lines = (Path(spec.submodule_search_locations[0]) / "en" / "en-lexicon.txt").read_text("utf-8").splitlines()
     pairs = (line.split(" ")[:2] for line in lines if " " in line and not line.startswith(";"))
     small: dict[str, str] = {}

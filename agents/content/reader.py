@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from msgspec import Struct
 from turbohtml.saxparse import SaxHandler, sax_parse
@@ -16,7 +17,7 @@ from agents.content.captions import MAX_SMALL_CAPTION, Captions, Picture, is_cap
 from agents.content.flow import CELL, LINE, NOTHING, PARAGRAPH, ROW, TABLE, Flow
 from agents.content.safehtml import MAX_DEPTH, SafeWriter
 from agents.content.text import clean_line
-from agents.content.urls import resolve
+from agents.content.urls import as_given, resolve
 
 MAX_LISTED = 1000
 """Links and images kept of one body."""
@@ -42,11 +43,13 @@ class FoundLink(Struct, frozen=True):
 
 
 class FoundImage(Struct, frozen=True):
-    """An image of the body: absolute, proxies and all, as the markup names it."""
+    """An image of the body: absolute, proxies and all. `given`: the address letter by letter as it stands, if that is
+    absolute; None where it is the same."""
 
     url: str
     alt: str | None = None
     caption: str | None = None
+    given: str | None = None
 
 
 _SURROGATES = re.compile("[\ud800-\udfff]+")
@@ -127,6 +130,19 @@ _NOWHERE = "http://invalid/"
 _HIDING = re.compile(r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))\b", re.IGNORECASE)
 
 
+_FRAMES = frozenset({"div", "li", "td", "section", "dd"})
+"""Elements that hold a picture of a gallery and what is said of it."""
+
+
+class _Above(NamedTuple):
+    """A picture at the beginning of its element: where in the text that is, and how deep the element."""
+
+    picture: Picture
+    flow: Flow
+    place: int
+    depth: int
+
+
 class Reader(SaxHandler):
     """Follows the events of one parse."""
 
@@ -143,6 +159,8 @@ class Reader(SaxHandler):
         self._lists = 0
         self._anchors: list[tuple[str | None, Flow, int]] = []
         self._captions = Captions()
+        self._just_opened = ""
+        self._above: _Above | None = None
         self._beside: list[Flow] = []
         self._sources: list[str] = []
 
@@ -150,7 +168,12 @@ class Reader(SaxHandler):
         return self._flow.finish()
 
     def found_images(self) -> list[FoundImage]:
-        return [FoundImage(image.url, image.alt, image.caption) for image in self._captions.pictures if image.url]
+        self._captions.settle_gallery()
+        return [
+            FoundImage(image.url, image.alt, image.caption, image.given)
+            for image in self._captions.pictures
+            if image.url
+        ]
 
     def start_element(self, tag: str, attrs: tuple[tuple[str, str | None], ...]) -> None:
         self._depth += 1
@@ -185,6 +208,7 @@ class Reader(SaxHandler):
         if self._captions.place == self._flow.pieces and (names := attributes.get("class")) and is_caption(names):
             inline = kind in (_INLINE, _LINK, _SMALL)
             self._flow = self._captions.begin_behind_picture(self._flow, self._depth, inline=inline)
+        self._just_opened = tag
 
     def end_element(self, tag: str) -> None:
         self._depth -= 1
@@ -193,6 +217,9 @@ class Reader(SaxHandler):
             if not self._skip:
                 self._noscript = False
             return
+        self._just_opened = ""
+        if self._above and self._depth < self._above.depth:
+            self._end_frame(self._above)
         if self._captions.depth > self._depth:
             self._flow = self._captions.end(self._flow)
         if self.writer is not None:
@@ -208,6 +235,8 @@ class Reader(SaxHandler):
             return
         if self._captions.is_unsure and not data.isspace():
             self._captions.settle(self._flow)
+        if self._just_opened and not data.isspace():
+            self._just_opened = ""
         self._flow.text(data)
         if self.writer is not None:
             self.writer.text(data)
@@ -305,9 +334,19 @@ class Reader(SaxHandler):
         # "" where it is relative to nothing: its caption is a caption all the same, so that the text does not
         # depend on `base`
         address = (resolve(given, self.base) if self.writer else None) or ""
-        self._captions.add(Picture(address, clean_line(attributes.get("alt") or "") or None), self._flow)
+        alt = clean_line(attributes.get("alt") or "") or None
+        picture = Picture(address, alt, as_given(given, address) if address else None)
+        self._captions.add(picture, self._flow)
+        if self._just_opened in _FRAMES:
+            self._above = _Above(picture, self._flow, self._flow.place(), self._depth - 1)
         if self.writer and address:
             self.writer.image(address, attributes)
+
+    def _end_frame(self, above: _Above) -> None:
+        """An element ends that began with a picture: a line of text in it may be what a gallery says of the picture."""
+        self._above = None
+        if above.flow is self._flow and (line := self._flow.line_since(above.place)):
+            self._captions.stands_under(above.picture, line)
 
     def _stand_in(self, attributes: Mapping[str, str | None]) -> None:
         """The picture in a `<noscript>` stands for the lazy one before it that has no address of its own."""

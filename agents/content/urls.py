@@ -99,6 +99,15 @@ def unwrap_image(raw: str, base: str | None = None) -> str | None:
     return None
 
 
+def as_given(raw: str, resolved: str) -> str:
+    """An absolute http address as a document writes it, for who looks for it there; else what it was resolved to."""
+    given = raw.strip()
+    return given if _PLAIN.fullmatch(given) else resolved
+
+
+_PLAIN = re.compile(r"https?://[^\s\x00-\x1f\x7f-\xa0\"'<>\\^`{|}]+", re.IGNORECASE)
+
+
 def resolve(href: str, base: str | None) -> str | None:
     """Make an address of a document absolute. None where it cannot be, or where its scheme is not a safe one.
 
@@ -108,6 +117,9 @@ def resolve(href: str, base: str | None) -> str | None:
     return found.href if found and found.protocol in SAFE_SCHEMES else None
 
 
+_EDGES = re.compile(r"^\s+|[\s.]+$")
+
+
 @lru_cache(maxsize=16_384)
 def site_of(host: str) -> str | None:
     """Registrable domain of a host, by the public suffix list with its private part (blogs of one service differ).
@@ -115,7 +127,7 @@ def site_of(host: str) -> str | None:
     An IP address is its own site; so are a name without a dot (an intranet) and a host that is a public suffix
     itself (`github.io`). None for an empty host.
     """
-    name = host.strip().rstrip(".").lower()
+    name = _EDGES.sub("", host).lower()
     if not name or _is_ip(name):
         return name or None
     return _suffixes().privatesuffix(name) or name

@@ -9,7 +9,7 @@ from msgspec import Struct
 from agents.content.html import MAX_LISTED, FoundImage
 from agents.content.pictures import is_tracker
 from agents.content.text import clean_line
-from agents.content.urls import resolve, unwrap_image
+from agents.content.urls import as_given, resolve, unwrap_image
 from schemas import FeedImage, Image, ImageRole
 
 THUMBNAIL_WIDTH = 200
@@ -50,7 +50,7 @@ def gallery(found: Iterable[FoundImage], named: Iterable[FeedImage], base: str |
 
 
 def _from_body(image: FoundImage) -> Image:
-    return Image(unwrap_image(image.url) or image.url, image.url, image.caption, image.alt)
+    return Image(unwrap_image(image.url) or image.url, image.given or image.url, image.caption, image.alt)
 
 
 def _from_feed(images: Iterable[FeedImage], base: str | None) -> Iterable[Image]:
@@ -58,7 +58,7 @@ def _from_feed(images: Iterable[FeedImage], base: str | None) -> Iterable[Image]
         address = resolve(image.url, base)
         if address and address.startswith(("http:", "https:")) and not is_tracker(address):
             caption = clean_line(image.caption or "") or None
-            yield Image(unwrap_image(address) or address, address, caption)
+            yield Image(unwrap_image(address) or address, as_given(image.url, address), caption)
 
 
 def _is_dot(image: FeedImage) -> bool:

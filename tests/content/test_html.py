@@ -152,6 +152,18 @@ SEAL = "https://harbour.example/seal.jpg"
             id="each its own",
         ),
         pytest.param(
+            f"<div>{IMG}<b>One</b>: a seal</div><div>{IMG}<b>Two</b></div><div>{IMG}Three</div>",
+            "One: a seal\n\nTwo\n\nThree",
+            ["One: a seal", "Two", "Three"],
+            id="a gallery: text and captions both",
+        ),
+        pytest.param(
+            f"<div>{IMG}One</div><div>{IMG}Two</div>", "One\n\nTwo", [None, None], id="two pictures are no gallery"
+        ),
+        pytest.param(
+            f"<p>{IMG}One</p>" * 3, "One\n\nOne\n\nOne", [None] * 3, id="pictures that open paragraphs are none"
+        ),
+        pytest.param(
             f"<figure><figcaption>above</figcaption>{IMG}<figcaption>below</figcaption></figure>x",
             "x",
             ["above below"],
@@ -243,6 +255,23 @@ def test_links_in_each_other_keep_little() -> None:
     page = read_html("<a href=/x><marquee>" * 200 + "a " * (3 << 20), BASE)
     assert len(page.links) == 200
     assert sum(len(link.text) for link in page.links) <= 200 * reader.MAX_LINK_TEXT
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        pytest.param("https://Harbour.example/a b.jpg", None, id="a blank inside: as resolved"),
+        pytest.param("https://harbour.example/海豹.jpg", "https://harbour.example/海豹.jpg", id="not percent-encoded"),
+        pytest.param(
+            "https://images.weserv.nl?url=a.example/1", "https://images.weserv.nl?url=a.example/1", id="proxy"
+        ),
+        pytest.param("../a.jpg", None, id="relative"),
+        pytest.param("//harbour.example/a.jpg", None, id="without a scheme"),
+    ],
+)
+def test_an_address_is_kept_as_it_stands(given: str, kept: str | None) -> None:
+    (image,) = read_html(f'<img src="{given}">', BASE).images
+    assert image.given == kept
 
 
 def test_without_a_base_relative_addresses_go() -> None:
