@@ -47,10 +47,48 @@ NOUNS = ("n", "j", "eng", "vn", "an")
 SAYING = 5.5
 """Inverse document frequency below which a verb or an adjective says too little."""
 
-LANGUAGES = (
-    "ar bg bn ca cs da de el en es fa fi fil fr he hi hu id is it ja ko lt lv mk ms nb nl pl pt ro ru sk sl sv ta tr uk"
-    " ur vi"
-).split()  # noqa: SIM905
+LANGUAGES = [
+    "ar",
+    "bg",
+    "bn",
+    "ca",
+    "cs",
+    "da",
+    "de",
+    "el",
+    "en",
+    "es",
+    "fa",
+    "fi",
+    "fil",
+    "fr",
+    "he",
+    "hi",
+    "hu",
+    "id",
+    "is",
+    "it",
+    "ja",
+    "ko",
+    "lt",
+    "lv",
+    "mk",
+    "ms",
+    "nb",
+    "nl",
+    "pl",
+    "pt",
+    "ro",
+    "ru",
+    "sk",
+    "sl",
+    "sv",
+    "ta",
+    "tr",
+    "uk",
+    "ur",
+    "vi",
+]
 """Those of the mill of which wordfreq has a list."""
 STOPPED = {"nb": "no", "fil": "tl"}
 """Language of the mill: of stopwordsiso, where the two differ."""
