@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import faust
 import uvloop
+from aiokafka import errors as kafka_errors
 from faust.app.base import BootStrategy
 from mode import CrashingSupervisor
 
 from agents import __version__
 from agents.engine.admin import ADVICE, Kind, administration, differences
 from agents.engine.connection import connection, faust_arguments
+from agents.engine.contact import Contact
 from agents.engine.guard import change_faust, check_libraries
 from agents.engine.health import Health, HealthServer
 from agents.engine.inbox import Inbox
@@ -31,7 +34,7 @@ from agents.engine.lag import LagReader
 from agents.engine.logs import configure_logs
 from agents.engine.loop import StageLoop, frame_intake
 from agents.engine.metrics import MillMetrics
-from agents.engine.mill import Mill, Watchers, stop_within
+from agents.engine.mill import EXIT_ENDED, Mill, Watchers, end_process, stop_within
 from agents.engine.store import RocksTables
 from agents.engine.topics import INPUT, MAX_REQUEST, Naming, topic_table
 from agents.engine.transport import UnavailableError
@@ -122,6 +125,7 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
             for name, stage in stages.items()
         },
         watchers,
+        Contact(settings.broker_lost_seconds),
     )
     for name in stages:
         _agent(app, name, naming)
@@ -166,7 +170,7 @@ def run_worker(settings: Settings) -> int:
     try:
         worker.execute_from_commandline()
     except SystemExit as stopped:
-        return int(stopped.code or 0)
+        return EXIT_ENDED if stopped.code else os.EX_OK  # Faust's own failures are a bug's or a broker's too
     finally:
         server.stop()
 
@@ -202,6 +206,12 @@ class _Worker(faust.Worker):
     """Faust's worker, with a bound on how long a stop may take and with our logging left alone."""
 
     stop_deadline: float = 30.0
+
+    async def start(self) -> None:
+        try:
+            await super().start()
+        except (kafka_errors.KafkaError, OSError) as error:
+            end_process(f"the broker answered no more while it started ({error}).", EXIT_ENDED)
 
     def _on_sigterm(self) -> None:
         cast(FeedmillApp, self.app).mill.draining()

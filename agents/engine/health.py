@@ -1,7 +1,8 @@
 """Is the worker alive, is it ready: judged from what its loops did, told by a small server in a thread of its own.
 
 A worker is dead when there is work and no progress, never because a broker is away: a restart would not bring the
-broker back, and a hundred workers restarting at once would not help it.
+broker back, and a hundred workers restarting at once would not help it. (One that is away for long ends the worker by
+the mill's own doing, `contact.py`: its clients may know addresses that are no broker's any more.)
 """
 
 from __future__ import annotations
