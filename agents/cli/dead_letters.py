@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from agents.cli.exits import CommandError, ExitCode
 from agents.cli.keys import record_key
-from agents.cli.session import Session, run, session
+from agents.cli.session import Session, run, session, tell
 from agents.cli.terminal import console, safe, safe_json, safe_line
 from agents.engine.publisher import Publisher
 from agents.engine.reader import At, Reader, Span
@@ -168,7 +168,7 @@ async def _replay(
 ) -> ExitCode:
     async with session(load_settings()) as here:
         await here.topics(Topic.RAW, Topic.DEAD_LETTER, Topic.ENRICHED)
-        async with Publisher(here.connection) as publisher:
+        async with Publisher(here.connection, tell=tell) as publisher:
             out = _Outgoing(here, publisher)
             if positions:
                 for position in dict.fromkeys(positions):
