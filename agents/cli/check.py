@@ -110,6 +110,21 @@ def check_state_folder(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.FINE, f"{folder} {made}; {free / 1024**3:,.0f} GiB are free.")
 
 
+def check_metrics(settings: Settings) -> Iterator[Finding]:
+    """Whether a worker could serve its metrics. The port of one that runs here is taken, which is no fault."""
+    from agents.engine.health import address_fault
+
+    host, port = settings.metrics_host, settings.metrics_port
+    fault = address_fault(host, port)
+    if fault is None:
+        where = f"{host} port {port}" if port else f"{host}, on a port that is free then"
+        yield Finding(Level.FINE, f"can be served on {where}.")
+    elif fault.taken:
+        yield Finding(Level.NOTE, fault.sentence, "Where it is a worker of yours that runs, all is well.")
+    else:
+        yield wrong(fault.sentence, "")
+
+
 def check_models(settings: Settings) -> Iterator[Finding]:
     """One sample document through the whole pipeline: every table and model is read on its way."""
     from agents import samples
@@ -171,6 +186,7 @@ async def _topics(settings: Settings) -> list[Finding]:
 CHECKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "settings": check_settings,
     "state folder": check_state_folder,
+    "metrics": check_metrics,
     "models": check_models,
     "broker": check_broker,
 }

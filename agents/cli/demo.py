@@ -31,7 +31,7 @@ from agents.demo.gauges import Gauges, Sums
 from agents.demo.workers import STOP_SECONDS, WorkerFailedError, Workers
 from agents.engine.audit import Audit
 from agents.engine.broker import EmbeddedBroker
-from agents.engine.java import EmbeddedKafkaError
+from agents.engine.java import EmbeddedKafkaError, FolderUnusableError
 from agents.engine.ledger import Account
 from agents.engine.publisher import Publisher
 from agents.engine.reader import Reader
@@ -119,6 +119,8 @@ def demo(
             _report(shown, settings, mill, finished, keep)
             if keep:
                 _hold(broker, mill)
+    except FolderUnusableError as error:
+        raise CommandError(str(error)) from error
     except EmbeddedKafkaError as error:
         raise CommandError(
             f"{error}\nThe same documents without Kafka or Java: `make try`, or `feedmill explain samples`.",

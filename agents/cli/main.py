@@ -7,6 +7,7 @@ that `feedmill --help` and `feedmill process` start at once and never load Faust
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import import_module
 from typing import Annotated
@@ -15,7 +16,9 @@ import typer
 from msgspec import Struct
 
 from agents import __version__
-from agents.cli.exits import CommandError, ExitCode
+from agents.cli.exits import CommandError, ExitCode, drop_output
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 class Command(Struct, frozen=True):
@@ -67,17 +70,34 @@ def build(wanted: str | None = None) -> typer.Typer:
 def main() -> None:
     """The console script. Every failure that has a sentence ends with it on stderr and the contract's exit code."""
     try:
-        build(_wanted(sys.argv[1:]))()
+        _run()
     except CommandError as error:
         _end(error.message, error.code)
     except KeyboardInterrupt:
         _end("Stopped.", ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        drop_output()
+        sys.exit(ExitCode.PIPE_CLOSED)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        drop_output()
+        _end(f"The output cannot be written: {error.strerror}.", ExitCode.NOT_WRITTEN)
     except Exception as error:
         from agents.settings import SettingsError  # here, because pydantic takes longer to load than `--help` to run
 
         if not isinstance(error, SettingsError):
             raise
         _end(str(error), ExitCode.WRONG_USE)
+
+
+def _run() -> None:
+    """Run the command that was asked for, to the last byte of its output."""
+    try:
+        build(_wanted(sys.argv[1:]))()
+    except SystemExit:
+        sys.stdout.flush()
+        raise
 
 
 def _wanted(arguments: list[str]) -> str:

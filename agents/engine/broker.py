@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from agents.engine.jars import DATA, KAFKA_VERSION, cache_folder, kafka_jars, locked
-from agents.engine.java import EmbeddedKafkaError, Java, environment, find_java, property_value
+from agents.engine.java import EmbeddedKafkaError, FolderUnusableError, Java, environment, find_java, property_value
 from agents.engine.loopback import LOOPBACK, free_port, live_nodes
 
 START_LIMIT = 60.0  # seconds until it answers; 1 to 3 s is usual
@@ -95,8 +95,14 @@ class EmbeddedBroker:
         cached = self._cache / f"kafka-{KAFKA_VERSION}"
         if not cached.exists():
             self._tell(f"fetching Kafka {KAFKA_VERSION} with Maven (once, 45 MB)")
-        jars = kafka_jars(java, self._cache)
-        archive = _quick_start(java, jars, self._cache, self._tell)
+        try:
+            jars = kafka_jars(java, self._cache)
+            archive = _quick_start(java, jars, self._cache, self._tell)
+        except OSError as error:
+            raise FolderUnusableError(
+                f"The folder {self._cache} for Kafka's files cannot be used ({error.strerror or error}). Make it "
+                "writable, or name another by FEEDMILL_CACHE."
+            ) from error
         shared = (f"-XX:SharedArchiveFile={archive}",) if archive else ()
         self._java = java.command(jars, self._memory_mib, *shared)
         return self._start(folder, port, within)
@@ -181,8 +187,13 @@ class EmbeddedBroker:
     def _start(self, folder: Path | None, port: int | None, within: float) -> str:
         self._own_folder = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="feedmill-kafka-")) if folder is None else folder.absolute()
-        (self.folder / "tmp").mkdir(parents=True, exist_ok=True)
-        shutil.copy(DATA / "log4j2.properties", self.folder)
+        try:
+            (self.folder / "tmp").mkdir(parents=True, exist_ok=True)
+            shutil.copy(DATA / "log4j2.properties", self.folder)
+        except OSError as error:
+            raise FolderUnusableError(
+                f"The folder {self.folder} for Kafka's data cannot be used ({error.strerror or error})."
+            ) from error
         try:
             for attempts_left in (2, 1, 0):
                 self.port = port or free_port()

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from agents.engine.broker import EmbeddedBroker
+from agents.engine.loopback import free_port
 from agents.stage import Topic
 from tests.kafka.stand import Stand
 
@@ -128,6 +129,24 @@ def test_a_short_outage_leaves_an_idle_worker_alive_and_at_work_again(
         arrived = until(lambda: len(asyncio.run(stand.get(Topic.ENRICHED))) == 3 or worker.poll() is not None, 60)
         assert worker.poll() is None, log.read_text()
         assert arrived, log.read_text()
+
+
+def test_a_second_worker_on_one_machine_needs_its_own_folder_and_port(stand: Stand, tmp_path: Path) -> None:
+    """It was a double traceback and code 1."""
+    port = str(free_port())
+    with running(stand, tmp_path, FEEDMILL_METRICS_PORT=port):
+        for settings, says in (
+            ({"FEEDMILL_STATE_DIR": str(tmp_path / "state")}, "FEEDMILL_STATE_DIR cannot be used"),
+            ({"FEEDMILL_STATE_DIR": str(tmp_path / "other")}, f"port {port}: another program listens there"),
+        ):
+            second = subprocess.run(
+                [sys.executable, "-m", "agents.cli.main", "worker"],
+                env={**stand.environment, "FEEDMILL_METRICS_PORT": port, **settings},
+                capture_output=True, text=True, timeout=30, check=False,
+            )  # fmt: skip
+            assert second.returncode == 2
+            assert says in second.stderr
+            assert len(second.stderr.splitlines()) == 1
 
 
 def test_a_broker_that_goes_while_the_worker_starts_is_a_sentence(tmp_path: Path) -> None:
