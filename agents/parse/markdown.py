@@ -17,7 +17,8 @@ from schemas import DateOrigin, Format, FoundDate
 
 MAX_TITLE_LINES = 4  # titles were stripped, not joined: a few hold a line break
 
-_COMMENT = re.compile(r"<!--[ \t]*(NaN|-?\d{1,17})[ \t]*-->[ \t]*(?=\n|\Z)")
+_COMMENT = re.compile(r"<!--[ \t]*(NaN|-?\d[\d.]{0,39})[ \t]*-->[ \t]*(?=\n|\Z)")
+_WORDS = re.compile(r"<!--([^\n]{0,200}?)-->[ \t]*(?=\n|\Z)")
 _BRACKET = re.compile(r"\s*\[")
 _DASHES = re.compile(r"[ \t]*-{3,}[ \t]*(?:\n|$)")
 _WRAPPER = r"<(?:div|section|article|main|span)\b[^<>]{0,200}>\s{0,20}"
@@ -54,7 +55,11 @@ def _block_starts(text: str) -> list[re.Match[str]]:
     lead = len(text) - len(text.lstrip())
     at = -1
     while (at := text.find("<!--", at + 1)) >= 0:
-        if not (match := _COMMENT.match(text, at)):
+        match = _COMMENT.match(text, at)
+        if match is None and at <= lead:  # a first comment without milliseconds dates nothing, and is no text either
+            match = _WORDS.match(text, at)
+            match = match if match and _is_titled(text, match.end()) else None
+        if match is None:
             continue
         starts_line = not text[text.rfind("\n", 0, at) + 1 : at].strip()
         if starts_line and (at <= lead or _is_titled(text, match.end())):
