@@ -26,7 +26,7 @@ from faust.app.base import BootStrategy
 from mode import CrashingSupervisor
 
 from agents import __version__
-from agents.engine.admin import ADVICE, Kind, administration, differences
+from agents.engine.admin import ADVICE, Kind, administration, differences, told
 from agents.engine.connection import connection, faust_arguments
 from agents.engine.contact import Contact
 from agents.engine.guard import change_faust, check_libraries
@@ -234,7 +234,7 @@ async def _topics_wrong(settings: Settings) -> list[str]:
         if difference.kind in (Kind.MISSING, Kind.PARTITIONS)
     ]
     advice = dict.fromkeys(ADVICE[difference.kind] for difference in standing)
-    return [*(difference.sentence for difference in standing), *advice]
+    return [*told(standing), *advice]
 
 
 class _Worker(faust.Worker):

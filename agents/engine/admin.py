@@ -72,11 +72,15 @@ APPLIED = frozenset({Kind.MISSING, Kind.PROPERTY})
 
 
 class Difference(Struct, frozen=True):
-    """One way in which a topic is not as it should be. `key` and `value`: the property to set."""
+    """One way in which a topic is not as it should be. `key` and `value`: the property to set.
+
+    `several`: what is said of several topics that differ alike, `are missing`.
+    """
 
     topic: str
     kind: Kind
     sentence: str
+    several: str
     key: str = ""
     value: str = ""
 
@@ -87,20 +91,36 @@ def differences(wanted: Iterable[TopicSpec], found: Mapping[str, Found], replica
     for spec in wanted:
         topic = found.get(spec.name)
         if topic is None:
-            result.append(Difference(spec.name, Kind.MISSING, f"{spec.name} is missing."))
+            result.append(Difference(spec.name, Kind.MISSING, f"{spec.name} is missing.", "are missing"))
             continue
         if topic.partitions != spec.partitions:
-            sentence = f"{spec.name} has {_count(topic.partitions, 'partition')}, should have {spec.partitions}."
-            result.append(Difference(spec.name, Kind.PARTITIONS, sentence))
+            what = f"{_count(topic.partitions, 'partition')}, should have {spec.partitions}"
+            result.append(Difference(spec.name, Kind.PARTITIONS, f"{spec.name} has {what}.", f"have {what}"))
         if topic.replication < replication:
-            sentence = f"{spec.name} is kept by {_count(topic.replication, 'broker')}, should be by {replication}."
-            result.append(Difference(spec.name, Kind.REPLICATION, sentence))
+            what = f"kept by {_count(topic.replication, 'broker')}, should be by {replication}"
+            result.append(Difference(spec.name, Kind.REPLICATION, f"{spec.name} is {what}.", f"are {what}"))
         for key, value in spec.config.items():
             present = topic.config.get(key)
             if present is None or not _same(key, present, value):
-                sentence = f"{spec.name}: {key} is {present or 'not set'}, should be {value}."
-                result.append(Difference(spec.name, Kind.PROPERTY, sentence, key, value))
+                what = f"{key} is {present or 'not set'}, should be {value}"
+                several = f"differ in one property ({what})"
+                result.append(
+                    Difference(spec.name, Kind.PROPERTY, f"{spec.name}: {what}.", several, key=key, value=value)
+                )
     return result
+
+
+def told(found: Iterable[Difference]) -> list[str]:
+    """Differences as sentences: one for all topics that differ alike."""
+    alike: dict[tuple[Kind, str], list[Difference]] = {}
+    for one in found:
+        alike.setdefault((one.kind, one.several), []).append(one)
+    return [
+        first.sentence
+        if not others
+        else f"{len(others) + 1} topics {several}: {', '.join(one.topic for one in (first, *others))}."
+        for (_, several), (first, *others) in alike.items()
+    ]
 
 
 class Admin:
