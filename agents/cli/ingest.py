@@ -15,6 +15,7 @@ import typer
 from msgspec import Struct, field
 
 from agents.cli.exits import CommandError, ExitCode
+from agents.cli.invocation import command
 from agents.cli.keys import record_key
 from agents.cli.session import run, session
 from agents.cli.terminal import console, safe_line
@@ -52,7 +53,9 @@ def ingest(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH", help="Files, folders, `-`, `.jsonl`, `.jsonl.gz`, `.zip`; `samples` are feedmill's own."
+            metavar="PATH",
+            help="Files, folders (but no hidden names, pipes or links to folders in them), `-`, `.jsonl`, "
+            "`.jsonl.gz`, `.zip`; `samples` are feedmill's own.",
         ),
     ],
     rate: float | None = typer.Option(None, min=0.001, help="At most this many documents a second."),
@@ -71,7 +74,7 @@ def ingest(
     pace = f" in {seconds:.1f} s ({done.published / seconds:,.0f} a second)" if done.published else ""
     sys.stderr.write(f"{_documents(done.published)} published, {done.size:,} bytes{pace}.\n")
     for code, count in sorted(done.refused.items()):
-        sys.stderr.write(f"{_documents(count)} refused as {code.value}: see `feedmill dead-letters list`.\n")
+        sys.stderr.write(f"{_documents(count)} refused as {code.value}: see `{command()} dead-letters list`.\n")
 
 
 async def publish(

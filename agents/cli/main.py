@@ -8,17 +8,41 @@ that `feedmill --help` and `feedmill process` start at once and never load Faust
 from __future__ import annotations
 
 import errno
+import re
 import sys
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from msgspec import Struct
+from typer.core import TyperGroup
 
 from agents import __version__
 from agents.cli.exits import CommandError, ExitCode, drop_output
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+# How typer's validator says what is wrong with a value, and how a person would.
+_PLAIN = (
+    (re.compile(r"^Value error, "), ""),
+    (re.compile(r"^Input should be greater than or equal to (\S+)$"), r"it must be \1 or more"),
+    (re.compile(r"^Input should be less than or equal to (\S+)$"), r"it must be \1 or less"),
+    (re.compile(r"^Input should be a valid integer.*"), "it is no whole number"),
+    (re.compile(r"^Input should be a valid number.*"), "it is no number"),
+)
+
+
+class _Commands(TyperGroup):
+    """The commands; what is wrong with a value is said in plain words."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            for pattern, words in _PLAIN:
+                error.message = pattern.sub(words, error.message)
+            raise
 
 
 class Command(Struct, frozen=True):
@@ -51,6 +75,7 @@ def build(wanted: str | None = None) -> typer.Typer:
     """The application with the command `wanted` whole and of the others only name and summary; None: all whole."""
     app = typer.Typer(
         name="feedmill",
+        cls=_Commands,
         help="Raw feed documents in, clean, deduplicated, enriched items out.",
         epilog="To see it work: feedmill demo, or without Java: feedmill explain samples",
         no_args_is_help=True,
@@ -106,9 +131,10 @@ def _wanted(arguments: list[str]) -> str:
 
 
 def _end(message: str, code: ExitCode) -> None:
+    from agents.cli.invocation import typed
     from agents.cli.terminal import safe
 
-    sys.stderr.write(f"feedmill: {safe(message)}\n")
+    sys.stderr.write(f"feedmill: {safe(typed(message))}\n")
     sys.exit(code)
 
 

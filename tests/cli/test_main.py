@@ -121,3 +121,18 @@ def test_what_a_process_cannot_have_for_itself_is_a_sentence_and_code_2(
     assert done.returncode == 2, done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(["process", "samples", "--jobs", "0"], "it must be 1 or more", id="too few"),
+        pytest.param(["process", "samples", "--jobs", "x"], "it is no whole number", id="no number"),
+        pytest.param(["dead-letters", "list", "--stage", "x"], "'--stage': 'x' is not one of 'parse'", id="no stage"),
+        pytest.param(["dead-letters", "list", "--code", "x"], "'--code': 'x' is not one of", id="no code"),
+    ],
+)
+def test_bad_values_are_told_in_plain_words(arguments: list[str], says: str) -> None:
+    done = feedmill(*arguments)
+    assert done.returncode == 2
+    assert says in " ".join(done.stderr.replace("│", " ").split())
