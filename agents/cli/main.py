@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from agents import __version__
 from agents.cli.exits import CommandError, ExitCode, drop_output
+from agents.cli.invocation import command, typed
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
@@ -73,22 +74,23 @@ COMMANDS = (
 
 def build(wanted: str | None = None) -> typer.Typer:
     """The application with the command `wanted` whole and of the others only name and summary; None: all whole."""
+    feedmill = command()
     app = typer.Typer(
         name="feedmill",
         cls=_Commands,
         help="Raw feed documents in, clean, deduplicated, enriched items out.",
-        epilog="To see it work: feedmill demo, or without Java: feedmill explain samples",
+        epilog=f"To see it work: {feedmill} demo, or without Java: {feedmill} explain samples",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for command in COMMANDS:
-        if wanted in (None, command.name):
-            import_module(f"agents.cli.{command.module}").register(app)
+    for one in COMMANDS:
+        if wanted in (None, one.name):
+            import_module(f"agents.cli.{one.module}").register(app)
         else:
-            app.command(command.name, help=command.summary)(_not_loaded)
+            app.command(one.name, help=one.summary)(_not_loaded)
     return app
 
 
@@ -131,7 +133,6 @@ def _wanted(arguments: list[str]) -> str:
 
 
 def _end(message: str, code: ExitCode) -> None:
-    from agents.cli.invocation import typed
     from agents.cli.terminal import safe
 
     sys.stderr.write(f"feedmill: {safe(typed(message))}\n")
