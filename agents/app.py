@@ -9,21 +9,28 @@ Faust brings records here and spreads partitions over workers. What becomes of a
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import logging
+import os
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 import faust
 import uvloop
+from aiokafka import errors as kafka_errors
 from faust.app.base import BootStrategy
 from mode import CrashingSupervisor
 
 from agents import __version__
-from agents.engine.admin import ADVICE, Kind, administration, differences
+from agents.engine.admin import ADVICE, Kind, administration, differences, told
 from agents.engine.connection import connection, faust_arguments
+from agents.engine.contact import Contact
 from agents.engine.guard import change_faust, check_libraries
-from agents.engine.health import Health, HealthServer
+from agents.engine.health import Health, HealthServer, UnservableError
 from agents.engine.inbox import Inbox
 from agents.engine.intake import document_intake
 from agents.engine.kafka import KafkaTransport
@@ -31,18 +38,19 @@ from agents.engine.lag import LagReader
 from agents.engine.logs import configure_logs
 from agents.engine.loop import StageLoop, frame_intake
 from agents.engine.metrics import MillMetrics
-from agents.engine.mill import Mill, Watchers, stop_within
+from agents.engine.mill import EXIT_ENDED, Mill, Watchers, end_process, stop_within
 from agents.engine.store import RocksTables
 from agents.engine.topics import INPUT, MAX_REQUEST, Naming, topic_table
 from agents.engine.transport import UnavailableError
 from agents.engine.turns import Turns
-from agents.settings import LogLevel, Settings, load_sites
+from agents.settings import LogLevel, Settings, SettingsError, load_sites
 from agents.stages import make_stages
 from schemas import StageName
 
 log = logging.getLogger(__name__)
 
 EXIT_CHECK_FAILED = 1
+EXIT_WRONG_USE = 2
 EXIT_NO_BROKER = 3
 
 
@@ -122,6 +130,7 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
             for name, stage in stages.items()
         },
         watchers,
+        Contact(settings.broker_lost_seconds),
     )
     for name in stages:
         _agent(app, name, naming)
@@ -142,33 +151,63 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
 def run_worker(settings: Settings) -> int:
     """Run one worker until SIGTERM. Returns 0 after an orderly stop; engine failures end the process with 70."""
     _configure_logs(settings)
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    metrics = MillMetrics(sites=settings.site_allow_list)
+    health = Health()
     try:
-        wrong = asyncio.run(_topics_wrong(settings))
+        with _state_folder(settings.state_dir):
+            server = HealthServer(settings.metrics_host, settings.metrics_port, metrics.registry, health)
+            server.start()
+            where = f"http://{server.host}:{server.port}"
+            log.info("Metrics, health and readiness: %s/metrics /healthz /readyz", where)
+            try:
+                return _run_worker(settings, metrics, health)
+            finally:
+                server.stop()
+    except (SettingsError, UnservableError) as error:
+        log.error("%s", error)
+        return EXIT_WRONG_USE
     except UnavailableError as error:
         log.error("%s", error)
         return EXIT_NO_BROKER
-    if wrong:
+
+
+def _run_worker(settings: Settings, metrics: MillMetrics, health: Health) -> int:
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    if wrong := asyncio.run(_topics_wrong(settings)):
         log.error("%s", " ".join(wrong))
         return EXIT_CHECK_FAILED
-    metrics = MillMetrics(sites=settings.site_allow_list)
     metrics.watch_process()
-    health = Health()
     metrics.watch_ready(lambda: health.ready().ok)
     app = build_app(settings, metrics, health)
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
-    server = HealthServer(settings.metrics_host, settings.metrics_port, metrics.registry, health)
-    server.start()
-    log.info("Metrics, health and readiness: http://%s:%d/metrics /healthz /readyz", server.host, server.port)
     worker = _Worker(app, loop=asyncio.new_event_loop(), redirect_stdouts=False, quiet=True, loglevel=None)
     worker.stop_deadline = settings.stop_deadline_seconds
     worker.spinner = None  # it writes escape sequences, also to what is no terminal
     try:
         worker.execute_from_commandline()
     except SystemExit as stopped:
-        return int(stopped.code or 0)
-    finally:
-        server.stop()
+        return EXIT_ENDED if stopped.code else os.EX_OK  # Faust's own failures are a bug's or a broker's too
+
+
+@contextlib.contextmanager
+def _state_folder(folder: Path) -> Iterator[None]:
+    """Hold the worker's folder. The kernel lets go of it when the worker dies, however it dies."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = (folder / "worker.lock").open("a")
+    except OSError as error:
+        raise SettingsError(
+            f"FEEDMILL_STATE_DIR cannot be used: {folder} cannot be written to ({error.strerror or error}). Make it "
+            "writable, or name another folder."
+        ) from error
+    with held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise SettingsError(
+                f"FEEDMILL_STATE_DIR cannot be used: {folder} is the folder of another worker that runs. Each worker "
+                "on a machine needs a folder and a metrics port of its own; FEEDMILL_METRICS_PORT=0 finds a port."
+            ) from error
+        yield
 
 
 def _configure_logs(settings: Settings) -> None:
@@ -195,13 +234,19 @@ async def _topics_wrong(settings: Settings) -> list[str]:
         if difference.kind in (Kind.MISSING, Kind.PARTITIONS)
     ]
     advice = dict.fromkeys(ADVICE[difference.kind] for difference in standing)
-    return [*(difference.sentence for difference in standing), *advice]
+    return [*told(standing), *advice]
 
 
 class _Worker(faust.Worker):
     """Faust's worker, with a bound on how long a stop may take and with our logging left alone."""
 
     stop_deadline: float = 30.0
+
+    async def start(self) -> None:
+        try:
+            await super().start()
+        except (kafka_errors.KafkaError, OSError) as error:
+            end_process(f"the broker answered no more while it started ({error}).", EXIT_ENDED)
 
     def _on_sigterm(self) -> None:
         cast(FeedmillApp, self.app).mill.draining()

@@ -123,6 +123,15 @@ class Settings(BaseSettings):
     broker_wait_seconds: float = Field(
         60, ge=0, le=86400, description="Seconds that a command waits at start for a broker before it ends with code 3."
     )
+    broker_lost_seconds: float = Field(
+        60,
+        ge=5,
+        le=86400,
+        description=(
+            "Seconds without an answer from any broker after which a worker ends itself, with code 70 and a quarter "
+            "of a minute later at most, to be started again. A shorter outage it waits out."
+        ),
+    )
     stop_deadline_seconds: float = Field(
         20, ge=1, le=600, description="Seconds that a clean stop may take; after them the worker ends at once."
     )

@@ -200,7 +200,7 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel: zipfile.ZipFile) -> N
 def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
     names = {name.partition("/")[2]: name for name in wheel.namelist() if ".dist-info/" in name}
     assert b"Apache License" in wheel.read(names["licenses/LICENSE"])
-    assert b"feedmill = agents.cli.main:main" in wheel.read(names["entry_points.txt"])
+    assert b"feedmill = agents.cli.start:main" in wheel.read(names["entry_points.txt"])
     assert b"License-Expression: Apache-2.0" in wheel.read(names["METADATA"])
 
 

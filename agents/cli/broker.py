@@ -12,7 +12,7 @@ import typer
 
 from agents.cli.exits import CommandError, ExitCode
 from agents.engine.broker import EmbeddedBroker
-from agents.engine.java import EmbeddedKafkaError
+from agents.engine.java import EmbeddedKafkaError, FolderUnusableError
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +34,8 @@ def broker(
         while running.running:
             time.sleep(0.5)
         raise running.failure()
+    except FolderUnusableError as error:
+        raise CommandError(str(error)) from error
     except EmbeddedKafkaError as error:
         advice = " `--port 0` takes a free one." if "Address already in use" in str(error) else ""
         raise CommandError(f"{error}{advice}", ExitCode.NO_BROKER) from error

@@ -20,6 +20,7 @@ import typer
 from msgspec import Struct
 
 from agents.cli.exits import ExitCode
+from agents.cli.invocation import typed
 from agents.cli.terminal import safe_line
 
 if TYPE_CHECKING:
@@ -67,9 +68,9 @@ def check(
             continue
         for finding in findings(settings):
             codes.append(finding.code)
-            sys.stdout.write(f"{finding.level.value:<6} {name}: {safe_line(finding.text)}\n")
+            sys.stdout.write(f"{finding.level.value:<6} {name}: {safe_line(typed(finding.text))}\n")
             if finding.advice:
-                sys.stdout.write(f"       {safe_line(finding.advice)}\n")
+                sys.stdout.write(f"       {safe_line(typed(finding.advice))}\n")
             sys.stdout.flush()
     raise typer.Exit(max(codes))
 
@@ -108,6 +109,21 @@ def check_state_folder(settings: Settings) -> Iterator[Finding]:
     else:
         made = "can be written to" if present == folder else "will be made at the first start"
         yield Finding(Level.FINE, f"{folder} {made}; {free / 1024**3:,.0f} GiB are free.")
+
+
+def check_metrics(settings: Settings) -> Iterator[Finding]:
+    """Whether a worker could serve its metrics. The port of one that runs here is taken, which is no fault."""
+    from agents.engine.health import address_fault
+
+    host, port = settings.metrics_host, settings.metrics_port
+    fault = address_fault(host, port)
+    if fault is None:
+        where = f"{host} port {port}" if port else f"{host}, on a port that is free then"
+        yield Finding(Level.FINE, f"can be served on {where}.")
+    elif fault.taken:
+        yield Finding(Level.NOTE, fault.sentence, "Where it is a worker of yours that runs, all is well.")
+    else:
+        yield wrong(fault.sentence, "")
 
 
 def check_models(settings: Settings) -> Iterator[Finding]:
@@ -153,7 +169,7 @@ def check_broker(settings: Settings) -> Iterator[Finding]:
 
 async def _topics(settings: Settings) -> list[Finding]:
     from agents.cli.session import session
-    from agents.engine.admin import ADVICE, differences
+    from agents.engine.admin import ADVICE, differences, told
     from agents.engine.topics import topic_table
 
     wait = min(settings.broker_wait_seconds, MAX_BROKER_WAIT)
@@ -162,7 +178,9 @@ async def _topics(settings: Settings) -> list[Finding]:
         specs = topic_table(here.naming, partitions=settings.partitions, replication=settings.replication)
         topics = await here.admin.topics(f"{here.naming.prefix}.")
         found = differences(specs, topics, settings.replication)
-        findings.extend(wrong(one.sentence, ADVICE[one.kind]) for one in found)
+        for kind in dict.fromkeys(one.kind for one in found):
+            *sentences, last = told(one for one in found if one.kind is kind)
+            findings += [*(wrong(sentence, "") for sentence in sentences), wrong(last, ADVICE[kind])]
         if not found:
             findings.append(Finding(Level.FINE, f"all {len(specs)} topics are as they should be."))
         return findings
@@ -171,6 +189,7 @@ async def _topics(settings: Settings) -> list[Finding]:
 CHECKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "settings": check_settings,
     "state folder": check_state_folder,
+    "metrics": check_metrics,
     "models": check_models,
     "broker": check_broker,
 }

@@ -6,7 +6,7 @@ import base64
 import binascii
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from agents.cli.exits import CommandError, ExitCode
 from agents.cli.keys import record_key
-from agents.cli.session import Session, run, session
+from agents.cli.session import Session, run, session, tell
 from agents.cli.terminal import console, safe, safe_json, safe_line
 from agents.engine.publisher import Publisher
 from agents.engine.reader import At, Reader, Span
@@ -154,7 +154,9 @@ async def _show(position: str, payload_only: bool) -> ExitCode:
             raise CommandError(f"There is no payload: {error}.", ExitCode.FOUND) from error
         return ExitCode.FINE
     letter = stored.letter
-    text = msgspec.json.format(msgspec.json.encode(msgspec.structs.replace(letter, payload=""))).decode()
+    fields = msgspec.json.decode(msgspec.json.encode(letter))
+    del fields["payload"]  # it stands below, as it is
+    text = msgspec.json.format(msgspec.json.encode(fields)).decode()
     sys.stdout.write(safe_json(f"{stored.position}\n{text}\n"))
     if letter.payload_encoding is PayloadEncoding.UTF_8:
         sys.stdout.write(f"payload, {len(letter.payload):,} characters:\n{safe(letter.payload)}\n")
@@ -168,16 +170,32 @@ async def _replay(
 ) -> ExitCode:
     async with session(load_settings()) as here:
         await here.topics(Topic.RAW, Topic.DEAD_LETTER, Topic.ENRICHED)
-        async with Publisher(here.connection) as publisher:
+        named = await _all_of(here, dict.fromkeys(positions))
+        async with Publisher(here.connection, tell=tell) as publisher:
             out = _Outgoing(here, publisher)
             if positions:
-                for position in dict.fromkeys(positions):
-                    await out.send(await _find(here, position))
+                for stored in named:
+                    await out.send(stored)
             else:
                 await _replay_due(here, out, lambda letter: _is_wanted(letter, stage, codes), force)
             await publisher.flush()
     sys.stderr.write(f"{out.sent:,} replayed" + (f", {out.unplayable:,} not" if out.unplayable else "") + ".\n")
     return ExitCode.FOUND if out.unplayable else ExitCode.FINE
+
+
+async def _all_of(here: Session, positions: Iterable[str]) -> list[Stored]:
+    """The letters at these positions, before any is published: ends the command where one is not there."""
+    found, missing = [], []
+    for position in positions:
+        try:
+            found.append(await _find(here, position))
+        except CommandError as error:
+            if error.code is not ExitCode.FOUND:
+                raise
+            missing.append(error.message)
+    if missing:
+        raise CommandError(" ".join([*missing, "Nothing was replayed."]), ExitCode.FOUND)
+    return found
 
 
 class _Outgoing:

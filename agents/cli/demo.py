@@ -22,6 +22,7 @@ from rich.console import Console, RenderableType
 
 from agents.cli.exits import CommandError, ExitCode
 from agents.cli.ingest import publish
+from agents.cli.invocation import command
 from agents.cli.ledger import lines as ledger_lines
 from agents.cli.portrait import Gallery
 from agents.cli.session import Session, run, session
@@ -31,7 +32,8 @@ from agents.demo.gauges import Gauges, Sums
 from agents.demo.workers import STOP_SECONDS, WorkerFailedError, Workers
 from agents.engine.audit import Audit
 from agents.engine.broker import EmbeddedBroker
-from agents.engine.java import EmbeddedKafkaError
+from agents.engine.folderguard import FolderGuard
+from agents.engine.java import EmbeddedKafkaError, FolderUnusableError
 from agents.engine.ledger import Account
 from agents.engine.publisher import Publisher
 from agents.engine.reader import Reader
@@ -104,6 +106,7 @@ def demo(
     shown = console()
     shown.width = min(shown.width, _WIDEST)
     folder = Path(tempfile.mkdtemp(prefix="feedmill-demo-"))
+    guard = FolderGuard(folder)
     broker = EmbeddedBroker(tell=lambda line: shown.print(safe_line(line), soft_wrap=True))
     mill: Workers | None = None
     stopped = False
@@ -112,13 +115,15 @@ def demo(
         settings = load_settings(broker=address, partitions=partitions)
         display = Display(shown)
         mill = Workers(folder, workers, _environment(settings), tell=lambda line: display.tell(safe_line(line)))
-        finished = run(_watched(_mill(settings, documents, mill, display), broker))
+        finished = run(_watched(_mill(settings, documents, mill, display, guard), broker))
         with contextlib.suppress(*([KeyboardInterrupt] if keep else [])):
             shown.print()
             run(_watched(_examples(shown, settings), broker))
             _report(shown, settings, mill, finished, keep)
             if keep:
                 _hold(broker, mill)
+    except FolderUnusableError as error:
+        raise CommandError(str(error)) from error
     except EmbeddedKafkaError as error:
         raise CommandError(
             f"{error}\nThe same documents without Kafka or Java: `make try`, or `feedmill explain samples`.",
@@ -140,6 +145,7 @@ def demo(
             mill.stop(STOP_SECONDS if broker.running else 0.0)  # without Kafka there is nothing to end in order
         broker.stop()
         shutil.rmtree(folder, ignore_errors=True)
+        guard.dismiss()
     raise typer.Exit(ExitCode.FINE if finished.account.whole and finished.account.settled else ExitCode.FOUND)
 
 
@@ -199,12 +205,15 @@ def _cancelled_by_signals() -> Iterator[None]:
             signal.signal(number, signal.default_int_handler)  # asyncio leaves them to kill the process
 
 
-async def _mill(settings: Settings, documents: Documents, mill: Workers, display: Display) -> Finished:
+async def _mill(
+    settings: Settings, documents: Documents, mill: Workers, display: Display, guard: FolderGuard
+) -> Finished:
     """Topics, workers, documents; until every entry has its outcome."""
     async with session(settings) as here:
         specs = topic_table(here.naming, partitions=settings.partitions, replication=settings.replication)
         await here.admin.create(specs, settings.replication)
         mill.start()
+        guard.dismiss()  # the workers have their own, which ends them first
         with display:
             return await _Run(here, documents, mill, display).to_the_end()
 
@@ -299,11 +308,13 @@ def _hold(broker: EmbeddedBroker, mill: Workers) -> None:
 def _report(shown: Console, settings: Settings, mill: Workers, finished: Finished, keep: bool) -> None:
     """The ledger, and how to go on."""
     naming = Naming(settings.topic_prefix, settings.generation)
+    feedmill = command()
     for line in ledger_lines(finished.account, naming, finished.since_ms):
         shown.print(safe(line), soft_wrap=True)
     account = finished.account
+    noun = "document" if account.raw == 1 else "documents"
     shown.print(
-        f"{account.raw:,} documents, {finished.bytes:,} bytes in {finished.seconds:.1f} s, "
+        f"{account.raw:,} {noun}, {finished.bytes:,} bytes in {finished.seconds:.1f} s, "
         f"after {finished.start_seconds:.1f} s for the workers' start."
     )
     shown.print()
@@ -314,18 +325,18 @@ def _report(shown: Console, settings: Settings, mill: Workers, finished: Finishe
         shown.print("Everything goes on running until Ctrl-C. In another shell:")
         shown.print(f"  export {variable('broker')}={settings.broker} {variable('partitions')}={settings.partitions}")
     else:
-        shown.print("`feedmill demo --keep` leaves it running. Then, in another shell:")
-    for line in (
-        "feedmill tail -n 5                    # the last five items, readable; without -n it follows",
-        "feedmill ingest YOUR-FEEDS/           # more documents: RSS, Atom, JSON Feed, Markdown",
-        "feedmill dead-letters list            # what could not be processed, and why",
-        "feedmill ledger                       # nothing missing, nothing doubled",
+        shown.print(f"`{feedmill} demo --keep` leaves it running. Then, in another shell:")
+    for arguments, what in (
+        ("tail -n 5", "the last five items, readable; without -n it follows"),
+        ("ingest YOUR-FEEDS/", "more documents: RSS, Atom, JSON Feed, Markdown"),
+        ("dead-letters list", "what could not be processed, and why"),
+        ("ledger", "nothing missing, nothing doubled"),
     ):
-        shown.print(f"  {line}", soft_wrap=True)
+        shown.print(f"  {feedmill} {arguments:<20} # {what}", soft_wrap=True)
     topic = naming.topic(Topic.ENRICHED)
     shown.print(
         f"Your own programs read {topic}: one JSON item a record, isolation.level=read_committed, upsert by `id`; "
-        "`feedmill schema item` prints its JSON Schema.",
+        f"`{feedmill} schema item` prints its JSON Schema.",
         soft_wrap=True,
     )
     sys.stdout.flush()

@@ -12,12 +12,14 @@ import typer
 
 
 class ExitCode(IntEnum):
-    """The contract's exit codes; the last two are what a shell expects of a program ended by a signal."""
+    """The contract's exit codes; then what sysexits.h has for output that cannot be written, and what a shell expects
+    of a program ended by a signal."""
 
     FINE = 0
     FOUND = 1
     WRONG_USE = 2
     NO_BROKER = 3
+    NOT_WRITTEN = 74
     INTERRUPTED = 130
     PIPE_CLOSED = 141
 
@@ -38,6 +40,10 @@ def pipe_may_close() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python would complain once more when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         raise typer.Exit(ExitCode.PIPE_CLOSED) from None
+
+
+def drop_output() -> None:
+    """Nobody takes stdout: Python would complain once more when it flushes it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -15,13 +15,14 @@ import typer
 from msgspec import Struct, field
 
 from agents.cli.exits import CommandError, ExitCode
+from agents.cli.invocation import command
 from agents.cli.keys import record_key
 from agents.cli.session import run, session
 from agents.cli.terminal import console, safe_line
 from agents.deadletters import document_dead_letter
 from agents.engine.publisher import Publisher
 from agents.engine.topics import Naming
-from agents.engine.transport import EngineError
+from agents.engine.transport import EngineError, UnavailableError
 from agents.settings import Settings, load_settings
 from agents.sources.files import Documents, SourceError
 from agents.sources.records import RawRecord, Read, Refused, raw_document
@@ -52,7 +53,9 @@ def ingest(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH", help="Files, folders, `-`, `.jsonl`, `.jsonl.gz`, `.zip`; `samples` are feedmill's own."
+            metavar="PATH",
+            help="Files, folders (but no hidden names, pipes or links to folders in them), `-`, `.jsonl`, "
+            "`.jsonl.gz`, `.zip`; `samples` are feedmill's own.",
         ),
     ],
     rate: float | None = typer.Option(None, min=0.001, help="At most this many documents a second."),
@@ -71,7 +74,7 @@ def ingest(
     pace = f" in {seconds:.1f} s ({done.published / seconds:,.0f} a second)" if done.published else ""
     sys.stderr.write(f"{_documents(done.published)} published, {done.size:,} bytes{pace}.\n")
     for code, count in sorted(done.refused.items()):
-        sys.stderr.write(f"{_documents(count)} refused as {code.value}: see `feedmill dead-letters list`.\n")
+        sys.stderr.write(f"{_documents(count)} refused as {code.value}: see `{command()} dead-letters list`.\n")
 
 
 async def publish(
@@ -92,7 +95,7 @@ async def publish(
     started = time.monotonic()
     for number, read in enumerate(documents):
         if rate is not None:
-            await asyncio.sleep(max(0.0, started + number / rate - time.monotonic()))
+            await publisher.rest(started + number / rate - time.monotonic())
         elif number % _YIELD_EVERY == 0:
             await asyncio.sleep(0)
         if isinstance(read, Refused):
@@ -134,17 +137,34 @@ async def _refuse(publisher: Publisher, naming: Naming, refused: Refused, number
 async def _ingest(settings: Settings, documents: Documents, rate: float | None, key: bytes | None) -> Ingested:
     async with session(settings) as here:
         await here.topics(Topic.RAW, Topic.DEAD_LETTER)
-        async with Publisher(here.connection) as publisher:
-            try:
-                with _Bar(documents) as bar:
+        with _Bar(documents) as bar:
+            async with Publisher(here.connection, tell=bar.tell) as publisher:
+                try:
                     return await publish(
                         publisher, here.naming, documents, rate=rate, key=key, progress=bar.move, tell=bar.tell
                     )
-            except asyncio.CancelledError:  # Ctrl-C
-                with contextlib.suppress(TimeoutError, EngineError):
-                    await asyncio.wait_for(publisher.flush(), STOP_SECONDS)
-                told = f"Stopped after {_documents(publisher.delivered)}; all of them are delivered."
-                raise CommandError(told, ExitCode.INTERRUPTED) from None
+                except asyncio.CancelledError:  # Ctrl-C
+                    with contextlib.suppress(TimeoutError, EngineError):
+                        await asyncio.wait_for(publisher.flush(), STOP_SECONDS)
+                    told = f"Stopped after {_documents(publisher.delivered)}; all of them are delivered."
+                    raise CommandError(told, ExitCode.INTERRUPTED) from None
+                except UnavailableError as error:
+                    raise CommandError(
+                        f"{error} {_how_far(publisher.delivered, bar.count)}", ExitCode.NO_BROKER
+                    ) from error
+
+
+def _how_far(delivered: int, sent: int) -> str:
+    """What is known of the documents of a run that lost its broker."""
+    known = f"The first {_documents(delivered)} of this run {'is' if delivered == 1 else 'are'} delivered"
+    if not delivered:
+        known = "No document of this run is surely delivered"
+    if sent <= delivered:
+        return f"{known}."
+    return (
+        f"{known}; the next {sent - delivered:,} may be. Ingesting all of them again does no harm: what is there "
+        "already comes out as duplicates."
+    )
 
 
 class _Bar:
@@ -155,7 +175,7 @@ class _Bar:
 
         self._documents = documents
         self._console = console(stderr=True)
-        self._count = 0
+        self.count = 0
         self._shown: Any = None
         if self._console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -172,10 +192,10 @@ class _Bar:
             self._shown.stop()
 
     def move(self) -> None:
-        self._count += 1
-        if self._shown is not None and self._count % 16 == 0:
+        self.count += 1
+        if self._shown is not None and self.count % 16 == 0:
             done = _kilobytes(self._documents.done)
-            self._shown.update(self._task, completed=done, description=f"{_documents(self._count)}, kB")
+            self._shown.update(self._task, completed=done, description=f"{_documents(self.count)}, kB")
 
     def tell(self, sentence: str) -> None:
         self._console.print(safe_line(sentence), soft_wrap=True)

@@ -7,15 +7,43 @@ that `feedmill --help` and `feedmill process` start at once and never load Faust
 
 from __future__ import annotations
 
+import errno
+import re
 import sys
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from msgspec import Struct
+from typer.core import TyperGroup
 
 from agents import __version__
-from agents.cli.exits import CommandError, ExitCode
+from agents.cli.exits import CommandError, ExitCode, drop_output
+from agents.cli.invocation import command, typed
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+# How typer's validator says what is wrong with a value, and how a person would.
+_PLAIN = (
+    (re.compile(r"^Value error, "), ""),
+    (re.compile(r"^Input should be greater than or equal to (\S+)$"), r"it must be \1 or more"),
+    (re.compile(r"^Input should be less than or equal to (\S+)$"), r"it must be \1 or less"),
+    (re.compile(r"^Input should be a valid integer.*"), "it is no whole number"),
+    (re.compile(r"^Input should be a valid number.*"), "it is no number"),
+)
+
+
+class _Commands(TyperGroup):
+    """The commands; what is wrong with a value is said in plain words."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            for pattern, words in _PLAIN:
+                error.message = pattern.sub(words, error.message)
+            raise
 
 
 class Command(Struct, frozen=True):
@@ -46,38 +74,57 @@ COMMANDS = (
 
 def build(wanted: str | None = None) -> typer.Typer:
     """The application with the command `wanted` whole and of the others only name and summary; None: all whole."""
+    feedmill = command()
     app = typer.Typer(
         name="feedmill",
+        cls=_Commands,
         help="Raw feed documents in, clean, deduplicated, enriched items out.",
-        epilog="To see it work: feedmill demo, or without Java: feedmill explain samples",
+        epilog=f"To see it work: {feedmill} demo, or without Java: {feedmill} explain samples",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for command in COMMANDS:
-        if wanted in (None, command.name):
-            import_module(f"agents.cli.{command.module}").register(app)
+    for one in COMMANDS:
+        if wanted in (None, one.name):
+            import_module(f"agents.cli.{one.module}").register(app)
         else:
-            app.command(command.name, help=command.summary)(_not_loaded)
+            app.command(one.name, help=one.summary)(_not_loaded)
     return app
 
 
 def main() -> None:
     """The console script. Every failure that has a sentence ends with it on stderr and the contract's exit code."""
     try:
-        build(_wanted(sys.argv[1:]))()
+        _run()
     except CommandError as error:
         _end(error.message, error.code)
     except KeyboardInterrupt:
         _end("Stopped.", ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        drop_output()
+        sys.exit(ExitCode.PIPE_CLOSED)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        drop_output()
+        _end(f"The output cannot be written: {error.strerror}.", ExitCode.NOT_WRITTEN)
     except Exception as error:
         from agents.settings import SettingsError  # here, because pydantic takes longer to load than `--help` to run
 
         if not isinstance(error, SettingsError):
             raise
         _end(str(error), ExitCode.WRONG_USE)
+
+
+def _run() -> None:
+    """Run the command that was asked for, to the last byte of its output."""
+    try:
+        build(_wanted(sys.argv[1:]))()
+    except SystemExit:
+        sys.stdout.flush()
+        raise
 
 
 def _wanted(arguments: list[str]) -> str:
@@ -88,7 +135,7 @@ def _wanted(arguments: list[str]) -> str:
 def _end(message: str, code: ExitCode) -> None:
     from agents.cli.terminal import safe
 
-    sys.stderr.write(f"feedmill: {safe(message)}\n")
+    sys.stderr.write(f"feedmill: {safe(typed(message))}\n")
     sys.exit(code)
 
 

@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from agents.cli.exits import CommandError, ExitCode, pipe_may_close
-from agents.cli.terminal import safe_json
+from agents.cli.terminal import safe_json, safe_line
 
 if TYPE_CHECKING:
     from agents.pipeline import Result
@@ -23,8 +23,14 @@ if TYPE_CHECKING:
     from agents.sources.files import Documents
 
 PATHS_HELP = (
-    "Files (one document each), folders (recursive, sorted by path), .jsonl or .jsonl.gz (one raw record a line), "
+    "Files (one document each), folders (recursive, sorted by path, without hidden names, pipes and links to folders), "
+    ".jsonl or .jsonl.gz (one raw record a line), "
     ".zip, - (one document on standard input), or `samples` for the sample documents that come with the mill."
+)
+
+_KEPT = (
+    " What they said is kept in the folder of --state: name only the other documents next time, or all of them, and "
+    "the first come out as duplicates."
 )
 
 NOW_HELP = "The moment to take for the present one, such as 2024-02-16T21:39:03Z."
@@ -70,7 +76,7 @@ def process(
                 counted.count(done)
                 progress.show(counted)
         except KeyboardInterrupt:
-            goes_on = " The next run with this --state goes on after them." if state else ""
+            goes_on = _KEPT if state else ""
             raise CommandError(
                 f"Stopped after {counted.documents:,} documents.{goes_on}", ExitCode.INTERRUPTED
             ) from None
@@ -78,6 +84,8 @@ def process(
             raise CommandError(str(error), ExitCode.FOUND) from None
         finally:
             batches.close()
+    if not counted.documents:
+        sys.stderr.write(safe_line(f"feedmill: There are no documents in {', '.join(paths)}.") + "\n")
     if strict and counted.failures:
         raise typer.Exit(ExitCode.FOUND)
 

@@ -47,7 +47,7 @@ async def session(settings: Settings) -> AsyncIterator[Session]:
     # aiokafka logs an error for each lost connection; what comes of it is said in sentences.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     arguments = connection(settings)
-    async with administration(arguments, within=settings.broker_wait_seconds, waiting=_tell) as admin:
+    async with administration(arguments, within=settings.broker_wait_seconds, waiting=tell) as admin:
         yield Session(settings, Naming(settings.topic_prefix, settings.generation), arguments, admin)
 
 
@@ -62,7 +62,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         raise CommandError(str(error), ExitCode.FOUND) from error
 
 
-def _tell(sentence: str) -> None:
+def tell(sentence: str) -> None:
+    """A sentence for who waits, on stderr."""
     sys.stderr.write(f"feedmill: {safe_line(sentence)}\n")
     sys.stderr.flush()
 

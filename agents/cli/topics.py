@@ -7,9 +7,10 @@ import sys
 import typer
 
 from agents.cli.exits import ExitCode
+from agents.cli.invocation import typed
 from agents.cli.session import Session, run, session
 from agents.cli.terminal import safe
-from agents.engine.admin import ADVICE, APPLIED, Difference, Kind, differences
+from agents.engine.admin import ADVICE, APPLIED, Difference, Kind, differences, told
 from agents.engine.positions import created_anew
 from agents.engine.reader import Reader
 from agents.engine.topics import INPUT, Naming, TopicSpec, topic_table
@@ -92,7 +93,7 @@ async def _created_anew(here: Session) -> list[str]:
 
 def _report(found: list[Difference], anew: list[str]) -> ExitCode:
     """Each difference, then once what to do about each kind."""
-    for sentence in (*(one.sentence for one in found), *anew):
+    for sentence in (*told(found), *anew):
         _say(sentence)
     for kind in dict.fromkeys(one.kind for one in found):
         _say(ADVICE[kind])
@@ -100,4 +101,4 @@ def _report(found: list[Difference], anew: list[str]) -> ExitCode:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(safe(line) + "\n")
+    sys.stdout.write(safe(typed(line)) + "\n")

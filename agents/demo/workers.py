@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from agents.engine.loopback import LOOPBACK, free_port
+from agents.engine.loopback import LOOPBACK, free_port, is_free
 
 STOP_SECONDS = 12.0
 MAX_FAILURES = 5
@@ -59,7 +59,8 @@ class Worker:
 
     def start(self) -> None:
         self.runs += 1
-        self.metrics_port = free_port()
+        if not is_free(self.metrics_port):  # the one that was printed, where it can be had again
+            self.metrics_port = free_port()
         environment = {
             **self._environment,
             "FEEDMILL_STATE_DIR": str(self._state),
@@ -153,7 +154,10 @@ class Workers:
                     + worker.last_words()
                 )
             self._tell(f"worker {worker.number} ended (exit code {code}) and is started again")
+            before = worker.metrics_port
             worker.start()
+            if worker.metrics_port != before:
+                self._tell(f"worker {worker.number}: {worker.metrics}")
 
     def stop(self, within: float = STOP_SECONDS) -> None:
         """Stop all in order, by force after `within` seconds. Twice is once."""

@@ -18,6 +18,7 @@ from aiokafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Schema, 
 from msgspec import Struct
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
+from agents.engine.away import shown, unavailable
 from agents.engine.topics import TopicSpec
 from agents.engine.transport import EngineError, UnavailableError
 
@@ -71,11 +72,15 @@ APPLIED = frozenset({Kind.MISSING, Kind.PROPERTY})
 
 
 class Difference(Struct, frozen=True):
-    """One way in which a topic is not as it should be. `key` and `value`: the property to set."""
+    """One way in which a topic is not as it should be. `key` and `value`: the property to set.
+
+    `several`: what is said of several topics that differ alike, `are missing`.
+    """
 
     topic: str
     kind: Kind
     sentence: str
+    several: str
     key: str = ""
     value: str = ""
 
@@ -86,31 +91,48 @@ def differences(wanted: Iterable[TopicSpec], found: Mapping[str, Found], replica
     for spec in wanted:
         topic = found.get(spec.name)
         if topic is None:
-            result.append(Difference(spec.name, Kind.MISSING, f"{spec.name} is missing."))
+            result.append(Difference(spec.name, Kind.MISSING, f"{spec.name} is missing.", "are missing"))
             continue
         if topic.partitions != spec.partitions:
-            sentence = f"{spec.name} has {_count(topic.partitions, 'partition')}, should have {spec.partitions}."
-            result.append(Difference(spec.name, Kind.PARTITIONS, sentence))
+            what = f"{_count(topic.partitions, 'partition')}, should have {spec.partitions}"
+            result.append(Difference(spec.name, Kind.PARTITIONS, f"{spec.name} has {what}.", f"have {what}"))
         if topic.replication < replication:
-            sentence = f"{spec.name} is kept by {_count(topic.replication, 'broker')}, should be by {replication}."
-            result.append(Difference(spec.name, Kind.REPLICATION, sentence))
+            what = f"kept by {_count(topic.replication, 'broker')}, should be by {replication}"
+            result.append(Difference(spec.name, Kind.REPLICATION, f"{spec.name} is {what}.", f"are {what}"))
         for key, value in spec.config.items():
             present = topic.config.get(key)
             if present is None or not _same(key, present, value):
-                sentence = f"{spec.name}: {key} is {present or 'not set'}, should be {value}."
-                result.append(Difference(spec.name, Kind.PROPERTY, sentence, key, value))
+                what = f"{key} is {present or 'not set'}, should be {value}"
+                several = f"differ in one property ({what})"
+                result.append(
+                    Difference(spec.name, Kind.PROPERTY, f"{spec.name}: {what}.", several, key=key, value=value)
+                )
     return result
+
+
+def told(found: Iterable[Difference]) -> list[str]:
+    """Differences as sentences: one for all topics that differ alike."""
+    alike: dict[tuple[Kind, str], list[Difference]] = {}
+    for one in found:
+        alike.setdefault((one.kind, one.several), []).append(one)
+    return [
+        first.sentence
+        if not others
+        else f"{len(others) + 1} topics {several}: {', '.join(one.topic for one in (first, *others))}."
+        for (_, several), (first, *others) in alike.items()
+    ]
 
 
 class Admin:
     """Asks and changes, over one connection. All methods raise EngineError with a sentence."""
 
-    def __init__(self, client: AIOKafkaAdminClient) -> None:
+    def __init__(self, client: AIOKafkaAdminClient, connection: Mapping[str, Any]) -> None:
         self._client = client
+        self._connection = connection
 
     async def topics(self, prefix: str = "") -> dict[str, Found]:
         """Every topic whose name begins with `prefix`."""
-        with _translated("list the topics"):
+        with self._translated("list the topics"):
             # All of them, then filtered: to ask for a topic by name creates it on brokers that auto-create.
             described = await self._client.describe_topics()
             sizes = {
@@ -126,7 +148,7 @@ class Admin:
         if not specs:
             return
         new = [NewTopic(spec.name, spec.partitions, replication, topic_configs=spec.config) for spec in specs]
-        with _translated("create topics"):
+        with self._translated("create topics"):
             answer = await self._client.create_topics(new)
             for name, code, message in answer.topic_errors:
                 if code and kafka_errors.for_code(code) is not kafka_errors.TopicAlreadyExistsError:
@@ -141,7 +163,7 @@ class Admin:
             (ConfigResourceType.TOPIC, name, [(key, _SET, value) for key, value in properties.items()])
             for name, properties in changes.items()
         ]
-        with _translated("set topic properties"):
+        with self._translated("set topic properties"):
             answer = await self._client._send_to_controller(_IncrementalAlterConfigs(resources))
             for code, message, _, name in answer.resources:
                 if code:
@@ -150,7 +172,7 @@ class Admin:
 
     async def committed(self, group: str) -> dict[tuple[str, int], int]:
         """Every offset that a group has committed; empty for a group that the broker does not know."""
-        with _translated("read the group's offsets"):
+        with self._translated("read the group's offsets"):
             for attempt in range(20):
                 try:
                     found = await self._client.list_consumer_group_offsets(group)
@@ -161,6 +183,13 @@ class Admin:
                         raise
                     await asyncio.sleep(0.25)
         return {(at.topic, at.partition): kept.offset for at, kept in found.items() if kept.offset >= 0}
+
+    @contextlib.contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
+            raise unavailable(self._connection, what, error) from error
 
     async def _configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
@@ -211,16 +240,15 @@ async def administration(
     """
     client = await _reached(connection, within, waiting)
     try:
-        yield Admin(client)
+        yield Admin(client, connection)
     finally:
         with contextlib.suppress(Exception):
             await asyncio.wait_for(client.close(), 5)
 
 
 async def _reached(connection: Mapping[str, Any], within: float, waiting: Tell) -> AIOKafkaAdminClient:
-    servers = connection.get("bootstrap_servers", "localhost")
-    shown = servers if isinstance(servers, str) else ", ".join(servers)
-    sentence = f"No Kafka broker answers at {shown} yet; trying for {within:g} s."
+    addresses = shown(connection)
+    sentence = f"No Kafka broker answers at {addresses} yet; trying for {within:g} s."
     patient = within > NOTICE_SECONDS
     notice = asyncio.get_running_loop().call_later(NOTICE_SECONDS, waiting, sentence) if patient else None
     retrying = AsyncRetrying(
@@ -236,7 +264,7 @@ async def _reached(connection: Mapping[str, Any], within: float, waiting: Tell) 
         except TimeoutError as error:
             reason = reasons[-1] if reasons else "it accepts connections and says nothing"
             raise UnavailableError(
-                f"No Kafka broker answers at {shown} (tried for {within:g} s; {reason}). Is it running, and does "
+                f"No Kafka broker answers at {addresses} (tried for {within:g} s; {reason}). Is it running, and does "
                 "FEEDMILL_BROKER name it? `feedmill broker` starts one for development."
             ) from error
         finally:
@@ -299,14 +327,6 @@ def _count(number: int, noun: str) -> str:
 def _why(code: int, message: str | None) -> str:
     error = kafka_errors.for_code(code)
     return f"{message or error.description or error.__name__}".rstrip(".") + f" ({error.__name__})."
-
-
-@contextlib.contextmanager
-def _translated(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
-        raise UnavailableError(f"The broker did not {what} ({type(error).__name__}: {error}).") from error
 
 
 # aiokafka knows only AlterConfigs, which sets back to their defaults all properties that are not named.

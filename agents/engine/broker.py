@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
+import re
 import shutil
 import signal
 import subprocess
@@ -17,8 +18,9 @@ from string import Template
 from types import TracebackType
 from typing import Self
 
+from agents.engine.folderguard import FolderGuard
 from agents.engine.jars import DATA, KAFKA_VERSION, cache_folder, kafka_jars, locked
-from agents.engine.java import EmbeddedKafkaError, Java, environment, find_java, property_value
+from agents.engine.java import EmbeddedKafkaError, FolderUnusableError, Java, environment, find_java, property_value
 from agents.engine.loopback import LOOPBACK, free_port, live_nodes
 
 START_LIMIT = 60.0  # seconds until it answers; 1 to 3 s is usual
@@ -37,6 +39,13 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 done
 rm -rf "$2"
 """
+
+LAST_WORDS = 8
+"""Lines of Kafka's log in a message: without what it tells of its life, and without where in its code it was."""
+
+WIDEST = 200  # characters of such a line
+
+_CHATTER = re.compile(r"[\d:.]+ (?:INFO|DEBUG|TRACE) |\s+at |\s*\.\.\. \d+ more")
 
 _log = logging.getLogger(__name__)
 
@@ -95,8 +104,14 @@ class EmbeddedBroker:
         cached = self._cache / f"kafka-{KAFKA_VERSION}"
         if not cached.exists():
             self._tell(f"fetching Kafka {KAFKA_VERSION} with Maven (once, 45 MB)")
-        jars = kafka_jars(java, self._cache)
-        archive = _quick_start(java, jars, self._cache, self._tell)
+        try:
+            jars = kafka_jars(java, self._cache)
+            archive = _quick_start(java, jars, self._cache, self._tell)
+        except OSError as error:
+            raise FolderUnusableError(
+                f"The folder {self._cache} for Kafka's files cannot be used ({error.strerror or error}). Make it "
+                "writable, or name another by FEEDMILL_CACHE."
+            ) from error
         shared = (f"-XX:SharedArchiveFile={archive}",) if archive else ()
         self._java = java.command(jars, self._memory_mib, *shared)
         return self._start(folder, port, within)
@@ -181,8 +196,15 @@ class EmbeddedBroker:
     def _start(self, folder: Path | None, port: int | None, within: float) -> str:
         self._own_folder = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="feedmill-kafka-")) if folder is None else folder.absolute()
-        (self.folder / "tmp").mkdir(parents=True, exist_ok=True)
-        shutil.copy(DATA / "log4j2.properties", self.folder)
+        try:
+            (self.folder / "tmp").mkdir(parents=True, exist_ok=True)
+            shutil.copy(DATA / "log4j2.properties", self.folder)
+        except OSError as error:
+            raise FolderUnusableError(
+                f"The folder {self.folder} for Kafka's data cannot be used ({error.strerror or error})."
+            ) from error
+        # Before the process runs that has a guard of its own, which ends it first.
+        early = FolderGuard(self.folder) if self._own_folder else None
         try:
             for attempts_left in (2, 1, 0):
                 self.port = port or free_port()
@@ -202,6 +224,9 @@ class EmbeddedBroker:
         except BaseException:
             self.stop(0.0)
             raise
+        finally:
+            if early is not None:
+                early.dismiss()
         return self.address
 
     def _configure(self) -> None:
@@ -318,9 +343,12 @@ class EmbeddedBroker:
         return self.folder
 
     def _with_log(self, sentence: str) -> str:
-        lines = self.log_file.read_text(errors="replace").strip().splitlines()[-15:]
-        where = "" if self._own_folder else f", from {self.log_file}"  # a temporary folder is gone when this is read
-        return f"{sentence}. Its last words{where}:\n" + "\n".join(lines)
+        lines = self.log_file.read_text(errors="replace").strip().splitlines()
+        telling = [line[:WIDEST] for line in lines if not _CHATTER.match(line)][-LAST_WORDS:]
+        where = "" if self._own_folder else f" {self.log_file} has all it said."  # a temporary folder is gone by then
+        if not telling:
+            return f"{sentence}.{where}"
+        return f"{sentence}.{where} Its last words:\n" + "\n".join(telling)
 
 
 def new_cluster_id() -> str:

@@ -1,10 +1,11 @@
 """What the engine changes in Faust, and the check that it is still the Faust that this was tested with.
 
-Three changes. Faust's consumer reads uncommitted records outside its own exactly-once mode: ours reads committed
+Four changes. Faust's consumer reads uncommitted records outside its own exactly-once mode: ours reads committed
 ones only. Faust's commit of group offsets stops for ever at the first transaction marker, and elsewhere takes the
 message after a gap as done: it is switched off, with the lists that it keeps of what was acknowledged, which would
 grow for ever; the engine commits its own position as a hint. And aiokafka sends no heartbeat between joining the
-group and the end of the assignment's callback, in which the state is restored: ours sends them.
+group and the end of the assignment's callback, in which the state is restored: ours sends them. It also connects anew
+without a pause: ours makes one (`pacing.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from hashlib import blake2b
 from importlib.metadata import version
 from typing import Any
 
+from agents.engine.pacing import paced
 from agents.engine.transport import EngineError
 
 TESTED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
@@ -29,6 +31,7 @@ class UntestedLibraryError(EngineError):
 
 def relied_on() -> dict[str, Callable[..., Any]]:
     """The functions whose behaviour the engine replaces or depends on beyond their documentation."""
+    from aiokafka.client import AIOKafkaClient
     from aiokafka.consumer.group_coordinator import GroupCoordinator
     from aiokafka.producer.transaction_manager import TransactionManager
     from faust.app.base import App, BootStrategy
@@ -38,6 +41,7 @@ def relied_on() -> dict[str, Callable[..., Any]]:
     from faust.transport.drivers import aiokafka as driver
 
     return {
+        "AIOKafkaClient._get_conn": _original(AIOKafkaClient, "_get_conn"),
         "BootStrategy.kafka_producer": BootStrategy.kafka_producer,
         "App._on_partitions_revoked": App._on_partitions_revoked,
         "App._on_partitions_assigned": App._on_partitions_assigned,
@@ -64,7 +68,7 @@ def relied_on() -> dict[str, Callable[..., Any]]:
     }
 
 
-DIGEST = "2eb896cc39abb480319e23644f734bc0"
+DIGEST = "73453b2745c7a19fac17cd65d197f196"
 """Over the source of `relied_on`. `python -m agents.engine.guard` prints the present one, for a deliberate upgrade."""
 
 
@@ -92,7 +96,8 @@ def check_libraries() -> None:
 
 
 def change_faust() -> None:
-    """Read committed, commit nothing, and send heartbeats while state is restored; twice is once."""
+    """Read committed, commit nothing, send heartbeats while state is restored, connect with pauses; twice is once."""
+    from aiokafka.client import AIOKafkaClient
     from aiokafka.consumer.group_coordinator import GroupCoordinator
     from faust.transport.consumer import Consumer
     from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
@@ -130,6 +135,7 @@ def change_faust() -> None:
     _replace(Consumer, "force_commit", forgetting)
     _replace(Consumer, "_add_gap", gapless)
     _replace(GroupCoordinator, "_on_join_complete", alive)
+    _replace(AIOKafkaClient, "_get_conn", paced)
 
 
 def _replace(owner: type, name: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:

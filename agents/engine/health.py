@@ -1,12 +1,14 @@
 """Is the worker alive, is it ready: judged from what its loops did, told by a small server in a thread of its own.
 
 A worker is dead when there is work and no progress, never because a broker is away: a restart would not bring the
-broker back, and a hundred workers restarting at once would not help it.
+broker back, and a hundred workers restarting at once would not help it. (One that is away for long ends the worker by
+the mill's own doing, `contact.py`: its clients may know addresses that are no broker's any more.)
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import socket
 import socketserver
@@ -233,21 +235,61 @@ class Probe(Protocol):
     def alive(self) -> State: ...
 
 
+class UnservableError(EngineError):
+    """The address of the metrics cannot be listened on."""
+
+
+CANNOT_LISTEN = (OSError, UnicodeError, OverflowError)
+"""The second is raised for a name that can be none, such as `metrics..example`."""
+
+
+class AddressFault(Struct, frozen=True):
+    """Why an address cannot be listened on, and what to do. `taken`: somebody else does."""
+
+    sentence: str
+    taken: bool
+
+
+def address_fault(host: str, port: int) -> AddressFault | None:
+    """Try an address of the metrics; None where it can be listened on."""
+    try:
+        with socket.socket(_family(host)) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind((host, port))
+            tried.listen(1)
+    except CANNOT_LISTEN as error:
+        return _fault(host, port, error)
+    return None
+
+
+def _fault(host: str, port: int, error: Exception) -> AddressFault:
+    where = f"The metrics cannot be served on {host} port {port}"
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return AddressFault(
+            f"{where}: another program listens there. A second worker on one machine needs a FEEDMILL_METRICS_PORT of "
+            "its own (0 finds a free one) and a FEEDMILL_STATE_DIR of its own.",
+            taken=True,
+        )
+    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return AddressFault(
+        f"{where} ({why}). Set FEEDMILL_METRICS_HOST to an address of this machine, and FEEDMILL_METRICS_PORT to a "
+        "free port; 0 finds one.",
+        taken=False,
+    )
+
+
 class HealthServer:
     """`/metrics`, `/healthz` and `/readyz` over HTTP, from threads that answer while the event loop is busy.
 
     It reads nothing but the request line and headers, serves at most MAX_CONNECTIONS at once and none longer than
-    CONNECTION_SECONDS. Port 0 takes a free one; `port` says which. Raises EngineError where it cannot listen.
+    CONNECTION_SECONDS. Port 0 takes a free one; `port` says which. Raises UnservableError where it cannot listen.
     """
 
     def __init__(self, host: str, port: int, registry: CollectorRegistry, probe: Probe) -> None:
         try:
             self._server = _Server((host, port), registry, probe)
-        except OSError as error:
-            raise EngineError(
-                f"The metrics cannot be served on {host} port {port} ({error.strerror or error}). "
-                "Set FEEDMILL_METRICS_HOST and FEEDMILL_METRICS_PORT to an address that is free; port 0 finds one."
-            ) from error
+        except CANNOT_LISTEN as error:
+            raise UnservableError(_fault(host, port, error).sentence) from error
         self.host = host
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, name="feedmill-health", daemon=True)
@@ -269,7 +311,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 16
 
     def __init__(self, address: tuple[str, int], registry: CollectorRegistry, probe: Probe) -> None:
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.address_family = _family(address[0])
         self.registry = registry
         self.probe = probe
         self.scraping = threading.Lock()
@@ -354,6 +396,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         return None  # a probe every few seconds is no news
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _named(places: Sequence[Place]) -> str:

@@ -17,7 +17,7 @@ from msgspec import Struct
 OLDEST = 17  # Kafka 4 brokers are compiled for 17
 
 WITHOUT = (
-    "Or leave it out: `docker compose up` or `docker run -p 127.0.0.1:9092:9092 apache/kafka:4.3.1` runs a broker in "
+    "Or leave it out: `docker run -p 127.0.0.1:9092:9092 apache/kafka:4.3.1` runs a broker in "
     "a container, and `feedmill process` needs no broker at all."
 )
 
@@ -37,6 +37,10 @@ _VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 
 class EmbeddedKafkaError(Exception):
     """The embedded broker cannot run here; the text says why and what to do, for people."""
+
+
+class FolderUnusableError(EmbeddedKafkaError):
+    """A folder that was named for it cannot be written to."""
 
 
 class JavaMissingError(EmbeddedKafkaError):

@@ -32,6 +32,7 @@ from agents.engine.transport import (
 log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_MS = 10_000
+ANSWER_WITHIN_SECONDS = 12.0  # more than a request's: aiokafka itself must see it fail, to drop its connection
 STABLE_WITHIN_SECONDS = 20.0
 MARKED_WITHIN_SECONDS = 10.0  # a broker answers a commit before it writes the markers, some 12 ms later
 STOP_WITHIN_SECONDS = 5.0
@@ -83,7 +84,7 @@ class KafkaTransport:
     async def start(self) -> None:
         with _translated():
             self._watermarks = _reader(self._connection, "read_uncommitted")
-            self._admin = AIOKafkaAdminClient(**self._connection)
+            self._admin = AIOKafkaAdminClient(**self._connection, request_timeout_ms=REQUEST_TIMEOUT_MS)
             await self._watermarks.start()
             await self._admin.start()
 
@@ -94,6 +95,14 @@ class KafkaTransport:
             await _stopped(self._watermarks.stop)
         if self._admin is not None:
             await _stopped(self._admin.close)
+
+    async def ask(self) -> None:
+        """Ask a broker for nothing; returns when one has answered. Raises UnavailableError, within bounds."""
+        if self._admin is None:
+            raise RuntimeError("the transport was not started")
+        with _translated():
+            async with asyncio.timeout(ANSWER_WITHIN_SECONDS):
+                await self._admin.describe_topics([])
 
     async def transactions(self, transactional_id: str) -> Transactions:
         return KafkaTransactions(self._connection, transactional_id, self._timeout_ms)

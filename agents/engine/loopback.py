@@ -19,15 +19,20 @@ def free_port(besides: int | None = None) -> int:
     """
     for _ in range(200):
         port = random.randrange(15_000, 32_000)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((LOOPBACK, port))
-            except OSError:
-                continue
-        if port != besides:
+        if port != besides and is_free(port):
             return port
     raise OSError(errno.EADDRINUSE, "no free port between 15000 and 32000 on 127.0.0.1")
+
+
+def is_free(port: int) -> bool:
+    """Whether a loopback port can be listened on; 0 is none."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return port != 0
 
 
 def live_nodes(port: int, timeout: float = 1.0) -> tuple[str, set[int]]:

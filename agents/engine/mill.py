@@ -17,6 +17,7 @@ from typing import Any
 from faust.types import TP
 from mode import Service
 
+from agents.engine.contact import Contact
 from agents.engine.health import Health
 from agents.engine.kafka import KafkaTransport
 from agents.engine.lag import LagReader
@@ -33,6 +34,7 @@ EXIT_ENDED = 70
 """Exit code after which a restart is the cure: nothing was committed, the next owner decides what was open."""
 
 BEAT_SECONDS = 1.0
+CONTACT_SECONDS = 2.0
 HINT_SECONDS = 1.0
 LAG_SECONDS = 5.0
 
@@ -76,6 +78,7 @@ class Mill(Service):
         lag_reader: LagReader,
         loops: Mapping[StageName, StageLoop[Any]],
         watchers: Watchers,
+        contact: Contact,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -84,14 +87,19 @@ class Mill(Service):
         self._transport = transport
         self._lag_reader = lag_reader
         self._watchers = watchers
+        self._contact = contact
         self._running = False
 
     async def on_start(self) -> None:
-        await self._transport.start()
-        await self._lag_reader.start()
-        for stage, loop in self.loops.items():
-            await loop.start()
-            self._watchers.metrics.watch_state(stage, loop.state_size)
+        try:
+            await self._transport.start()
+            await self._lag_reader.start()
+            for stage, loop in self.loops.items():
+                await loop.start()
+                self._watchers.metrics.watch_state(stage, loop.state_size)
+        except UnavailableError as error:
+            end_process(str(error), EXIT_ENDED)
+        self._contact.heard()
         self._running = True
 
     async def on_stop(self) -> None:
@@ -151,6 +159,20 @@ class Mill(Service):
     async def beat(self) -> None:
         """Tell health that the event loop turns; in a timer of its own, for a broker that is away stops the others."""
         self._watchers.health.beat()
+
+    @Service.timer(CONTACT_SECONDS)
+    async def keep_contact(self) -> None:
+        """Ask a broker for an answer; ends this worker where there was none for too long, whatever else waits for it.
+
+        Judged after a question that failed only: a process that was paused has not heard of anybody either.
+        """
+        try:
+            await self._transport.ask()
+        except UnavailableError:
+            if why := self._contact.lost():
+                end_process(why, EXIT_ENDED)
+        else:
+            self._contact.heard()
 
     @Service.timer(HINT_SECONDS)
     async def hint(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka import errors as kafka_errors
 
+from agents.engine.away import away, unavailable
 from agents.engine.kafka import incoming
 from agents.engine.transport import Incoming, UnavailableError
 
@@ -23,6 +24,9 @@ Span = tuple[int, int]
 """First offset and end (exclusive)."""
 
 STOP_WITHIN_SECONDS = 5.0
+
+REQUEST_TIMEOUT_MS = 15_000
+"""So long aiokafka tries to get offsets, where a broker is away; its own 40 s are long for who waits."""
 
 SILENCE_SECONDS = 30.0
 """A broker that has sent nothing of a span for so long is gone: all of it is committed and could come at once."""
@@ -37,6 +41,7 @@ class Reader:
     """A consumer without a group, read_committed. It is told what to read; nothing is remembered on the broker."""
 
     def __init__(self, connection: Mapping[str, Any]) -> None:
+        self._connection = connection
         self._consumer = AIOKafkaConsumer(
             **connection,
             group_id=None,
@@ -45,10 +50,11 @@ class Reader:
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=4 * 1024 * 1024,
             fetch_max_wait_ms=100,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
         )
 
     async def __aenter__(self) -> Self:
-        with _translated():
+        with self._translated():
             await self._consumer.start()
         return self
 
@@ -66,7 +72,7 @@ class Reader:
         asked = [TopicPartition(*at) for at in wanted]
         if not asked:
             return {}
-        with _translated():
+        with self._translated():
             begins = await self._consumer.beginning_offsets(asked)
             ends = await self._consumer.end_offsets(asked)
         return {(at.topic, at.partition): (begins[at], max(begins[at], ends[at])) for at in asked}
@@ -76,7 +82,7 @@ class Reader:
         asked = {TopicPartition(*at): time_ms for at in wanted}
         if not asked:
             return {}
-        with _translated():
+        with self._translated():
             found = await self._consumer.offsets_for_times(asked)
         return {(at.topic, at.partition): None if hit is None else hit.offset for at, hit in found.items()}
 
@@ -88,27 +94,25 @@ class Reader:
         open_ = {TopicPartition(*at): span for at, span in spans.items() if span[0] < span[1]}
         if not open_:
             return
-        with _translated():
+        with self._translated():
             self._consumer.assign(list(open_))
             for at, (begin, _) in open_.items():
                 self._consumer.seek(at, begin)
         positions = {at: begin for at, (begin, _) in open_.items()}
         heard = time.monotonic()
         while open_:
-            with _translated():
+            with self._translated():
                 fetched = await self._consumer.getmany(*open_, timeout_ms=_WAIT_MS, max_records=_RECORDS)
             for at, records in fetched.items():
                 if batch := [incoming(record) for record in records if record.offset < open_[at][1]]:
                     yield batch
-            with _translated():
+            with self._translated():
                 # position(), not the last record: markers and compaction leave holes at the end too
                 reached = {at: await self._consumer.position(at) for at in open_}
             if fetched or reached != {at: positions[at] for at in reached}:
                 heard = time.monotonic()
             elif time.monotonic() - heard > SILENCE_SECONDS:
-                raise UnavailableError(
-                    f"Reading from the broker failed: the broker has sent nothing for {SILENCE_SECONDS:.0f} s."
-                )
+                raise UnavailableError(away(self._connection, f"it has sent nothing for {SILENCE_SECONDS:.0f} s"))
             positions = reached
             open_ = {at: span for at, span in open_.items() if positions[at] < span[1]}
 
@@ -118,11 +122,9 @@ class Reader:
             return batch[0]
         return None
 
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
-        why = str(error) or type(error).__name__
-        raise UnavailableError(f"Reading from the broker failed ({why}).") from error
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
+            raise unavailable(self._connection, "give the records", error) from error

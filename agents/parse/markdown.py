@@ -17,7 +17,8 @@ from schemas import DateOrigin, Format, FoundDate
 
 MAX_TITLE_LINES = 4  # titles were stripped, not joined: a few hold a line break
 
-_COMMENT = re.compile(r"<!--[ \t]*(NaN|-?\d{1,17})[ \t]*-->[ \t]*(?=\n|\Z)")
+_COMMENT = re.compile(r"<!--[ \t]*(NaN|-?\d[\d.]{0,39})[ \t]*-->[ \t]*(?=\n|\Z)")
+_WORDS = re.compile(r"<!--([^\n]{0,200}?)-->[ \t]*(?=\n|\Z)")
 _BRACKET = re.compile(r"\s*\[")
 _RULE = re.compile(r"\n+[ \t]*-{3,}[ \t]*(?:\n|\Z)")
 _DASHES = re.compile(r"[ \t]*-{3,}[ \t]*(?:\n|$)")
@@ -62,7 +63,11 @@ def _block_starts(text: str) -> list[re.Match[str]]:
     lead = len(text) - len(text.lstrip())
     at = -1
     while (at := text.find("<!--", at + 1)) >= 0:
-        if not (match := _COMMENT.match(text, at)):
+        match = _COMMENT.match(text, at)
+        if match is None and at <= lead:  # a first comment without milliseconds dates nothing, and is no text either
+            match = _WORDS.match(text, at)
+            match = match if match and _is_titled(text, match.end()) else None
+        if match is None:
             continue
         starts_line = not text[text.rfind("\n", 0, at) + 1 : at].strip()
         is_date = match[1] == "NaN" or parse_epoch_ms(match[1]) is not None

@@ -14,6 +14,7 @@ MAX_DOCTYPES = 4  # more declarations before the root are made to hurt
 
 ROOT = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?(rss|rdf|feed|channel|item|entry)(?=[\s/>])", re.IGNORECASE)
 _COMMENT = re.compile(r"\s*<!--\s*(?:NaN|-?\d{1,17})\s*-->")
+_WORDS = re.compile(r"\s*<!--[^\n]{0,200}?-->")
 _FRONT_MATTER = re.compile(r"\s*---[ \t]*\r?\n")
 _COMMENTS = re.compile(r"(?:<!(?=--)(?:[^-]++|-(?!->))*+-->[^<]{0,99}+)++")  # a run of them; 8 MiB held a million
 _JSON = re.compile(r"\s*[\[{]")
@@ -53,7 +54,8 @@ def is_markdown(text: str) -> bool:
         return not (rest.startswith("<?xml") or ROOT.match(rest))
     if _FRONT_MATTER.match(text):
         return True
-    return _is_title_line(text)
+    words = _WORDS.match(text)
+    return _is_title_line(text[words.end() :] if words else text)
 
 
 def find_root(text: str) -> re.Match[str] | None:

@@ -53,6 +53,7 @@ class Documents:
     def __init__(self, paths: Sequence[str], stdin: BinaryIO | None = None) -> None:
         self._stdin = stdin
         self._files: list[str] = []
+        self._closed: dict[str, str] = {}  # folders that cannot be read, and why
         self.total: int | None = 0
         self.done = 0
         if paths.count(STDIN) > 1:
@@ -77,7 +78,7 @@ class Documents:
             return
         try:
             mode = os.stat(path).st_mode
-            found = _walk(path) if stat.S_ISDIR(mode) else [path]
+            found = self._walk(path) if stat.S_ISDIR(mode) else [path]
             if not os.access(path, os.R_OK):
                 raise PermissionError(13, os.strerror(13))
         except OSError as error:
@@ -85,6 +86,28 @@ class Documents:
         self._files.extend(found)
         if self.total is not None:
             self.total += sum(map(_size, found))
+
+    def _walk(self, folder: str) -> list[str]:
+        """Every file under a folder, sorted by path; folders in it that cannot be read stand among them.
+
+        Left out are names that begin with a dot, as by the shell, and links to folders.
+        """
+        found: list[str] = []
+
+        def closed(error: OSError) -> None:
+            path = os.fspath(error.filename or folder)
+            if path == folder:
+                raise error
+            self._closed[path] = _reason(error)
+            found.append(path)
+
+        for base, folders, files in os.walk(folder, onerror=closed):
+            folders[:] = [name for name in folders if not _hidden(name)]
+            for name in files:
+                path = os.path.join(base, name)
+                if not _hidden(name) and not _special(path):
+                    found.append(path)
+        return sorted(found)
 
     def _read(self, path: str) -> Iterator[Read]:
         if path == STDIN:
@@ -94,6 +117,9 @@ class Documents:
             yield from _samples()
             return
         shown, name = _shown(path), path.lower()
+        if path in self._closed:
+            yield unread(f"The folder {shown} cannot be read, nor what is in it: {self._closed[path]}.", shown)
+            return
         try:
             with open(path, "rb") as file:
                 if name.endswith(".jsonl"):
@@ -169,22 +195,6 @@ def _one(stream: Readable, where: str, ref: str) -> Read:
         parts.append(part)
         room -= len(part)
     return sized(RawRecord(body=b"".join(parts), ref=ref), where)
-
-
-def _walk(folder: str) -> list[str]:
-    """Every file under a folder, sorted by path. Names that begin with a dot are left out, as by the shell."""
-    found: list[str] = []
-    for base, folders, files in os.walk(folder, onerror=_raise):
-        folders[:] = [name for name in folders if not _hidden(name)]
-        for name in files:
-            path = os.path.join(base, name)
-            if not _hidden(name) and not _special(path):
-                found.append(path)
-    return sorted(found)
-
-
-def _raise(error: OSError) -> None:
-    raise error
 
 
 def _special(path: str) -> bool:

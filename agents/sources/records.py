@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from datetime import UTC, datetime
 
 import msgspec
@@ -16,6 +17,10 @@ TOPIC = "file"
 
 MAX_LINE = 64 * 1024 * 1024
 """Bytes of one line: 8 MiB in which JSON escapes every byte are 48 MiB."""
+
+_MOMENT = "2024-02-16T21:39:03Z"
+_CUT = "Input data was truncated"
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 _LATEST_ARRIVAL = datetime(9000, 1, 1, tzinfo=UTC)  # no arithmetic of days may run out of the calendar after it
 
@@ -73,11 +78,15 @@ def read_line(line: bytes, where: str, ref: str) -> Read:
     """
     try:
         fields = _lines.decode(line)
-        if (fields.body is None) == (fields.body_base64 is None):
+        if fields.body is None and fields.body_base64 is None:
             raise ValueError("it needs either `body` or `body_base64`")
+        if fields.body is not None and fields.body_base64 is not None:
+            raise ValueError("it has `body` and `body_base64`, and may have only one of them")
+        if fields.received_at and read_moment(fields.received_at) is None:
+            raise ValueError(f"`received_at` is no moment with its zone, such as {_MOMENT}")
         body = _decoded(fields.body_base64) if fields.body is None else fields.body.encode()
     except (ValueError, RecursionError) as error:
-        return _bad(line, f"{where} is no raw record: {str(error).rstrip('.')}.", ref)
+        return _bad(line, f"{where} is no raw record: {_why(line, error)}.", ref)
     record = RawRecord(
         body=body,
         content_type=fields.content_type,
@@ -124,6 +133,13 @@ def _bad(line: bytes, message: str, ref: str) -> Refused:
     if len(line) > MAX_DOCUMENT_BYTES:
         return Refused(RawRecord(body=b"", ref=ref), DeadLetterCode.TOO_LARGE, f"{message} It has more than 8 MiB.")
     return unread(message, ref, line.rstrip(b"\r\n"))
+
+
+def _why(line: bytes, error: Exception) -> str:
+    if str(error).startswith(_CUT) and _SURROGATE.search(line):
+        # msgspec's word for half of a character, as for a line that ends too soon
+        return "it holds a lone surrogate (`\\ud800` to `\\udfff`), which is half a character"
+    return str(error).rstrip(".")
 
 
 def _decoded(text: str | None) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -33,11 +34,12 @@ def found(findings: Callable[[Settings], Iterator[Finding]], **values: object) -
 
 
 def test_all_well() -> None:
-    done = runner.invoke(build("check"), ["check", "--no-broker"])
+    done = runner.invoke(build("check"), ["check", "--no-broker"], env={"FEEDMILL_METRICS_PORT": "0"})
     assert done.exit_code == ExitCode.FINE
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
         "ok     settings",
         "ok     state folder",
+        "ok     metrics",
         "ok     models",
     ]
 
@@ -100,3 +102,17 @@ def test_models_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     [finding] = found(check.check_models)
     assert finding.level is Level.WRONG
     assert "han.txt" in finding.text
+
+
+def test_the_address_of_the_metrics() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        [taken] = found(check.check_metrics, metrics_port=port)
+        assert (taken.level, taken.code) == (Level.NOTE, ExitCode.FINE)
+        assert "A second worker on one machine needs" in taken.text
+    [free] = found(check.check_metrics, metrics_port=port)
+    assert free.level is Level.FINE
+    for host in ("bogus..x", "host.invalid", "192.0.2.1"):
+        [bogus] = found(check.check_metrics, metrics_host=host)
+        assert (bogus.level, bogus.code) == (Level.WRONG, ExitCode.FOUND), host
+        assert "FEEDMILL_METRICS_HOST" in bogus.text

@@ -88,3 +88,51 @@ def test_wrong_use_is_a_sentence_and_code_2(arguments: list[str], environment: d
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["process", "samples"], ["explain", "samples"], ["schema", "item"], ["schema"], ["--help"]]
+)
+def test_a_full_disk_is_a_sentence_and_a_code_of_its_own(arguments: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "agents.cli.main", *arguments],
+            cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 74
+    assert done.stderr == "feedmill: The output cannot be written: No space left on device.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "says"),
+    [
+        pytest.param(["worker"], {"FEEDMILL_STATE_DIR": "/proc/x"}, "FEEDMILL_STATE_DIR cannot be used", id="state"),
+        pytest.param(["worker"], {"FEEDMILL_METRICS_HOST": "bogus..x"}, "on bogus..x port", id="metrics host"),
+        pytest.param(["broker"], {"FEEDMILL_CACHE": "/proc/x"}, "another by FEEDMILL_CACHE", id="cache, broker"),
+        pytest.param(["demo"], {"FEEDMILL_CACHE": "/etc/passwd/x"}, "another by FEEDMILL_CACHE", id="cache, demo"),
+        pytest.param(["broker", "--folder", "/proc/x"], {}, "/proc/x for Kafka's data cannot be used", id="folder"),
+    ],
+)
+def test_what_a_process_cannot_have_for_itself_is_a_sentence_and_code_2(
+    tmp_path: Path, arguments: list[str], environment: dict[str, str], says: str
+) -> None:
+    own = {"FEEDMILL_STATE_DIR": str(tmp_path), "FEEDMILL_METRICS_PORT": "0", "FEEDMILL_BROKER": "127.0.0.1:1"}
+    done = feedmill(*arguments, **{**own, **environment})
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(["process", "samples", "--jobs", "0"], "it must be 1 or more", id="too few"),
+        pytest.param(["process", "samples", "--jobs", "x"], "it is no whole number", id="no number"),
+        pytest.param(["dead-letters", "list", "--stage", "x"], "'--stage': 'x' is not one of 'parse'", id="no stage"),
+        pytest.param(["dead-letters", "list", "--code", "x"], "'--code': 'x' is not one of", id="no code"),
+    ],
+)
+def test_bad_values_are_told_in_plain_words(arguments: list[str], says: str) -> None:
+    done = feedmill(*arguments)
+    assert done.returncode == 2
+    assert says in " ".join(done.stderr.replace("│", " ").split())

@@ -245,3 +245,10 @@ def test_progress(folder: Path, out: bool, err: bool, bar: bool) -> None:
         assert not {"\u202e", "\x9b"} & set(shown.decode())
         [line] = lines(shown.decode())
         assert line["value"]["source"]["ref"] == str(folder / name), "the same value, escaped"
+
+
+def test_no_documents_at_all_are_a_word(folder: Path) -> None:
+    (folder / "empty").mkdir()
+    done = runner.invoke(build("process"), ["process", "empty"])
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == "feedmill: There are no documents in empty.\n"

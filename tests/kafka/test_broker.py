@@ -287,3 +287,18 @@ def test_from_nothing_the_jars_come_by_maven(tmp_path: Path) -> None:
     assert [line.split()[0] for line in told] == ["fetching", "preparing"]
     with EmbeddedBroker(cache=tmp_path, tell=told.append):
         assert len(told) == 2
+
+
+def test_its_last_words_leave_out_its_narration(tmp_path: Path) -> None:
+    """Wide lines of INFO pushed the cause off the screen."""
+    broker = EmbeddedBroker()
+    broker.folder = tmp_path
+    said = ["11:00:00.000 INFO Log: loaded", "11:00:00.001 ERROR Server: Port taken " + "x" * 400, "\tat kafka.Kafka"]
+    broker.log_file.write_text("\n".join(said * 20))
+    first, *words = str(broker.failure()).splitlines()
+    assert first.startswith("Kafka ended by itself.")
+    assert first.endswith("Its last words:")
+    assert 0 < len(words) < 10
+    assert all(word.startswith("11:00:00.001 ERROR Server: Port taken") and len(word) <= 200 for word in words)
+    broker.log_file.write_text(said[0])
+    assert "last words" not in str(broker.failure())

@@ -71,6 +71,7 @@ async def test_show_by_its_own_position_and_by_its_source(stand: Stand) -> None:
     by_source = await run(stand, "show", f"{stand.naming.topic(Topic.RAW)}/0/0")
     assert by_itself == by_source
     assert "No root element." in by_itself[1]
+    assert '"payload":' not in by_itself[1]
     assert "<rss" in by_itself[1]
 
 
@@ -115,6 +116,19 @@ async def test_replay_of_all_leaves_out_what_is_no_fault_and_says_what_was_not_k
     assert "/0/3 is not replayed: a document over 8 MiB is not kept" in stderr
     assert stderr.endswith("2 replayed, 1 not.\n")
     assert (await run(stand, "replay", "--code", "no-entries"))[2] == "1 replayed.\n"
+
+
+async def test_replay_of_several_of_which_one_is_not_there_publishes_none(stand: Stand) -> None:
+    """It published those before it, and did not say so."""
+    letters = stand.naming.topic(Topic.DEAD_LETTER)
+    code, _, stderr = await run(stand, "replay", f"{letters}/0/0", f"{letters}/0/98", f"{letters}/0/99")
+    assert code == 1
+    assert stderr == (
+        f"feedmill: There is no dead letter at {letters}/0/98. There is no dead letter at {letters}/0/99. "
+        "Nothing was replayed.\n"
+    )
+    assert (await run(stand, "replay", f"{letters}/0/0", "nonsense"))[0] == 2
+    assert await stand.get(Topic.RAW) == []
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 import signal
 import sys
 import uuid
@@ -11,8 +12,13 @@ from pathlib import Path
 import pytest
 
 from agents import samples
+from agents.cli import ingest
+from agents.cli.exits import CommandError, ExitCode
+from agents.engine import publisher
 from agents.engine.broker import EmbeddedBroker
 from agents.engine.transport import Incoming
+from agents.settings import load_settings
+from agents.sources.files import Documents
 from agents.stage import Topic
 from schemas import DeadLetter, DeadLetterCode, StageName
 from tests.kafka.stand import Stand, decoded
@@ -130,3 +136,50 @@ def test_a_path_that_is_not_there_is_wrong_use(stand: Stand, tmp_path: Path) -> 
     done = stand.run("ingest", str(tmp_path / "nothing.md"))
     assert done.returncode == 2
     assert "nothing.md cannot be read" in done.stderr
+
+
+@pytest.mark.parametrize("how", ["kill", "pause"])
+async def test_a_broker_that_dies_is_told_and_ends_it_with_how_far_it_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    """It hung without a word: 260 s at least."""
+    monkeypatch.setattr(publisher, "NOTICE_SECONDS", 0.5)
+    monkeypatch.setattr(publisher, "GIVE_UP_SECONDS", 3.0)
+    (tmp_path / "lines.jsonl").write_text("\n".join(json.dumps({"body": f"{number}"}) for number in range(5000)))
+    with EmbeddedBroker() as broker:
+        stand = Stand(broker.address, "dying")
+        await stand.create()
+        settings = load_settings(broker=broker.address, topic_prefix="dying")
+        publishing = asyncio.create_task(ingest._ingest(settings, Documents([str(tmp_path)]), 100.0, None))
+        async with asyncio.timeout(30):
+            while not await stand.get(Topic.RAW):  # noqa: ASYNC110  # another process's event
+                await asyncio.sleep(0.1)
+        await asyncio.to_thread(getattr(broker, how))
+        with pytest.raises(CommandError) as raised:
+            await asyncio.wait_for(publishing, 60)
+        if how == "pause":
+            broker.resume()
+    assert raised.value.code is ExitCode.NO_BROKER
+    assert f"The Kafka broker at {broker.address} does not answer any more" in raised.value.message
+    assert re.search(
+        r"The first [\d,]+ documents of this run are delivered; the next [\d,]+ may be", raised.value.message
+    )
+    assert "waiting" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command", [pytest.param(["tail"], id="tail"), pytest.param(["ledger", "--settle", "60"], id="ledger")]
+)
+async def test_a_reading_command_that_loses_its_broker_names_it(command: list[str]) -> None:
+    with EmbeddedBroker() as broker:
+        stand = Stand(broker.address, "dying")
+        await stand.create()
+        await stand.put(Topic.RAW, [b"not taken by any mill"])
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "agents.cli.main", *command), env=stand.environment, stderr=asyncio.subprocess.PIPE
+        )
+        await asyncio.sleep(4)
+        await asyncio.to_thread(broker.kill)
+        _, told = await asyncio.wait_for(process.communicate(), 100)
+    assert process.returncode == 3
+    assert told.decode().startswith(f"feedmill: The Kafka broker at {broker.address} does not answer any more (")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import subprocess
 import sys
 import uuid
 
@@ -12,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 
 from agents.engine.broker import EmbeddedBroker
 from agents.stage import Topic
-from tests.kafka.stand import Stand, item
+from tests.kafka.stand import Stand, dead_letter, item
 
 
 @pytest.fixture
@@ -150,3 +151,22 @@ async def _write_on(stand: Stand) -> None:
     while True:
         await stand.put(Topic.ENRICHED, [item(stand.source(1), "After")])
         await asyncio.sleep(0.5)
+
+
+@pytest.mark.parametrize("command", ["tail -n 1", "ledger", "dead-letters list", "topics check"])
+async def test_a_full_disk_is_a_sentence(broker: EmbeddedBroker, command: str) -> None:
+    stand = Stand(broker.address, f"full-{uuid.uuid4().hex[:8]}")
+    await stand.create()
+    await stand.put(Topic.ENRICHED, [item(stand.source(0))])
+    await stand.put(Topic.DEAD_LETTER, [dead_letter(stand.source(0))])
+
+    def run() -> subprocess.CompletedProcess[bytes]:
+        with open("/dev/full", "wb") as full:
+            return subprocess.run(
+                [sys.executable, "-m", "agents.cli.main", *command.split()],
+                env=stand.environment, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False,
+            )  # fmt: skip
+
+    done = await asyncio.to_thread(run)
+    assert done.returncode == 74
+    assert done.stderr == b"feedmill: The output cannot be written: No space left on device.\n"

@@ -247,3 +247,10 @@ def test_front_matter_that_never_ends_is_no_front_matter() -> None:
     (found,) = read("---\ntitle: a\n<p>text</p>")
     assert found.title == ""
     assert "text" in found.body
+
+
+@pytest.mark.parametrize("comment", ["1708119543000.5", "9" * 20, "hello", " two words "])
+def test_a_comment_that_is_no_moment_dates_nothing_and_is_no_text(comment: str) -> None:
+    (found,) = read(f"<!--{comment}-->\n[a](https://x.org/a)\n------\n\n<p>x</p>")
+    assert (found.title, found.link, found.body) == ("a", "https://x.org/a", "<p>x</p>")
+    assert (found.published_date, found.seen_date) == (None, None)

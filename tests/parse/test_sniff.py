@@ -17,6 +17,9 @@ from schemas import DeadLetterCode, Format
         pytest.param("<!--1708119543000-->\n[a](https://example.org/a)\n------\n", Format.MARKDOWN, id="seed's form"),
         pytest.param("<!--NaN-->\n[a](https://example.org/a)", Format.MARKDOWN, id="no date"),
         pytest.param("\n\n<!-- 1708119543000 -->\r\n[a](b)", Format.MARKDOWN, id="blank lines and blanks"),
+        pytest.param("<!--1708119543000.5-->\n[a](https://e.org/a)\n------\n", Format.MARKDOWN, id="half milliseconds"),
+        pytest.param(f"<!--{'9' * 20}-->\n[a](https://e.org/a)", Format.MARKDOWN, id="too many milliseconds"),
+        pytest.param("<!-- hello -->\n[a](https://e.org/a)", Format.MARKDOWN, id="words in the comment"),
         pytest.param("---\ntitle: a\n---\n<!--1-->\n[a](b)", Format.MARKDOWN, id="front matter"),
         pytest.param("[[图] 标题](https://example.org/a)\n------\n正文", Format.MARKDOWN, id="title line alone"),
         pytest.param("<!--2024--><?xml version='1.0'?><rss/>", Format.RSS, id="a feed behind a comment of digits"),
@@ -48,6 +51,7 @@ def test_sniff(text: str, format: Format) -> None:
         pytest.param("<opml version='2.0'><body/></opml>", DeadLetterCode.UNSUPPORTED_FORMAT, id="opml"),
         pytest.param("<urlset><url/></urlset>", DeadLetterCode.UNSUPPORTED_FORMAT, id="sitemap"),
         pytest.param("<feedback/>", DeadLetterCode.UNSUPPORTED_FORMAT, id="not quite a root"),
+        pytest.param("<!-- 2.0 --><!doctype html><p>", DeadLetterCode.UNSUPPORTED_FORMAT, id="a page's comment"),
         pytest.param("Service unavailable", DeadLetterCode.UNSUPPORTED_FORMAT, id="prose"),
     ],
 )

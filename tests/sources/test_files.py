@@ -231,3 +231,24 @@ def test_bodies_are_what_the_file_holds(folder: Path) -> None:
     body = bytes(range(256)) * 10
     (folder / "in").write_bytes(body)
     assert read("in") == [RawRecord(body=body, ref="in")]
+
+
+def test_a_folder_in_a_folder_that_cannot_be_read_is_named_and_the_rest_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stopped the whole run, under the outer folder's name. (No mode stops root: so scandir is told to.)"""
+    for name in ("in/a.md", "in/m/closed/b.md", "in/z.md"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    scandir = os.scandir
+
+    def refusing(path: str) -> object:
+        if path.endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert told("in") == [("in/a.md", b"x"), ("in/m/closed", "bad-record"), ("in/z.md", b"x")]
+    assert messages("in") == ["The folder in/m/closed cannot be read, nor what is in it: Permission denied."]
+    with pytest.raises(SourceError, match="in/m/closed cannot be read"):
+        Documents(["in/m/closed"])
