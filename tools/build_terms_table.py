@@ -7,8 +7,8 @@ The packages whose data it reads are needed nowhere else; give them to it in an 
 
 Chinese: the inverse document frequency of jieba's idf.txt for words that its dictionary has as nouns, names, verbs or
 adjectives; other parts of speech, stop words and the words of tools/data/keyword_stopwords.txt weigh nothing. Other
-languages: the COMMONEST words of wordfreq's lists by their frequency; its most frequent words and stop words weigh nothing, nor do
-English verbs (by the lexicon of Brill's tagger, in textblob).
+languages: the COMMONEST words of wordfreq's lists by their frequency; its most frequent words and stop words weigh
+nothing, nor do English verbs (by the lexicon of Brill's tagger, in textblob).
 
 The file, zlib-compressed: uint32 number of words; their xxh32 (`zh 大选`), sorted, little-endian uint32; a byte each:
 16 times the inverse frequency in natural logarithms, with a `Kind` of agents/content/terms.py in the lowest two bits; 0
@@ -47,48 +47,10 @@ NOUNS = ("n", "j", "eng", "vn", "an")
 SAYING = 5.5
 """Inverse document frequency below which a verb or an adjective says too little."""
 
-LANGUAGES = [
-    "ar",
-    "bg",
-    "bn",
-    "ca",
-    "cs",
-    "da",
-    "de",
-    "el",
-    "en",
-    "es",
-    "fa",
-    "fi",
-    "fil",
-    "fr",
-    "he",
-    "hi",
-    "hu",
-    "id",
-    "is",
-    "it",
-    "ja",
-    "ko",
-    "lt",
-    "lv",
-    "mk",
-    "ms",
-    "nb",
-    "nl",
-    "pl",
-    "pt",
-    "ro",
-    "ru",
-    "sk",
-    "sl",
-    "sv",
-    "ta",
-    "tr",
-    "uk",
-    "ur",
-    "vi",
-]
+LANGUAGES = tuple(
+    "ar bg bn ca cs da de el en es fa fi fil fr he hi hu id is it ja ko lt lv mk ms nb nl pl pt ro ru "
+    "sk sl sv ta tr uk ur vi".split()
+)
 """Those of the mill of which wordfreq has a list."""
 STOPPED = {"nb": "no", "fil": "tl"}
 """Language of the mill: of stopwordsiso, where the two differ."""
