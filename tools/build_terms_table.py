@@ -47,9 +47,9 @@ NOUNS = ("n", "j", "eng", "vn", "an")
 SAYING = 5.5
 """Inverse document frequency below which a verb or an adjective says too little."""
 
-LANGUAGES = tuple(
+LANGUAGES = (
     "ar bg bn ca cs da de el en es fa fi fil fr he hi hu id is it ja ko lt lv mk ms nb nl pl pt ro ru "
-    "sk sl sv ta tr uk ur vi".split()
+    "sk sl sv ta tr uk ur vi"
 )
 """Those of the mill of which wordfreq has a list."""
 STOPPED = {"nb": "no", "fil": "tl"}
@@ -59,7 +59,10 @@ STOPPED = {"nb": "no", "fil": "tl"}
 def main() -> None:
     weights: dict[int, int] = {}
     ours = own_stopwords()
-    for language, words in (("zh", chinese(ours)), *((language, spaced(language, ours)) for language in LANGUAGES)):
+    for language, words in (
+        ("zh", chinese(ours)),
+        *((language, spaced(language, ours)) for language in LANGUAGES.split()),
+    ):
         before = len(weights)
         for word, weight, kind in words:
             key = xxhash.xxh32_intdigest(f"{language} {word}".encode())
