@@ -14,11 +14,13 @@ _OPENING = "「『“（《〈【(["
 _CLOSING = "」』”）》〉】)]"
 _QUOTES = re.compile(r"[「『“（《〈【(\[」』”）》〉】)\]]")
 _ABBREVIATED = re.compile(
-    r"(?:^|[\s(\"“‘])(?:[A-Z]|(?:[A-Z]\.)+[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Sen|Rep|Gov|Gen|Col|Lt|Sgt|Capt|Rev|Hon|Jr|Sr|Inc|Ltd|Co"
-    r"|Corp|No|vs|etc|e\.g|i\.e|cf|approx|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|M|Mme|Mlle|Hr|Fr|bzw|ca|Nr|Sra?"
-    r"|art|p|pp|vol|d\.h|z\.B|al)\.$"
+    r"(?:^|[\s(\"“‘«„])(?:[A-ZА-ЯЁІЇЄҐ]|(?:[A-Za-zА-Яа-я]\.\s?)+[A-Za-zА-Яа-я]|Mr|Mrs|Ms|Dr|Prof|St|Sen|Sens|Rep|Reps|Gov|Gen"
+    r"|Maj|Adm|Col|Cmdr|Lt|Sgt|Pvt|Cpl|Capt|Rev|Hon|Mt|Ft|Jr|Sr|Inc|Ltd|Co|Corp|No|Nos|vs|etc|cf|approx|Ave|Blvd|Rd"
+    r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Ala|Ariz|Ark|Calif|Colo|Conn|Del|Fla|Ga|Ill|Ind|Kan|Ky|La|Md|Mass"
+    r"|Mich|Minn|Miss|Mo|Mont|Neb|Nev|Okla|Ore|Pa|Tenn|Tex|Vt|Va|Wash|Wis|Wyo|Mme|Mlle|MM|Me|Hr|Fr|bzw|ca|Nr|Mio|Mrd|Sra?"
+    r"|Srta|Lic|Ing|Arq|EE|UU|FF|AA|Rs|art|pp?|vol|гг?|им|ул|тыс|млн|млрд|руб|св|стр|проф|акад|\d{1,4})\.$"
 )
-_SMALL = re.compile(r"\s*[a-zà-ÿ]")
+_SMALL = re.compile(r"\s*[a-zà-ÿа-яё]")
 
 
 def sentences(paragraph: str) -> Iterator[tuple[int, int]]:
@@ -28,7 +30,7 @@ def sentences(paragraph: str) -> Iterator[tuple[int, int]]:
     Where they never close, they are not looked at. Linear.
     """
     quoted = _QUOTES.search(paragraph) is not None and is_balanced(paragraph)
-    begin = looked = depth = 0
+    begin = looked = depth = straight = counted = 0
     for match in _END.finditer(paragraph):
         if quoted:
             depth += _depth(paragraph, looked, match.end())
@@ -38,8 +40,11 @@ def sentences(paragraph: str) -> Iterator[tuple[int, int]]:
         if match["stop"] and not _ends(paragraph, begin, match):
             continue
         end = match.end()
-        if '"' in match[0] and paragraph.count('"', 0, match.start()) % 2 == 0:
-            end = paragraph.index('"', match.start())  # it opens what comes next
+        if '"' in match[0]:
+            straight += paragraph.count('"', counted, match.start())
+            counted = match.start()
+            if straight % 2 == 0:
+                end = paragraph.index('"', match.start())  # it opens what comes next
         start = begin if not paragraph[begin].isspace() else end - len(paragraph[begin:end].lstrip())
         if start < match.start():
             yield start, end
@@ -57,7 +62,9 @@ def is_balanced(text: str) -> bool:
 
 
 def _ends(paragraph: str, begin: int, match: re.Match[str]) -> bool:
-    """Whether a Latin full stop ends a sentence: no abbreviation, no small letter behind it."""
+    """Whether a Latin full stop ends a sentence: no abbreviation or ordinal (2. Oktober), no small letter behind it."""
+    if match.end() >= len(paragraph):
+        return True
     if match["stop"] == "." and _ABBREVIATED.search(paragraph, max(begin, match.start() - 12), match.start() + 1):
         return False
     return not _SMALL.match(paragraph, match.end())

@@ -12,6 +12,8 @@ from importlib.resources import files
 
 from msgspec import Struct
 
+from agents.content.gazetteer import Kind, gazetteer
+
 _WINDOW = 240
 """Characters of a text in which a dateline must have ended."""
 
@@ -65,6 +67,7 @@ _CYRILLIC = re.compile(
     r"(?P<place>[А-ЯЁІЇЄҐ]{3,}(?:[- ][А-ЯЁІЇЄҐ]{3,}){0,2})[,.] \d{1,2} [а-яёіїєґ]{3,9}\.?\s?(?:[-–—]|/[А-ЯЁA-Z]{2,}|\.)"
 )
 # What may stand before the dateline: a date or a stamp, with a by-line over it, and nothing else.
+_BY_LINE = re.compile(r"(?:By|BY) [A-ZÀ-Þ][^\n.]{2,80}\n\n?")
 _STAMP = re.compile(
     r"(?:[^\n]{1,40}\n)?"
     r"(?:[A-Z][a-z]{2,8},? )?(?:[\d.:/TZ+年月日時时分秒\s-]{6,32}|[A-Z][a-z]{2,8}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}"
@@ -84,7 +87,8 @@ class Dateline(Struct, frozen=True):
 
 def read_dateline(text: str) -> Dateline | None:
     """Read the dateline that opens a text, behind a date at most; None where none surely does."""
-    start = stamp.end() if (stamp := _STAMP.match(text)) else 0
+    start = line.end() if (line := _BY_LINE.match(text)) else 0
+    start = stamp.end() if (stamp := _STAMP.match(text, start)) else start
     head = text[start : start + _WINDOW]
     for read in (_epoch, _chinese, _japanese, _latin):
         if found := read(head):
@@ -145,9 +149,15 @@ def _latin(head: str) -> Dateline | None:
     elif match["date"]:
         sure = known or city.isupper()
     else:
-        # the classic PARIS —, or a paragraph of its own, as The Economist sets it
-        sure = known and city.isupper()
+        # the classic PARIS —, or a paragraph of its own, as The Economist sets it; an unknown city with its country
+        country = match["place"].partition(", ")[2]
+        sure = city.isupper() and (known or (bool(match["dash"]) and _is_country(country)))
     return Dateline(match["place"], match.end()) if sure else None
+
+
+def _is_country(name: str) -> bool:
+    known = gazetteer().latin["en"].get(name.partition(" ")[0], ())
+    return any(form == name and meaning.sites and meaning.sites[0].kind is Kind.COUNTRY for form, meaning in known)
 
 
 @lru_cache(maxsize=1)

@@ -40,11 +40,13 @@ _CREDIT = re.compile(
     r"[（(][^（）()]{0,40}(?:[摄攝]|照片|图|圖|提供|法新社|路透社?|美联社|美聯社|AFP|AP|Reuters|Getty[^（）()]*)[）)]\s*$"
 )
 _BY_LINE = re.compile(
-    r"^(?:[（(]?(?:[记記]者|[编編][辑輯]|[责責][编編]|撰文|作者|文)[：:／/ ]|By [A-Z]"
+    r"^(?:(?:AP|AFP|Associated Press|Reuters)\b.{0,60} contributed to this report\.?"
+    r"|[（(]?(?:[记記]者|[编編][辑輯]|[责責][编編]|撰文|作者|文)[：:／/ ]|By [A-Z]"
     r"|.{0,30}(?:[报報][导導道]|[综綜]合[报報][导導道])[）)]?[。]?$)"
 )
+_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 # Who filed a report, in brackets before its first sentence: （德国之声中文网） （本报记者…报导）
-_FILED = re.compile(r"(?:[（(【\[][^（）()【】\[\]]{2,40}[）)】\]]\s*){1,2}")
+_FILED = re.compile(r"(?:[（(【\[][^（）()【】\[\]]{2,40}[）)】\]]\s*){1,2}|[가-힣]{2,4} (?:기자|특파원) = ")
 
 
 class _Sentence(Struct, frozen=True):
@@ -89,11 +91,11 @@ def _candidates(text: str, begin: int, elsewhere: Sequence[str], keywords: Seque
             sentence = line[start:end]
             if (filed := _FILED.match(sentence)) and start == 0:
                 sentence = sentence[filed.end() :]
-            least = 3 * _SHORTEST if " " in sentence and sentence.isascii() else _SHORTEST
+            least = _SHORTEST if _WIDE.search(sentence) else 3 * _SHORTEST
             if not least <= len(sentence) <= MAX_LENGTH or sentence in seen or _is_none(sentence):
                 continue
             solid = _solid(sentence)
-            if any(other in solid or solid in other for other in elsewhere) or not is_balanced(sentence):
+            if any(_repeats(solid, other) for other in elsewhere) or not is_balanced(sentence):
                 continue
             if is_last and end == len(line):
                 continue
@@ -102,6 +104,11 @@ def _candidates(text: str, begin: int, elsewhere: Sequence[str], keywords: Seque
             if len(found) == _SENTENCES:
                 return found
     return found
+
+
+def _repeats(sentence: str, other: str) -> bool:
+    """Whether a sentence stands within the title or a caption, or holds it and little else."""
+    return sentence in other or (other in sentence and 2 * len(other) > len(sentence))
 
 
 def _is_none(sentence: str) -> bool:

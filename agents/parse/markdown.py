@@ -66,7 +66,7 @@ def _block_starts(text: str) -> list[re.Match[str]]:
         match = _COMMENT.match(text, at)
         if match is None and at <= lead:  # a first comment without milliseconds dates nothing, and is no text either
             match = _WORDS.match(text, at)
-            match = match if match and _is_titled(text, match.end()) else None
+            match = match if match and _is_titled(text, match.end(), dashed=False) else None
         if match is None:
             continue
         starts_line = not text[text.rfind("\n", 0, at) + 1 : at].strip()

@@ -19,6 +19,7 @@ SCRIPTS = {"cna.com.tw": "zh-Hant", "bitterwinter.org": "zh-Hant", "economist.co
 """The language of a publisher; all others of the sample write `zh-Hans`."""
 
 TOP = 5
+LEAST_OF_A_CAPTION = 25
 
 Item = dict[str, Any]
 
@@ -280,7 +281,9 @@ def _is_whole(item: Item) -> bool:
         and not re.match(r"\w", summary[len(item["dateline"]) :])
     ):
         return False
-    if any(image["caption"] and solid(image["caption"]) in solid(summary) for image in item["images"]):
+    # a caption of a few words is a name, which sentences may hold
+    captions_of = [solid(image["caption"]) for image in item["images"] if image["caption"]]
+    if any(len(caption) >= LEAST_OF_A_CAPTION and caption in solid(summary) for caption in captions_of):
         return False
     rest = summary
     while rest:

@@ -38,6 +38,29 @@ def cut(paragraph: str) -> list[str]:
             "“We wait,” she said. “It rains.”", ["“We wait,” she said.", "“It rains.”"], id="English quotation"
         ),
         pytest.param("See example.org for more. Bye.", ["See example.org for more.", "Bye."], id="a domain"),
+        pytest.param(
+            "Er wird am 2. Oktober erwartet. Es regnet.",
+            ["Er wird am 2. Oktober erwartet.", "Es regnet."],
+            id="German ordinal",
+        ),
+        pytest.param(
+            "Gegen die EE. UU. spielt niemand. Llueve.",
+            ["Gegen die EE. UU. spielt niemand.", "Llueve."],
+            id="Spanish plural initials",
+        ),
+        pytest.param(
+            "Президент В. Путин уехал. Дождь.", ["Президент В. Путин уехал.", "Дождь."], id="Russian initials"
+        ),
+        pytest.param(
+            "Maj. Gen. Osei left at 5 p.m. Monday. It rained.",
+            ["Maj. Gen. Osei left at 5 p.m. Monday.", "It rained."],
+            id="ranks and hours",
+        ),
+        pytest.param(
+            "It was 2024. Rain fell. Then 5.",
+            ["It was 2024. Rain fell.", "Then 5."],
+            id="a number ends one only at the end: rather long than half",
+        ),
         pytest.param("Он ушёл. Дождь идёт.", ["Он ушёл.", "Дождь идёт."], id="Russian"),
         pytest.param("नाव रुकी। कोई घायल नहीं।", ["नाव रुकी।", "कोई घायल नहीं।"], id="danda"),
         pytest.param("هل غادر؟ نعم.", ["هل غادر؟", "نعم."], id="Arabic question mark"),

@@ -12,6 +12,9 @@ from agents.enrich.dateline import read_dateline
 @pytest.mark.parametrize(
     ("text", "place", "behind"),
     [
+        pytest.param("By Ada Osei\n\nWASHINGTON, Feb 16 (Reuters) - The ferry", "WASHINGTON", " The", id="a by-line"),
+        pytest.param("By ADA OSEI and IAN REY\n\nPARIS (AP) — The ferry", "PARIS", " The", id="two names in capitals"),
+        pytest.param("BAIDOA, Somalia — The ferry", "BAIDOA, Somalia", " The", id="unknown city with its country"),
         pytest.param("华盛顿 — 港务局官员说", "华盛顿", " 港务局", id="chinese, dash"),
         pytest.param("香港——渡轮停航。", "香港", "渡轮", id="chinese, double dash"),
         pytest.param("台湾台北——渡轮停航。", "台湾台北", "渡轮", id="with its country"),

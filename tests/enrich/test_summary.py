@@ -11,6 +11,8 @@ from schemas import Keyword
 
 LEAD = "灯塔湾的一艘渡轮星期四清晨在浓雾中搁浅，船上两百名乘客全部平安。"
 SECOND = "港务局说，渡轮将在涨潮以后由两艘拖船拉回航道，时刻表要到周末才能恢复。"
+KOREAN = "등대만의 여객선이 목요일 새벽 짙은 안개 속에서 좌초했다고 항만청이 밝혔다."
+CREDIT = "Associated Press writer Ada Osei contributed to this report."
 ENGLISH = "The ferry of Lantern Bay ran aground in thick fog on Thursday, and all two hundred passengers are safe."
 
 
@@ -27,6 +29,9 @@ ENGLISH = "The ferry of Lantern Bay ran aground in thick fog on Thursday, and al
         pytest.param(f"雾中的渡轮（资料照片）\n\n{LEAD}", LEAD, id="without a credit"),
         pytest.param(f"一个小标题\n\n{LEAD}", LEAD, id="without a heading"),
         pytest.param(f"渡轮搁浅，乘客平安！\n\n{LEAD}", LEAD, id="without the title again"),
+        pytest.param(f"{ENGLISH}\n\n{CREDIT}", ENGLISH, id="no credit"),
+        pytest.param(f"김철수 기자 = {KOREAN}", KOREAN, id="no Korean by-line"),
+        pytest.param(f"They’ve lost. {ENGLISH}", ENGLISH, id="a few words say nothing"),
         pytest.param(f"他喊道“你们大家赶快往高处走。{LEAD}", LEAD, id="no half quotations"),
         pytest.param("没有句号的一行", "", id="no sentence, no summary"),
         pytest.param("", "", id="no text"),
@@ -44,6 +49,10 @@ def test_the_dateline_is_left_out() -> None:
 
 def test_a_sentence_under_a_picture_is_left_to_it() -> None:
     assert summarize(f"{SECOND}{LEAD}", 0, "题", captions=[SECOND, None]) == LEAD
+
+
+def test_a_short_title_or_caption_does_not_empty_it() -> None:
+    assert summarize(LEAD, 0, "渡轮", captions=["浓雾"]) == LEAD
 
 
 def test_what_says_more_goes_before_what_comes_first() -> None:
