@@ -10,9 +10,9 @@ adjectives; other parts of speech, stop words and the words of tools/data/keywor
 languages: the COMMONEST words of wordfreq's lists by their frequency; its most frequent words and stop words weigh
 nothing, nor do English verbs (by the lexicon of Brill's tagger, in textblob).
 
-The file, zlib-compressed: uint32 number of words; their xxh32 (`zh 大选`), sorted, little-endian uint32; a byte each:
-16 times the inverse frequency in natural logarithms, with a `Kind` of agents/content/terms.py in the lowest two bits; 0
-for a word that is never a keyword.
+The file, zlib-compressed: uint32 number of words; the differences of their sorted xxh32 (`zh 大选`), little-endian
+uint32; a byte each: 16 times the inverse frequency in natural logarithms, with a `Kind` of agents/content/terms.py in
+the lowest two bits; 0 for a word that is never a keyword.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
-import msgpack  # type: ignore[import-not-found]  # of the throw-away environment
+import msgpack
 import numpy as np
 import stopwordsiso
 import xxhash

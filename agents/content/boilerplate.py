@@ -52,15 +52,20 @@ class Boilerplate:
         self.own = frozenset(around.own)
 
     def without(self, title: str, text: str) -> tuple[str, str]:
-        """Title and text without what is around the article; a title that is nothing else stays."""
+        """Title and text without what is around the article; a title that is nothing else stays.
+
+        Where the rest begins is looked for in the second half: before it, it is a box in the middle of the article.
+        """
         if self._title and (found := self._title.search(title)) and found.start():
             title = title[: found.start()].rstrip()
         lines = text.split("\n")
         kept = []
+        read = 0
         for line in lines:
+            read += len(line) + 1
             if line and len(line) <= LONGEST_LINE:
                 stripped = line.strip()
-                if self._rest and self._rest.fullmatch(stripped):
+                if 2 * read > len(text) and self._rest and self._rest.fullmatch(stripped):
                     break
                 if self._line and self._line.fullmatch(stripped):
                     continue

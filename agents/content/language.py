@@ -69,6 +69,7 @@ _CLEARLY = 0.3
 # Letters that only one language of a script has; two of them in a text decide.
 _OWN_LETTERS = {"sr": "јљњћђџЈЉЊЋЂЏ", "mk": "ѓќѕЃЌЅ", "ur": "ٹڈڑں", "tr": "ığşİĞŞ"}
 _SERBIAN_ONLY = frozenset("ћђЋЂ")
+_CYRILLIC = re.compile("[\u0400-\u052f]")
 _WORDS = re.compile(r"[^\W\d_]{2,}")
 # Scripts that (nearly) one language of the news uses: first code point, last, language.
 _OWN_SCRIPTS = (
@@ -164,6 +165,8 @@ def _by_script(codes: NDArray[np.uint32]) -> Language:
 
 def _by_model(sample: str, wanted: str) -> Language:
     line = sample.encode("utf-8", "ignore").decode("utf-8")  # a lone surrogate is a TypeError in there
+    if line.upper() == line:
+        line = line.lower()  # the model has hardly seen headlines in capitals
     labels, shares = _model().predict(line, k=5)
     found = [
         (_TAGS.get(name := label.removeprefix("__label__"), name), float(share))
@@ -196,7 +199,7 @@ def _by_words(sample: str, found: list[tuple[str, float]]) -> tuple[str, float]:
         (group for group in _NEIGHBOURS if not group.isdisjoint(rivals) and (tag in group or share < _POSSIBLE)), None
     )
     words = [word.lower() for word in _WORDS.findall(sample)][:60]
-    if group is None or len(words) < 3:
+    if group is None or len(words) < 3 or ("ru" in group and not _CYRILLIC.search(sample)):
         return tag, share
     heard = {name: _unheard(name, words) for name in sorted(group)}
     best = min(heard, key=lambda name: (heard[name], name))

@@ -57,6 +57,8 @@ def load_tables() -> None:
     for language, text in (("zh-Hans", "渡轮在巴黎搁浅（Paris）。"), ("en", "The ferry of Paris ran aground.")):
         prose = read_prose("", text, Language(language, 1.0))
         find_keywords(prose, find_places(prose, find_names(prose).spans).places)
+        read_dateline(text)
+        count(text)
     detect("The ferry ran aground in thick fog.")
 
 
@@ -90,7 +92,10 @@ def _keywords(
     prose: Prose, names: FoundNames, places: FoundPlaces, dateline: Dateline | None, boilerplate: Boilerplate
 ) -> list[Keyword]:
     named: list[Name | Place] = [*names.names, *_beyond_dateline(places.places, dateline)]
-    return find_keywords(prose, named, [*names.spans, *places.spans], boilerplate.own)
+    taken = [*names.spans, *places.spans]
+    if dateline:
+        taken.append((prose.title_end, prose.title_end + 2 + dateline.end))
+    return find_keywords(prose, named, taken, boilerplate.own)
 
 
 def _beyond_dateline(places: Iterable[Place], dateline: Dateline | None) -> Iterable[Place]:

@@ -62,7 +62,9 @@ _BESIDE = 0.7
 """Share of a word's occurrences that must stand beside one other word for the two to be one term."""
 
 _HAN_WORD = re.compile(r"[\u3400-\u9fff]{2,}")
-_LATIN_NAME = re.compile(r"[A-Z][A-Za-z]{1,20}(?:[ -][A-Z0-9][A-Za-z0-9]{0,20}){0,3}")
+_LATIN_NAME = re.compile(
+    r"(?<![A-Za-z0-9])(?:[a-z](?=[A-Z]))?[A-Z][A-Za-z]{1,20}(?:[ -][A-Z0-9][A-Za-z0-9]{0,20}){0,3}"
+)
 _SPACED_WORD = re.compile(r"[^\W\d_]+(?:['’\-‐‑][^\W_]+)*")
 _POSSESSIVE = re.compile(r"['’][sS]$")
 _JAPANESE_RUN = re.compile(r"[\u30a1-\u30fa\u30fc]{3,}|[\u3400-\u9fff々]{2,8}|[A-Z][A-Za-z]{1,20}")
@@ -386,9 +388,10 @@ def _spaced(given: tuple[str, int], language: str) -> list[_Candidate]:
         shown = _POSSESSIVE.sub("", match[0]) if language == "en" else match[0]
         # what follows a possessive is no pair with it
         tokens.append(_Token(shown, shown.lower(), match.start(), match.start() + len(shown)))
-    keys = list(dict.fromkeys(token.key for token in tokens))
+    keys = list(dict.fromkeys(token.key for token in tokens if len(token.key) <= MAX_TERM))
     known = dict(zip(keys, weights(language, keys), strict=True))
-    said = {key: _saying(key, weight) for key, weight in known.items()}
+    said = {token.key: 0.0 for token in tokens}
+    said.update({key: _saying(key, weight) for key, weight in known.items()})
     forms: dict[str, Counter[str]] = {}
     titled: set[str] = set()
     for token in tokens:
@@ -407,9 +410,12 @@ def _spaced(given: tuple[str, int], language: str) -> list[_Candidate]:
                 titled.add(pair)
         before = token
     candidates = []
+    sentence_case = any(token.shown.islower() and len(token.key) > 3 for token in tokens if token.begin < title_end)
     for key, shown_as in forms.items():
         count = shown_as.total()
-        if count > 1 or (key in titled and " " not in key):
+        # a pair of capitals in a headline is a name (Wall Street), unless all its words have one
+        named = sentence_case and all(word[0].isupper() for word in _form(shown_as).split())
+        if count > 1 or (key in titled and (" " not in key or named)):
             score = said[key] * sqrt(count) * _title(key in titled) * (_ONCE if count == 1 else 1.0)
             candidates.append(_Candidate(_form(shown_as), score, count))
     return candidates

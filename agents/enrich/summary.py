@@ -22,6 +22,8 @@ _SENTENCES = 9
 _SHORTEST = 12
 """Characters; what is shorter says nothing by itself. Of a language with spaces three times as many."""
 _SHORTEST_LEAD = 24
+_NAME = 24
+"""Characters; a title or caption as short may stand in any sentence."""
 _BRIEF = 60
 """Characters; a longer line is no by-line."""
 
@@ -108,7 +110,7 @@ def _candidates(text: str, begin: int, elsewhere: Sequence[str], keywords: Seque
 
 def _repeats(sentence: str, other: str) -> bool:
     """Whether a sentence stands within the title or a caption, or holds it and little else."""
-    return sentence in other or (other in sentence and 2 * len(other) > len(sentence))
+    return sentence in other or (other in sentence and (len(other) > _NAME or 2 * len(other) > len(sentence)))
 
 
 def _is_none(sentence: str) -> bool:

@@ -30,8 +30,8 @@ KNOWN = Sites()
         pytest.param(
             "cna.com.tw",
             "渡輪擱淺",
-            "沒有人受傷。\n\n延伸閱讀\n\n昨天的新聞\n\n前天的新聞",
-            ("渡輪擱淺", "沒有人受傷。"),
+            "沒有人受傷，船長說，大家吃了早飯。\n\n延伸閱讀\n\n昨天\n\n前天",
+            ("渡輪擱淺", "沒有人受傷，船長說，大家吃了早飯。"),
             id="further reading takes the rest",
         ),
         pytest.param(
@@ -40,6 +40,23 @@ KNOWN = Sites()
             "没有人受伤。责任编辑：无人\n\n责任编辑：某某",
             ("渡轮搁浅", "没有人受伤。责任编辑：无人"),
             id="whole lines only",
+        ),
+        pytest.param(
+            "cna.com.tw",
+            "渡輪擱淺",
+            "延伸閱讀\n\n昨天的新聞\n\n沒有人受傷，船長說，大家在甲板上吃了早飯，等到中午漲潮才重新起航。",
+            (
+                "渡輪擱淺",
+                "延伸閱讀\n\n昨天的新聞\n\n沒有人受傷，船長說，大家在甲板上吃了早飯，等到中午漲潮才重新起航。",
+            ),
+            id="a box in the first half takes nothing",
+        ),
+        pytest.param(
+            None,
+            "Books",
+            "Read more books, the minister said.\n\nSign up for the choir, the captain said.",
+            ("Books", "Read more books, the minister said.\n\nSign up for the choir, the captain said."),
+            id="sentences that begin like a bar are none",
         ),
         pytest.param("rfi.fr", " - RFI", "", (" - RFI", ""), id="a title that is nothing else stays"),
     ],
