@@ -25,6 +25,7 @@ from schemas import (
     Duplicate,
     ImageRole,
     Item,
+    Name,
     PayloadEncoding,
     Source,
     Verdict,
@@ -52,6 +53,7 @@ _VERDICT_STYLE = {Verdict.NEW: "bold green", Verdict.REVISION: "bold cyan", Verd
 _DUPLICATE_STYLE = "bold yellow"
 _DEAD_STYLE = "bold red"
 _LABEL_WIDTH = 9
+_TERMS = 8  # keywords, names or places shown
 _LONGEST = 320  # characters of one line of what is said: five lines of a terminal
 
 Fact = tuple[str, Sequence[str]]
@@ -117,6 +119,14 @@ class Gallery:
         if item.dateline:
             yield "dateline", [safe_line(item.dateline)]
         yield "content", [_content(item)]
+        if item.summary and (before is None or Changed.TEXT in item.decision.changed):
+            yield "summary", [_brief(item.summary)]
+        if item.keywords:
+            yield "about", [_brief(", ".join(keyword.term for keyword in item.keywords[:_TERMS]))]
+        if item.names:
+            yield "names", [_brief(", ".join(map(_name, item.names[:_TERMS])))]
+        if item.places:
+            yield "places", [_brief(", ".join(f"{place.name} ({place.country})" for place in item.places[:_TERMS]))]
         if item.flags:
             yield "flags", [", ".join(flag.value for flag in item.flags)]
         if item.reprint_of:
@@ -182,6 +192,11 @@ def _content(item: Item) -> str:
     if item.reading_seconds:
         parts.append(f"{item.reading_seconds} s to read")
     return " · ".join(parts)
+
+
+def _name(name: Name) -> str:
+    gloss = f" ({name.gloss})" if name.gloss else ""
+    return f"{name.name}{gloss}" + (f" ×{name.count}" if name.count > 1 else "")
 
 
 def _brief(text: str) -> str:
