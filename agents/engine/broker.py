@@ -45,7 +45,7 @@ LAST_WORDS = 8
 
 WIDEST = 200  # characters of such a line
 
-_CHATTER = re.compile(r"[\d:.]+ (?:INFO|DEBUG|TRACE) |\s+at |\s*\.\.\. \d+ more")
+_CHATTER = re.compile(r"[\d:.]+ (?:WARN|INFO|DEBUG|TRACE) |Bootstrap metadata: |Formatting |\s+at |\s*\.\.\. \d+ more")
 
 _log = logging.getLogger(__name__)
 

@@ -44,7 +44,12 @@ def test_sigterm_at_any_moment_of_its_start_is_a_stop_in_order(stand: Stand, tmp
 def test_sigterm_while_it_waits_for_the_broker_is_a_stop_in_order(tmp_path: Path) -> None:
     worker = subprocess.Popen(
         [sys.executable, "-m", "agents.cli.main", "worker"],
-        env={**os.environ, "FEEDMILL_BROKER": "127.0.0.1:1", "FEEDMILL_STATE_DIR": str(tmp_path)},
+        env={
+            **os.environ,
+            "FEEDMILL_BROKER": "127.0.0.1:1",
+            "FEEDMILL_STATE_DIR": str(tmp_path),
+            "FEEDMILL_METRICS_PORT": "0",
+        },
         stderr=subprocess.PIPE,
     )
     time.sleep(4.0)
