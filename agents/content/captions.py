@@ -16,8 +16,6 @@ _CLASSES = frozenset(
 )  # fmt: skip
 MAX_CAPTION = 2000
 """Characters, of all that stands beside one picture together; what goes beyond is text, as no caption is so long."""
-LEAST_OF_A_GALLERY = 3
-"""Pictures with a line of text under each; fewer are an article with pictures."""
 MAX_NESTED_CAPTIONS = 4
 """A figure in a caption in a figure…; what is deeper is read as text, so that no text is copied more often."""
 MAX_SMALL_CAPTION = 500
@@ -89,22 +87,10 @@ class Captions:
         self._figures: list[_Figure] = []
         self._captures: list[_Capture] = []
         self._unsure: tuple[Picture, str, int] | None = None
-        self._under: list[tuple[Picture, str]] = []
 
     def add(self, picture: Picture, flow: Flow) -> None:
         self.pictures.append(picture)
         self.place = flow.pieces
-
-    def stands_under(self, picture: Picture, line: str) -> None:
-        """Note the line of text that shares an element with a picture."""
-        if len(line) <= MAX_CAPTION:
-            self._under.append((picture, line))
-
-    def settle_gallery(self) -> None:
-        """Of a gallery, what stands under each picture is its caption, and stays the text that it is as well."""
-        if len(self._under) >= LEAST_OF_A_GALLERY:
-            for picture, line in self._under:
-                picture.caption = picture.caption or line
 
     def begin_figure(self) -> None:
         self._figures.append(_Figure(len(self.pictures)))

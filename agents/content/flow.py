@@ -99,11 +99,6 @@ class Flow:
         line = " ".join("".join(pieces).split())
         return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
 
-    def line_since(self, place: int) -> str:
-        """What was added from `place` on if it is one line; "" if it is more."""
-        added = "".join(self._out[place:]).strip()
-        return "" if "\n" in added else " ".join(added.split())
-
     def finish(self) -> str:
         """The whole text; paragraphs parted by one blank line."""
         text = "".join(self._out)

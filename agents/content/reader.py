@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from msgspec import Struct
 from turbohtml.saxparse import SaxHandler, sax_parse
@@ -130,19 +129,6 @@ _NOWHERE = "http://invalid/"
 _HIDING = re.compile(r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))\b", re.IGNORECASE)
 
 
-_FRAMES = frozenset({"div", "li", "td", "section", "dd"})
-"""Elements that hold a picture of a gallery and what is said of it."""
-
-
-class _Above(NamedTuple):
-    """A picture at the beginning of its element: where in the text that is, and how deep the element."""
-
-    picture: Picture
-    flow: Flow
-    place: int
-    depth: int
-
-
 class Reader(SaxHandler):
     """Follows the events of one parse."""
 
@@ -159,8 +145,6 @@ class Reader(SaxHandler):
         self._lists = 0
         self._anchors: list[tuple[str | None, Flow, int]] = []
         self._captions = Captions()
-        self._just_opened = ""
-        self._above: _Above | None = None
         self._beside: list[Flow] = []
         self._sources: list[str] = []
 
@@ -168,7 +152,6 @@ class Reader(SaxHandler):
         return self._flow.finish()
 
     def found_images(self) -> list[FoundImage]:
-        self._captions.settle_gallery()
         return [
             FoundImage(image.url, image.alt, image.caption, image.given)
             for image in self._captions.pictures
@@ -208,7 +191,6 @@ class Reader(SaxHandler):
         if self._captions.place == self._flow.pieces and (names := attributes.get("class")) and is_caption(names):
             inline = kind in (_INLINE, _LINK, _SMALL)
             self._flow = self._captions.begin_behind_picture(self._flow, self._depth, inline=inline)
-        self._just_opened = tag
 
     def end_element(self, tag: str) -> None:
         self._depth -= 1
@@ -217,9 +199,6 @@ class Reader(SaxHandler):
             if not self._skip:
                 self._noscript = False
             return
-        self._just_opened = ""
-        if self._above and self._depth < self._above.depth:
-            self._end_frame(self._above)
         if self._captions.depth > self._depth:
             self._flow = self._captions.end(self._flow)
         if self.writer is not None:
@@ -235,8 +214,6 @@ class Reader(SaxHandler):
             return
         if self._captions.is_unsure and not data.isspace():
             self._captions.settle(self._flow)
-        if self._just_opened and not data.isspace():
-            self._just_opened = ""
         self._flow.text(data)
         if self.writer is not None:
             self.writer.text(data)
@@ -337,16 +314,8 @@ class Reader(SaxHandler):
         alt = clean_line(attributes.get("alt") or "") or None
         picture = Picture(address, alt, as_given(given, address) if address else None)
         self._captions.add(picture, self._flow)
-        if self._just_opened in _FRAMES:
-            self._above = _Above(picture, self._flow, self._flow.place(), self._depth - 1)
         if self.writer and address:
             self.writer.image(address, attributes)
-
-    def _end_frame(self, above: _Above) -> None:
-        """An element ends that began with a picture: a line of text in it may be what a gallery says of the picture."""
-        self._above = None
-        if above.flow is self._flow and (line := self._flow.line_since(above.place)):
-            self._captions.stands_under(above.picture, line)
 
     def _stand_in(self, attributes: Mapping[str, str | None]) -> None:
         """The picture in a `<noscript>` stands for the lazy one before it that has no address of its own."""
