@@ -38,25 +38,26 @@ _NO_QUOTED_NAME = re.compile(r"[。；？?;“”「」『』《》（）()]")
 
 
 class Glossed(Struct, frozen=True):
-    """A name with its gloss; `short` is a later form (布林肯 of 安东尼·布林肯). Places are in `Prose.text`."""
+    """A name with its gloss; `short` is a later form (布林肯 of 安东尼·布林肯). Places are in `Prose.text`.
+
+    `person`: that it is one is sure.
+    """
 
     begin: int
     end: int
     gloss: str
     short: str | None = None
+    person: bool = False
 
 
-def read_glosses(prose: Prose) -> Iterator[Glossed]:
+def read_glosses(prose: Prose, cuts: Cuts) -> Iterator[Glossed]:
     """The glossed names of a text, in order, as often as they are glossed."""
-    cuts: Cuts | None = None
     for number, match in enumerate(_BRACKET.finditer(prose.simple)):
         if number >= MOST_BRACKETS:
             return
         gloss = read_gloss(prose.text[match.start("gloss") : match.end("gloss")])
         if gloss is None:
             continue
-        if cuts is None:
-            cuts = Cuts(prose)
         if found := _name_before(prose.simple, match.start(), gloss, cuts):
             yield found
 
@@ -87,7 +88,7 @@ def _read(foretext: Foretext, gloss: Gloss) -> Glossed | None:
         person = gloss
     if found := find_person(foretext, person):
         begin, short, end = found
-        return Glossed(begin, end, gloss.text, short)
+        return Glossed(begin, end, gloss.text, short, person=person.size > 1)
     begin = find_body(foretext, gloss)
     return None if begin is None else _of_body(foretext, begin, gloss)
 

@@ -206,6 +206,56 @@ def test_english_counts_the_family_name() -> None:
     assert [(name.name, name.count) for name in result.names] == [("Robert Harroson", 3)]
 
 
+@pytest.mark.parametrize(
+    ("text", "title", "expected"),
+    [
+        pytest.param("President Bill Lee said Lee would go to Leeds and Leesburg.", "", 2, id="inside other words"),
+        pytest.param("Susan Long said so. Long Beach, Longview and the Longest Pier. Long left.", "", 2, id="a place"),
+        pytest.param("Bill Lee said so. Spike Lee, Ang Lee and Mary Lee left.", "", 1, id="other given names"),
+        pytest.param("Megan Lee said so. R. Lee left. M. Lee came.", "", 2, id="initials"),
+        pytest.param("Donald Seal said so. Seal Tower and Seal University. Seal’s tower.", "", 2, id="things"),
+        pytest.param("Michael Seal said so. Seal Peterson left. Then Seal spoke.", "", 2, id="another's given name"),
+        pytest.param("Donald Seal said so, as the Seal Administration does.", "", 2, id="his administration"),
+        pytest.param("Mr Seal, Michael Seal said. President Seal, Sen. Seal and US Seal.", "", 5, id="offices"),
+        pytest.param("Michael Seal said so to Harroson. Seal left. “Seal left.” (Seal)", "", 4, id="marks before"),
+        pytest.param("Michael Seal said so. Seal-Bear, Bear-Seal, anti-Seal and Anti-Seal.", "", 3, id="hyphens"),
+        pytest.param("Michael Seal said so.", "Mayor Sees Seal Win", 2, id="a title's capitals say nothing"),
+        pytest.param("Michael Seal said so.", "Seal Tower of Mary Seal", 1, id="but words that are known do"),
+    ],
+)
+def test_an_english_family_name_has_to_stand_alone(text: str, title: str, expected: int) -> None:
+    assert [name.count for name in found(text, title, "en").names] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            "亚伯拉罕·林肯（Abraham Lincoln）。国务卿布林肯周日抵达。布林肯离开。林肯没去。",
+            2,
+            id="within a name",
+        ),
+        pytest.param("导演克里斯·诺兰（Chris Nolan）说，矿业公司诺兰达上市。诺兰走了。", 2, id="a syllable behind"),
+        pytest.param("导演朗·霍华德（Ron Howard）说。约翰·霍华德走了。", 1, id="another given name"),
+        pytest.param("导演朗·霍华德（Ron Howard）到霍华德大学和霍华德县。霍华德说", 2, id="a thing, a place"),
+        pytest.param("导演朗·霍华德（Ron Howard）说。霍华德·卡特走了。", 1, id="another's given name"),
+        pytest.param("导演霍华德（Ron Howard）说。朗·霍华德走了，约翰·霍华德没走。", 2, id="given name by its sound"),
+        pytest.param("导演朗·霍华德（Ron Howard）说。小霍华德走了。", 1, id="the son"),
+        pytest.param("导演朗·霍华德（Ron Howard）说。1.霍华德走了。", 2, id="a number is no given name"),
+        pytest.param("制片《战狼》（Wolf Warriors）说。战狼外交也说。战狼走了", 2, id="in a longer word"),
+        pytest.param("议员约瑟夫·麦卡锡（Joseph McCarthy）说。麦卡锡主义。麦卡锡走了", 2, id="his doctrine"),
+        pytest.param("幕僚博明（Matthew Pottinger）到了，博明说，请问博明在哪", 3, id="cut amiss"),
+    ],
+)
+def test_a_chinese_short_form_has_to_stand_alone(text: str, expected: int) -> None:
+    assert found(text).names[0].count == expected
+
+
+def test_a_katakana_name_ends_with_its_run() -> None:
+    result = found("総裁アブラハム・リンカン（Abraham Lincan）。ブリンカン氏とリンカン氏", language="ja")
+    assert [name.count for name in result.names] == [2]
+
+
 def test_other_languages_have_none() -> None:
     assert names("Der Kapitän Robert Harroson sagte, Harroson gehe.", "de") == []
 
