@@ -30,6 +30,8 @@ _NATIONAL = re.compile(
     r"(?:国家|全国|国立|联邦|中央|公共|皇家).*|.*(?:[局署部厅军党]|委员会|电视网|新闻网|新闻社|通讯社|广播公司|法院|议会)"
 )
 """Names of which every country has one, but for what the gloss says."""
+_TOLD_BY_THEIR_GLOSS = ("委员会", "电视网", "新闻网", "新闻社", "通讯社", "广播公司")
+"""Kinds of them that have a name of their own where the gloss writes it out: 联合通讯社 (Yonhap)."""
 _NO_COUNTRY = ("大学", "市")
 """What makes another name of a country's: Columbia University, Mexico City."""
 _STRONG_BEGINNINGS = frozenset({"国际", "世界", "联合国", "欧洲", "亚洲", "非洲", "全球", "泛美", "美洲"})
@@ -179,8 +181,10 @@ def _past_country(simple: str, begin: int, end: int, length: int, gloss: Gloss) 
         if simple.startswith(_NO_COUNTRY, behind):
             return begin
         generic = end - behind < max(3, length + 1) or simple[behind : end - length] in words("heads")
-        # 美国食品药品监督管理局 (FDA), 芬兰国家广播公司 (YLE): without the country it would be anybody's
-        anybodys = gloss.acronym and _NATIONAL.fullmatch(simple, behind, end)
+        # 美国食品药品监督管理局 (FDA), 乌克兰国防部 (Ministry of Defence): without the country it would be anybody's
+        anybodys = _NATIONAL.fullmatch(simple, behind, end) and (
+            gloss.acronym or not simple.endswith(_TOLD_BY_THEIR_GLOSS, behind, end)
+        )
         # 美国西北大学 (Northwestern University), 香港无线电视台 (TVB), but 爱尔兰|资料保护委员会 (Data …)
         common = (gloss.acronym or country == "美国") and not _MEDIUM.fullmatch(simple, behind, end)
         plain = generic or anybodys or (common and _is_common(simple[behind:end]))

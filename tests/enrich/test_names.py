@@ -95,6 +95,10 @@ def names(text: str, language: str = "zh-Hans") -> list[tuple[str, str | None]]:
         pytest.param("林德森律师（Maître Oleg Lindsen）", "林德森", "Oleg Lindsen", id="a title in the gloss"),
         pytest.param("韩国疾病管理厅（KDCA）", "韩国疾病管理厅", "KDCA", id="country that the gloss says"),
         pytest.param("芬兰国家广播公司（YLE）", "芬兰国家广播公司", "YLE", id="nobody's without its country"),
+        pytest.param(
+            "英国港务部（Ministry of Ports）说", "英国港务部", "Ministry of Ports", id="nobody's, though written out"
+        ),
+        pytest.param("韩国灯塔通讯社（Beacon News）", "灯塔通讯社", "Beacon News", id="media have names of their own"),
         pytest.param("司法部和联邦贸易委员会（FTC）", "联邦贸易委员会", "FTC", id="two bodies"),
         pytest.param("智库战略与国际研究中心（CSIS）", "战略与国际研究中心", "CSIS", id="one body with and"),
         pytest.param("加入石油输出国组织(OPEC)", "石油输出国组织", "OPEC", id="verb before"),
@@ -170,6 +174,11 @@ def test_the_other_script_is_the_same_name() -> None:
 def test_a_name_glossed_twice_is_one() -> None:
     text = "国务卿布林肯(Antony Blinken)说，总统哈罗森(Robert Harroson)不说。国务卿布林肯(Antony Blinken)又说。"
     assert [(name.name, name.count) for name in found(text).names] == [("布林肯", 2), ("哈罗森", 1)]
+
+
+def test_ministries_of_two_countries_are_two() -> None:
+    result = found("英国港务部（Ministry of Ports）说。乌克兰港务部（Ministry of Ports）否认。港务部又说。")
+    assert [(name.name, name.count) for name in result.names] == [("英国港务部", 1), ("乌克兰港务部", 1)]
 
 
 def test_the_longest_form_counts() -> None:
