@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from agents.content.chinese import tag
+from agents.content.terms import Kind, weights
 from agents.enrich.bodies import find_body, with_country, without_country
 from agents.enrich.foretext import Cuts, Foretext, head
 from agents.enrich.gloss import Gloss, read_gloss, without_company
@@ -34,6 +36,13 @@ _KATAKANA = re.compile(r"[ァ-ヺー]+(?:[・＝=･][ァ-ヺー]+)*\Z")
 _KATAKANA_DOT = re.compile(r"[・＝=･]")
 _QUOTES = {"”": "“", "』": "『", "」": "「", "》": "《", "〉": "〈", "’": "‘", "＂": "＂", '"': '"'}
 _QUOTED = re.compile(rf"\s*(?P<name>[{_HAN}\u30a0-\u30ffA-Za-z0-9{DOTS}\- &＆+.!！:：、，’']*[{_HAN}][^\s]*)\s*\Z")
+_QUOTED_WORK = "》〉"
+_NO_NOUNS = "aderuyz"
+"""First letters of jieba's tags for words of which alone no name is made: 很好, 够了."""
+_TERM = re.compile(r"[A-Z][a-z]+(?:[ts]ion|ity|ness|ment|ous|ive|ism)")
+"""English words that are no names where a Chinese word says the same: 匿名（Anonymous）."""
+_LONGEST_SAID = 5
+_NO_NAME_OF_A_BODY = frozenset({"n", "vn", "v"})
 _NO_QUOTED_NAME = re.compile(r"[。；？?;“”「」『』《》（）()]")
 
 
@@ -88,13 +97,37 @@ def _read(foretext: Foretext, gloss: Gloss) -> Glossed | None:
         person = gloss
     if found := find_person(foretext, person):
         begin, short, end = found
+        name = foretext.simple[begin:end]
+        if short is None and (_is_term(name, gloss) or (not head(foretext) and _is_made_of_terms(name, gloss))):
+            return None
         return Glossed(begin, end, gloss.text, short, person=person.size > 1)
     begin = find_body(foretext, gloss)
     return None if begin is None else _of_body(foretext, begin, gloss)
 
 
-def _of_body(foretext: Foretext, begin: int, gloss: Gloss) -> Glossed:
-    return Glossed(begin, foretext.end, gloss.text, without_country(foretext.simple[begin : foretext.end]))
+def _of_body(foretext: Foretext, begin: int, gloss: Gloss) -> Glossed | None:
+    name = foretext.simple[begin : foretext.end]
+    return None if _is_term(name, gloss) else Glossed(begin, foretext.end, gloss.text, without_country(name))
+
+
+def _is_term(name: str, gloss: Gloss) -> bool:
+    """Whether dictionaries have name and gloss as words for a thing: 电动汽车（EV）, 匿名（Anonymous）."""
+    if gloss.size > 1 or len(pieces := tag(name)) > 1:
+        return False
+    plain = gloss.acronym and pieces[0][1] in _NO_NAME_OF_A_BODY
+    return (plain or _TERM.fullmatch(gloss.text) is not None) and _is_common([name])
+
+
+def _is_made_of_terms(name: str, gloss: Gloss) -> bool:
+    """Whether what sounds like a name is two or more words for a thing: 聊天机器人（ChatGPT）."""
+    pieces = tag(name)
+    if gloss.size > 1 or len(pieces) < 2 or any(len(word) < 2 or kind in ("nr", "ns") for word, kind in pieces):
+        return False
+    return _is_common([word for word, _ in pieces])
+
+
+def _is_common(words_of: list[str]) -> bool:
+    return all(weight is not None and weight.kind is not Kind.PERSON for weight in weights("zh", words_of))
 
 
 def _known(foretext: Foretext, gloss: Gloss) -> Glossed | None:
@@ -113,6 +146,9 @@ def _quoted(simple: str, closing: int, gloss: Gloss) -> Glossed | None:
     if opening < 0 or _NO_QUOTED_NAME.search(inside) or not (match := _QUOTED.match(inside)):
         return None
     begin, end = (opening + 1 + place for place in match.span("name"))
+    said = tag(simple[begin:end]) if simple[closing] not in _QUOTED_WORK and end - begin <= _LONGEST_SAID else []
+    if len(said) > 1 and all(kind[0] in _NO_NOUNS for _, kind in said):
+        return None
     return Glossed(begin, end, gloss.text) if end - begin > 1 else None
 
 

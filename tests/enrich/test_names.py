@@ -147,6 +147,11 @@ def test_glossed_names(text: str, name: str, gloss: str) -> None:
         "Ferry Holdings (USA) 停航",
         "新冠病毒病（COVID-19）",
         "该公司的（Ferry Group）",
+        "乘客要求匿名（Anonymous）",
+        "本周的主题：创新（Innovation）",
+        "船长说“很好”（Very Good）",
+        "码头上的电动汽车（EV）",
+        "问过聊天机器人（ChatGPT）",
     ],
 )
 def test_brackets_that_translate_no_name(text: str) -> None:
