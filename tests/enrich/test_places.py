@@ -72,6 +72,8 @@ def test_chinese(text: str, expected: str) -> None:
         pytest.param("渡轮开过墨西哥湾和日本海", id="waters"),
         pytest.param("巴黎协定不谈渡轮", id="treaty"),
         pytest.param("船长王清远说渡轮很稳", id="a Chinese name"),
+        pytest.param("船长王海南和周山东、林云南", id="a Chinese name that is a province's, too"),
+        pytest.param("船长张华盛顿说渡轮很稳", id="a Chinese name of three characters"),
         pytest.param("船长伯明翰（Simon Birmingham）说，渡轮很稳。伯明翰又说", id="a person by the gloss"),
         pytest.param("渡轮停在南京东路旁", id="street"),
         pytest.param("上海合作组织谈渡轮", id="organisation"),
@@ -134,6 +136,8 @@ def test_no_place_in_english(text: str) -> None:
         pytest.param("アメリカと米国政府のフェリー", "アメリカ US 2", id="katakana, and with its government"),
         pytest.param("中国人と日本語のフェリー", "", id="people and languages"),
         pytest.param("東京大学のフェリー", "", id="university"),
+        pytest.param("福島みずほ氏と福島さんはフェリーに乗った", "", id="a family name"),
+        pytest.param("福島で福島から来たフェリー", "福島 JP 2", id="no family name"),
     ],
 )
 def test_japanese(text: str, expected: str) -> None:
