@@ -15,10 +15,14 @@ from agents.content.terms import Kind, weights
 from agents.enrich.foretext import LEADING_IN, Foretext, head
 from agents.enrich.gloss import Gloss
 from agents.enrich.name_words import rows, words
-from agents.enrich.people import DOT, given_name
+from agents.enrich.people import DOT, DOTS, given_name
 
 _VERBS_BEFORE = frozenset({"支持", "反对", "阻止", "制止", "抵抗", "监视", "监听", "制裁"})
 """Verbs that stand inside names, but never begin one."""
+_MARKS = frozenset(f"-－—– .{DOTS}")
+"""With these no name begins: a dash or a dot of a list."""
+_WHOLE_NAMES = frozenset({"联合国", "参议院", "众议院", "路透社", "法新社", "共同社"})
+"""Among the kinds of body."""
 _KINDS_BEFORE = re.compile(r".*(?:智库|研究中心|研究机构|政府组织|人权组织)(?=..)")
 _JOINING = frozenset({"和", "与", "及", "暨", "以及"})
 _WHOLE_BODY = re.compile(r"(?:[部署局院司厅处会党社]|公司|大学|组织|机构|中心|集团|银行|基金|欧盟|联合国)\Z")
@@ -54,8 +58,11 @@ def find_body(foretext: Foretext, gloss: Gloss) -> int | None:
     begin = _past_doing(simple, begin, end, length)
     begin = _past_country(simple, begin, end, length, gloss)
     begin = _with_number(simple, begin, foretext.start, gloss)
+    while begin < end and simple[begin] in _MARKS:
+        begin += 1
     name = simple[begin:end]
-    if name in words("generic") or (len(name) <= length and (length < 3 or gloss.acronym)):
+    bare = len(name) <= length and (gloss.acronym or name not in _WHOLE_NAMES)
+    if bare or name in words("generic"):
         return None
     if len(name) < 3 and (gloss.acronym or name[-1] not in "党报"):
         return None
@@ -135,7 +142,7 @@ def _joins(before: str, gloss: Gloss, taken: int) -> bool:
 
 def _past_hidden_words(simple: str, begin: int, end: int, gloss: Gloss) -> int:
     """Past what the cut into words has hidden before the name: 据皮尤研究中心, the dash of a list."""
-    while begin < end and simple[begin] in "-－—–·":
+    while begin < end and simple[begin] in _MARKS:
         begin += 1
     if simple[begin] in LEADING_IN and simple[begin : begin + 2] not in _NOT_LEADING_IN and end - begin > 1:
         begin += 1

@@ -17,7 +17,7 @@ from agents.content.terms import Kind, weights
 from agents.enrich.bodies import find_body, with_country, without_country
 from agents.enrich.foretext import Cuts, Foretext, head
 from agents.enrich.gloss import Gloss, read_gloss, without_company
-from agents.enrich.name_words import rows
+from agents.enrich.name_words import rows, words
 from agents.enrich.people import DOTS, find_person
 from agents.enrich.prose import Prose
 
@@ -35,7 +35,9 @@ _STRETCH = re.compile(
 _KATAKANA = re.compile(r"[ァ-ヺー]+(?:[・＝=･][ァ-ヺー]+)*\Z")
 _KATAKANA_DOT = re.compile(r"[・＝=･]")
 _QUOTES = {"”": "“", "』": "『", "」": "「", "》": "《", "〉": "〈", "’": "‘", "＂": "＂", '"': '"'}
-_QUOTED = re.compile(rf"\s*(?P<name>[{_HAN}\u30a0-\u30ffA-Za-z0-9{DOTS}\- &＆+.!！:：、，’']*[{_HAN}][^\s]*)\s*\Z")
+_QUOTED = re.compile(
+    rf"[\s{DOTS}.\-]*(?P<name>[{_HAN}\u30a0-\u30ffA-Za-z0-9{DOTS}\- &＆+.!！:：、，’']*[{_HAN}][^\s]*)\s*\Z"
+)
 _QUOTED_WORK = "》〉"
 _NO_NOUNS = "aderuyz"
 """First letters of jieba's tags for words of which alone no name is made: 很好, 够了."""
@@ -149,7 +151,7 @@ def _quoted(simple: str, closing: int, gloss: Gloss) -> Glossed | None:
     said = tag(simple[begin:end]) if simple[closing] not in _QUOTED_WORK and end - begin <= _LONGEST_SAID else []
     if len(said) > 1 and all(kind[0] in _NO_NOUNS for _, kind in said):
         return None
-    return Glossed(begin, end, gloss.text) if end - begin > 1 else None
+    return None if end - begin < 2 or simple[begin:end] in words("generic") else Glossed(begin, end, gloss.text)
 
 
 def _katakana(simple: str, end: int, gloss: Gloss) -> Glossed | None:

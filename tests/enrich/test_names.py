@@ -84,6 +84,9 @@ def names(text: str, language: str = "zh-Hans") -> list[tuple[str, str | None]]:
         pytest.param(
             "公司挑战三星电子（Samsung Electronics）", "三星电子", "Samsung Electronics", id="a verb, a company"
         ),
+        pytest.param("众议院（House of Ports）", "众议院", "House of Ports", id="a kind of body that is a name"),
+        pytest.param("； ·灯塔公司（Abc）", "灯塔公司", "Abc", id="the dot of a list"),
+        pytest.param("“·灯塔湾船厂”（Abcdef）", "灯塔湾船厂", "Abcdef", id="the dot of a list, quoted"),
         pytest.param("灯塔广播集团有限公司（LBG）", "灯塔广播集团有限公司", "LBG", id="group and limited"),
         pytest.param("20国集团（G20）", "20国集团", "G20", id="a number in figures"),
         pytest.param("四十人小组（G40）", "四十人小组", "G40", id="a number in characters"),
@@ -147,6 +150,11 @@ def test_glossed_names(text: str, name: str, gloss: str) -> None:
         "Ferry Holdings (USA) 停航",
         "新冠病毒病（COVID-19）",
         "该公司的（Ferry Group）",
+        "\u3000委员会（Xx-Yy）",
+        "昨日・公司（Ab）",
+        "·委员会（WHO）",
+        "船期；-海南（Robert Harroson）",
+        "「集团」（Abc）",
         "乘客要求匿名（Anonymous）",
         "本周的主题：创新（Innovation）",
         "船长说“很好”（Very Good）",
@@ -296,6 +304,7 @@ def test_never_raises_and_spans_are_apart(text: str, language: str) -> None:
     result = find_names(prose)
     assert result == find_names(prose)
     assert sum(name.count for name in result.names) == len(result.spans)
+    assert all(name.name[0] not in " ·\u3000" for name in result.names)
     free = 0
     for begin, end in result.spans:
         assert free <= begin < end <= len(prose.text)
