@@ -123,6 +123,7 @@ def test_english(text: str, expected: str) -> None:
         "Chinese and American ferries, a Briton on board",
         "They gave us a ferry. Londoners liked it. Chinatown did not.",
         "He read the Times of India on the ferry.",
+        "Guinea pigs on board. Turkey vultures above. China shop ashore. Panama hats, Brussels sprouts, Brazil nuts.",
     ],
 )
 def test_no_place_in_english(text: str) -> None:
@@ -152,6 +153,9 @@ def test_japanese(text: str, expected: str) -> None:
         ("L’Allemagne, l'Inde et les États-Unis", "fr", "Allemagne DE 1, Inde IN 1, États-Unis US 1"),
         ("Nice et Tours n'ont pas de bac. Le bac de Maurice", "fr", ""),
         ("El barco de China a Nueva York", "es", "China CN 1, Nueva York US 1"),
+        ("El barco de Córdoba", "es", ""),
+        ("El barco de Córdoba, España", "es", "Córdoba ES 1, España ES 1"),
+        ("El barco de Córdoba, Argentina", "es", "Córdoba AR 1, Argentina AR 1"),
         ("Da Roma a Parigi", "it", "Roma IT 1, Parigi FR 1"),
         ("Van Londen naar Duitsland", "nl", "Londen GB 1, Duitsland DE 1"),
         ("De Lisboa a Moscou", "pt", "Lisboa PT 1, Moscou RU 1"),
@@ -172,6 +176,8 @@ def test_other_languages_are_left_alone(language: str) -> None:
         pytest.param("智利首都圣地亚哥的渡轮", "智利 CL 1, 圣地亚哥 CL 1", id="in Chile"),
         pytest.param("美国圣地亚哥的渡轮", "美国 US 1, 圣地亚哥 US 1", id="in California"),
         pytest.param("圣地亚哥的渡轮", "", id="nothing tells"),
+        pytest.param("科尔多瓦的渡轮", "", id="nothing tells which Cordoba"),
+        pytest.param("西班牙科尔多瓦的渡轮", "西班牙 ES 1, 科尔多瓦 ES 1", id="in Spain"),
         pytest.param("奥克兰的渡轮", "奥克兰 NZ 1", id="the larger one"),
         pytest.param("美国奥克兰的渡轮", "美国 US 1, 奥克兰 US 1", id="unless the item names the other's country"),
     ],
