@@ -15,10 +15,14 @@ from agents.content.terms import Kind, weights
 from agents.enrich.foretext import LEADING_IN, Foretext, head
 from agents.enrich.gloss import Gloss
 from agents.enrich.name_words import rows, words
-from agents.enrich.people import DOT, given_name
+from agents.enrich.people import DOT, DOTS, given_name
 
 _VERBS_BEFORE = frozenset({"支持", "反对", "阻止", "制止", "抵抗", "监视", "监听", "制裁"})
 """Verbs that stand inside names, but never begin one."""
+_MARKS = frozenset(f"-－—– .{DOTS}")
+"""With these no name begins: a dash or a dot of a list."""
+_WHOLE_NAMES = frozenset({"联合国", "参议院", "众议院", "路透社", "法新社", "共同社"})
+"""Among the kinds of body."""
 _KINDS_BEFORE = re.compile(r".*(?:智库|研究中心|研究机构|政府组织|人权组织)(?=..)")
 _JOINING = frozenset({"和", "与", "及", "暨", "以及"})
 _WHOLE_BODY = re.compile(r"(?:[部署局院司厅处会党社]|公司|大学|组织|机构|中心|集团|银行|基金|欧盟|联合国)\Z")
@@ -30,6 +34,8 @@ _NATIONAL = re.compile(
     r"(?:国家|全国|国立|联邦|中央|公共|皇家).*|.*(?:[局署部厅军党]|委员会|电视网|新闻网|新闻社|通讯社|广播公司|法院|议会)"
 )
 """Names of which every country has one, but for what the gloss says."""
+_TOLD_BY_THEIR_GLOSS = ("委员会", "电视网", "新闻网", "新闻社", "通讯社", "广播公司")
+"""Kinds of them that have a name of their own where the gloss writes it out: 联合通讯社 (Yonhap)."""
 _NO_COUNTRY = ("大学", "市")
 """What makes another name of a country's: Columbia University, Mexico City."""
 _STRONG_BEGINNINGS = frozenset({"国际", "世界", "联合国", "欧洲", "亚洲", "非洲", "全球", "泛美", "美洲"})
@@ -52,8 +58,11 @@ def find_body(foretext: Foretext, gloss: Gloss) -> int | None:
     begin = _past_doing(simple, begin, end, length)
     begin = _past_country(simple, begin, end, length, gloss)
     begin = _with_number(simple, begin, foretext.start, gloss)
+    while begin < end and simple[begin] in _MARKS:
+        begin += 1
     name = simple[begin:end]
-    if name in words("generic") or (len(name) <= length and (length < 3 or gloss.acronym)):
+    bare = len(name) <= length and (gloss.acronym or name not in _WHOLE_NAMES)
+    if bare or name in words("generic"):
         return None
     if len(name) < 3 and (gloss.acronym or name[-1] not in "党报"):
         return None
@@ -133,7 +142,7 @@ def _joins(before: str, gloss: Gloss, taken: int) -> bool:
 
 def _past_hidden_words(simple: str, begin: int, end: int, gloss: Gloss) -> int:
     """Past what the cut into words has hidden before the name: 据皮尤研究中心, the dash of a list."""
-    while begin < end and simple[begin] in "-－—–·":
+    while begin < end and simple[begin] in _MARKS:
         begin += 1
     if simple[begin] in LEADING_IN and simple[begin : begin + 2] not in _NOT_LEADING_IN and end - begin > 1:
         begin += 1
@@ -179,8 +188,10 @@ def _past_country(simple: str, begin: int, end: int, length: int, gloss: Gloss) 
         if simple.startswith(_NO_COUNTRY, behind):
             return begin
         generic = end - behind < max(3, length + 1) or simple[behind : end - length] in words("heads")
-        # 美国食品药品监督管理局 (FDA), 芬兰国家广播公司 (YLE): without the country it would be anybody's
-        anybodys = gloss.acronym and _NATIONAL.fullmatch(simple, behind, end)
+        # 美国食品药品监督管理局 (FDA), 乌克兰国防部 (Ministry of Defence): without the country it would be anybody's
+        anybodys = _NATIONAL.fullmatch(simple, behind, end) and (
+            gloss.acronym or not simple.endswith(_TOLD_BY_THEIR_GLOSS, behind, end)
+        )
         # 美国西北大学 (Northwestern University), 香港无线电视台 (TVB), but 爱尔兰|资料保护委员会 (Data …)
         common = (gloss.acronym or country == "美国") and not _MEDIUM.fullmatch(simple, behind, end)
         plain = generic or anybodys or (common and _is_common(simple[behind:end]))

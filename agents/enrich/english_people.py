@@ -11,6 +11,7 @@ import re
 
 from msgspec import Struct
 
+from agents.enrich.mentions import family_alone
 from agents.enrich.name_words import words
 
 MOST_RUNS = 2000
@@ -116,18 +117,15 @@ def _skipped(parts: list[str], titles: frozenset[str], no_names: frozenset[str])
 
 def _alone(text: str, family: str, parts: list[str], end: int) -> bool:
     """Whether the family name comes again without the given one."""
-    before = parts[-2] + " "
+    given = parts[:-1]
+    before = given[-1] + " "
     last = min(len(text), end + _REACH)
     place = end
     for _ in range(_MOST_LOOKS):
         if (place := text.find(family, place, last)) < 0:
             return False
         behind = place + len(family)
-        if (
-            not text.startswith(before, place - len(before))
-            and not text[place - 1].isalnum()
-            and not text[behind : behind + 1].isalnum()
-        ):
+        if not text.startswith(before, place - len(before)) and family_alone(text, place, behind, given):
             return True
         place = behind
     return False

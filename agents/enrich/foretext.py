@@ -51,6 +51,21 @@ class Cuts:
         number = bisect_left(self._ends, place)
         return self._words[number] if number < len(self._ends) and self._ends[number] == place else ""
 
+    def rest_before(self, place: int) -> str:
+        """What a word that goes on over a place has before it; where none does, the word before, of one character."""
+        number = bisect_left(self._ends, place)
+        if number == len(self._ends):
+            return ""
+        word = self._words[number]
+        if self._ends[number] == place:
+            return word if len(word) == 1 else ""
+        return word[: place - self._ends[number]]
+
+    def rest_behind(self, place: int) -> str:
+        """What a word that goes on over a place has behind it; where none does, the word that begins there."""
+        number = bisect_right(self._ends, place)
+        return self._words[number][place - self._ends[number] :] if number < len(self._ends) else ""
+
     def within(self, begin: int, end: int) -> Iterator[str]:
         """The words from a place on, as long as they begin before the end; none where the place is inside one."""
         if not self.begins(begin):
@@ -89,6 +104,11 @@ class Foretext(Struct, frozen=True):
         if any(word in words(section) for section in ("stops", "generic", "countries", "verbs before")):
             return Edge.SURE
         return Edge.SURE if len(word) > 1 and word[-1] in _ROLE_ENDS else Edge.WORD
+
+    def behind_kind(self, begin: int) -> bool:
+        """Whether what he or it is stands before a place: 总统, 智库."""
+        generic = words("generic")
+        return self.behind_office(begin) or any(self.simple[begin - n : begin] in generic for n in range(2, 7))
 
     def behind_office(self, begin: int) -> bool:
         offices = words("offices")

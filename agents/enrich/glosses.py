@@ -12,10 +12,12 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from agents.content.chinese import tag
+from agents.content.terms import Kind, weights
 from agents.enrich.bodies import find_body, with_country, without_country
 from agents.enrich.foretext import Cuts, Foretext, head
 from agents.enrich.gloss import Gloss, read_gloss, without_company
-from agents.enrich.name_words import rows
+from agents.enrich.name_words import rows, words
 from agents.enrich.people import DOTS, find_person
 from agents.enrich.prose import Prose
 
@@ -33,30 +35,40 @@ _STRETCH = re.compile(
 _KATAKANA = re.compile(r"[ァ-ヺー]+(?:[・＝=･][ァ-ヺー]+)*\Z")
 _KATAKANA_DOT = re.compile(r"[・＝=･]")
 _QUOTES = {"”": "“", "』": "『", "」": "「", "》": "《", "〉": "〈", "’": "‘", "＂": "＂", '"': '"'}
-_QUOTED = re.compile(rf"\s*(?P<name>[{_HAN}\u30a0-\u30ffA-Za-z0-9{DOTS}\- &＆+.!！:：、，’']*[{_HAN}][^\s]*)\s*\Z")
+_QUOTED = re.compile(
+    rf"[\s{DOTS}.\-]*(?P<name>[{_HAN}\u30a0-\u30ffA-Za-z0-9{DOTS}\- &＆+.!！:：、，’']*[{_HAN}][^\s]*)\s*\Z"
+)
+_QUOTED_WORK = "》〉"
+_NO_NOUNS = "aderuyz"
+"""First letters of jieba's tags for words of which alone no name is made: 很好, 够了."""
+_TERM = re.compile(r"[A-Z][a-z]+(?:[ts]ion|ity|ness|ment|ous|ive|ism)")
+"""English words that are no names where a Chinese word says the same: 匿名（Anonymous）."""
+_LONGEST_SAID = 5
+_NO_NAME_OF_A_BODY = frozenset({"n", "vn", "v"})
 _NO_QUOTED_NAME = re.compile(r"[。；？?;“”「」『』《》（）()]")
 
 
 class Glossed(Struct, frozen=True):
-    """A name with its gloss; `short` is a later form (布林肯 of 安东尼·布林肯). Places are in `Prose.text`."""
+    """A name with its gloss; `short` is a later form (布林肯 of 安东尼·布林肯). Places are in `Prose.text`.
+
+    `person`: that it is one is sure.
+    """
 
     begin: int
     end: int
     gloss: str
     short: str | None = None
+    person: bool = False
 
 
-def read_glosses(prose: Prose) -> Iterator[Glossed]:
+def read_glosses(prose: Prose, cuts: Cuts) -> Iterator[Glossed]:
     """The glossed names of a text, in order, as often as they are glossed."""
-    cuts: Cuts | None = None
     for number, match in enumerate(_BRACKET.finditer(prose.simple)):
         if number >= MOST_BRACKETS:
             return
         gloss = read_gloss(prose.text[match.start("gloss") : match.end("gloss")])
         if gloss is None:
             continue
-        if cuts is None:
-            cuts = Cuts(prose)
         if found := _name_before(prose.simple, match.start(), gloss, cuts):
             yield found
 
@@ -87,13 +99,37 @@ def _read(foretext: Foretext, gloss: Gloss) -> Glossed | None:
         person = gloss
     if found := find_person(foretext, person):
         begin, short, end = found
-        return Glossed(begin, end, gloss.text, short)
+        name = foretext.simple[begin:end]
+        if short is None and (_is_term(name, gloss) or (not head(foretext) and _is_made_of_terms(name, gloss))):
+            return None
+        return Glossed(begin, end, gloss.text, short, person=person.size > 1)
     begin = find_body(foretext, gloss)
     return None if begin is None else _of_body(foretext, begin, gloss)
 
 
-def _of_body(foretext: Foretext, begin: int, gloss: Gloss) -> Glossed:
-    return Glossed(begin, foretext.end, gloss.text, without_country(foretext.simple[begin : foretext.end]))
+def _of_body(foretext: Foretext, begin: int, gloss: Gloss) -> Glossed | None:
+    name = foretext.simple[begin : foretext.end]
+    return None if _is_term(name, gloss) else Glossed(begin, foretext.end, gloss.text, without_country(name))
+
+
+def _is_term(name: str, gloss: Gloss) -> bool:
+    """Whether dictionaries have name and gloss as words for a thing: 电动汽车（EV）, 匿名（Anonymous）."""
+    if gloss.size > 1 or len(pieces := tag(name)) > 1:
+        return False
+    plain = gloss.acronym and pieces[0][1] in _NO_NAME_OF_A_BODY
+    return (plain or _TERM.fullmatch(gloss.text) is not None) and _is_common([name])
+
+
+def _is_made_of_terms(name: str, gloss: Gloss) -> bool:
+    """Whether what sounds like a name is two or more words for a thing: 聊天机器人（ChatGPT）."""
+    pieces = tag(name)
+    if gloss.size > 1 or len(pieces) < 2 or any(len(word) < 2 or kind in ("nr", "ns") for word, kind in pieces):
+        return False
+    return _is_common([word for word, _ in pieces])
+
+
+def _is_common(words_of: list[str]) -> bool:
+    return all(weight is not None and weight.kind is not Kind.PERSON for weight in weights("zh", words_of))
 
 
 def _known(foretext: Foretext, gloss: Gloss) -> Glossed | None:
@@ -112,7 +148,10 @@ def _quoted(simple: str, closing: int, gloss: Gloss) -> Glossed | None:
     if opening < 0 or _NO_QUOTED_NAME.search(inside) or not (match := _QUOTED.match(inside)):
         return None
     begin, end = (opening + 1 + place for place in match.span("name"))
-    return Glossed(begin, end, gloss.text) if end - begin > 1 else None
+    said = tag(simple[begin:end]) if simple[closing] not in _QUOTED_WORK and end - begin <= _LONGEST_SAID else []
+    if len(said) > 1 and all(kind[0] in _NO_NOUNS for _, kind in said):
+        return None
+    return None if end - begin < 2 or simple[begin:end] in words("generic") else Glossed(begin, end, gloss.text)
 
 
 def _katakana(simple: str, end: int, gloss: Gloss) -> Glossed | None:

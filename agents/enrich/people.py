@@ -154,7 +154,7 @@ def _best(foretext: Foretext, tries: list[Try], least: int) -> int | None:
 
 def _can_be_name(foretext: Foretext, begin: int) -> bool:
     name = foretext.simple[begin : foretext.end]
-    if name[0] in DOTS or "的" in name or "了" in name or foretext.splits_office(begin):
+    if name[0] in DOTS or name[0] in _DASHES or "的" in name or "了" in name or foretext.splits_office(begin):
         return False
     if foretext.simple[begin - 1 : begin].isdigit():
         return False  # 1993年
@@ -201,7 +201,7 @@ def _behind_office(foretext: Foretext, least: int, most: int) -> int | None:
         name = foretext.simple[begin:end]
         if name[0] in LEADING_IN or name[0] in "人者员长":
             continue
-        if name[0] in DOTS:
+        if name[0] in DOTS or name[0] in _DASHES:
             return None
         pieces = tag(name)
         if any(word in words(section) for word, _ in pieces for section in ("heads", "verbs before")):

@@ -19,7 +19,7 @@ SURNAMES = frozenset(
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗郑梁谢宋唐许邓冯韩曹彭萧蔡潘田董袁叶杜苏魏程吕丁沈姚卢傅钟姜崔谭廖范汪陆金石戴贾韦夏邱方侯"
     "邹熊孟秦白江阎薛尹段雷黎史龙陶贺顾毛郝龚邵钱严赖覃武莫孔汤殷洪施柯翁詹简庄花"
 )
-"""Before a Chinese city of two characters one of these makes it a person: 王|清远."""
+"""Before a Chinese city or province one of these makes it a person: 王|清远, 王|海南, 张|华盛顿."""
 PART_OF_NAME_BEHIND = _words(
     """
     时报 日报 晚报 早报 邮报 青年报 周报 周刊 商报 都市报 晨报 快报 新报 导报 电讯报 论坛报 环球报

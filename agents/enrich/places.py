@@ -48,6 +48,10 @@ _WHERE = (" in ", " In ", " to ", " from ", " at ", " near ", " outside ")
 _JAPANESE_RUN = re.compile(r"[\u30a1-\u30fa\u30fc]{2,}|[\u3400-\u9fff々]{2,}")
 
 
+_JAPANESE_PERSON = re.compile(r"[ぁ-ゖ]{2,4}氏|(?:[ぁ-ゖ]{2,4})?(?:さん|ちゃん|さま)(?=[はがのもをとへ、。」』）]|\Z)")
+"""Behind what is also a family name: 福島みずほ氏, 福島さん."""
+
+
 class FoundPlaces(Struct, frozen=True):
     """`places` in the order of their first mention, each named as it first stands; `spans` are all their mentions."""
 
@@ -189,7 +193,7 @@ def _stands_alone(before: str, name: list[str], behind: str, meaning: Meaning) -
         return False
     if before in SYLLABLES_BEFORE or before in PART_OF_CITY_NAME_BEFORE:
         return False
-    return not (short and kind is Kind.CITY and before in SURNAMES)
+    return before not in SURNAMES or bool(meaning.parts)
 
 
 def _is_person(text: str, end: int) -> bool:
@@ -247,5 +251,6 @@ def _in_japanese(text: str) -> Iterator[_Mention]:
         word = run[0]
         for length in range(min(len(word), 12), 1, -1):
             if word[:length] in known and (length == len(word) or word[length:] in JAPANESE_BEHIND):
-                yield run.start(), run.start() + length, known[word[:length]]
+                if length < len(word) or not _JAPANESE_PERSON.match(text, run.end()):
+                    yield run.start(), run.start() + length, known[word[:length]]
                 break

@@ -57,6 +57,9 @@ _MASKS = {
 _HOPELESS = 2.5
 """A count so far below the best before has left the name behind."""
 
+_ENOUGH = 0.6
+"""What a character of a rendering renders on average."""
+
 Unit = tuple[int, float, bool]
 """A consonant: the initials that render it as bits, the cost of leaving it out, whether a nasal end renders it too."""
 
@@ -105,6 +108,11 @@ def fit(han: str, token: str) -> list[float]:
         elif score < most - _HOPELESS:
             break
     return scores
+
+
+def renders(han: str, token: str) -> bool:
+    """Whether the end of `han` is a rendering of `token`, as far as sound can tell."""
+    return any(score >= _ENOUGH * length for length, score in enumerate(fit(han, token), 1))
 
 
 @lru_cache(maxsize=4096)

@@ -84,6 +84,9 @@ def names(text: str, language: str = "zh-Hans") -> list[tuple[str, str | None]]:
         pytest.param(
             "公司挑战三星电子（Samsung Electronics）", "三星电子", "Samsung Electronics", id="a verb, a company"
         ),
+        pytest.param("众议院（House of Ports）", "众议院", "House of Ports", id="a kind of body that is a name"),
+        pytest.param("； ·灯塔公司（Abc）", "灯塔公司", "Abc", id="the dot of a list"),
+        pytest.param("“·灯塔湾船厂”（Abcdef）", "灯塔湾船厂", "Abcdef", id="the dot of a list, quoted"),
         pytest.param("灯塔广播集团有限公司（LBG）", "灯塔广播集团有限公司", "LBG", id="group and limited"),
         pytest.param("20国集团（G20）", "20国集团", "G20", id="a number in figures"),
         pytest.param("四十人小组（G40）", "四十人小组", "G40", id="a number in characters"),
@@ -95,6 +98,10 @@ def names(text: str, language: str = "zh-Hans") -> list[tuple[str, str | None]]:
         pytest.param("林德森律师（Maître Oleg Lindsen）", "林德森", "Oleg Lindsen", id="a title in the gloss"),
         pytest.param("韩国疾病管理厅（KDCA）", "韩国疾病管理厅", "KDCA", id="country that the gloss says"),
         pytest.param("芬兰国家广播公司（YLE）", "芬兰国家广播公司", "YLE", id="nobody's without its country"),
+        pytest.param(
+            "英国港务部（Ministry of Ports）说", "英国港务部", "Ministry of Ports", id="nobody's, though written out"
+        ),
+        pytest.param("韩国灯塔通讯社（Beacon News）", "灯塔通讯社", "Beacon News", id="media have names of their own"),
         pytest.param("司法部和联邦贸易委员会（FTC）", "联邦贸易委员会", "FTC", id="two bodies"),
         pytest.param("智库战略与国际研究中心（CSIS）", "战略与国际研究中心", "CSIS", id="one body with and"),
         pytest.param("加入石油输出国组织(OPEC)", "石油输出国组织", "OPEC", id="verb before"),
@@ -143,6 +150,16 @@ def test_glossed_names(text: str, name: str, gloss: str) -> None:
         "Ferry Holdings (USA) 停航",
         "新冠病毒病（COVID-19）",
         "该公司的（Ferry Group）",
+        "\u3000委员会（Xx-Yy）",
+        "昨日・公司（Ab）",
+        "·委员会（WHO）",
+        "船期；-海南（Robert Harroson）",
+        "「集团」（Abc）",
+        "乘客要求匿名（Anonymous）",
+        "本周的主题：创新（Innovation）",
+        "船长说“很好”（Very Good）",
+        "码头上的电动汽车（EV）",
+        "问过聊天机器人（ChatGPT）",
     ],
 )
 def test_brackets_that_translate_no_name(text: str) -> None:
@@ -170,6 +187,11 @@ def test_the_other_script_is_the_same_name() -> None:
 def test_a_name_glossed_twice_is_one() -> None:
     text = "国务卿布林肯(Antony Blinken)说，总统哈罗森(Robert Harroson)不说。国务卿布林肯(Antony Blinken)又说。"
     assert [(name.name, name.count) for name in found(text).names] == [("布林肯", 2), ("哈罗森", 1)]
+
+
+def test_ministries_of_two_countries_are_two() -> None:
+    result = found("英国港务部（Ministry of Ports）说。乌克兰港务部（Ministry of Ports）否认。港务部又说。")
+    assert [(name.name, name.count) for name in result.names] == [("英国港务部", 1), ("乌克兰港务部", 1)]
 
 
 def test_the_longest_form_counts() -> None:
@@ -206,6 +228,56 @@ def test_english_counts_the_family_name() -> None:
     assert [(name.name, name.count) for name in result.names] == [("Robert Harroson", 3)]
 
 
+@pytest.mark.parametrize(
+    ("text", "title", "expected"),
+    [
+        pytest.param("President Bill Lee said Lee would go to Leeds and Leesburg.", "", 2, id="inside other words"),
+        pytest.param("Susan Long said so. Long Beach, Longview and the Longest Pier. Long left.", "", 2, id="a place"),
+        pytest.param("Bill Lee said so. Spike Lee, Ang Lee and Mary Lee left.", "", 1, id="other given names"),
+        pytest.param("Megan Lee said so. R. Lee left. M. Lee came.", "", 2, id="initials"),
+        pytest.param("Donald Seal said so. Seal Tower and Seal University. Seal’s tower.", "", 2, id="things"),
+        pytest.param("Michael Seal said so. Seal Peterson left. Then Seal spoke.", "", 2, id="another's given name"),
+        pytest.param("Donald Seal said so, as the Seal Administration does.", "", 2, id="his administration"),
+        pytest.param("Mr Seal, Michael Seal said. President Seal, Sen. Seal and US Seal.", "", 5, id="offices"),
+        pytest.param("Michael Seal said so to Harroson. Seal left. “Seal left.” (Seal)", "", 4, id="marks before"),
+        pytest.param("Michael Seal said so. Seal-Bear, Bear-Seal, anti-Seal and Anti-Seal.", "", 3, id="hyphens"),
+        pytest.param("Michael Seal said so.", "Mayor Sees Seal Win", 2, id="a title's capitals say nothing"),
+        pytest.param("Michael Seal said so.", "Seal Tower of Mary Seal", 1, id="but words that are known do"),
+    ],
+)
+def test_an_english_family_name_has_to_stand_alone(text: str, title: str, expected: int) -> None:
+    assert [name.count for name in found(text, title, "en").names] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            "亚伯拉罕·林肯（Abraham Lincoln）。国务卿布林肯周日抵达。布林肯离开。林肯没去。",
+            2,
+            id="within a name",
+        ),
+        pytest.param("导演克里斯·诺兰（Chris Nolan）说，矿业公司诺兰达上市。诺兰走了。", 2, id="a syllable behind"),
+        pytest.param("导演朗·霍华德（Ron Howard）说。约翰·霍华德走了。", 1, id="another given name"),
+        pytest.param("导演朗·霍华德（Ron Howard）到霍华德大学和霍华德县。霍华德说", 2, id="a thing, a place"),
+        pytest.param("导演朗·霍华德（Ron Howard）说。霍华德·卡特走了。", 1, id="another's given name"),
+        pytest.param("导演霍华德（Ron Howard）说。朗·霍华德走了，约翰·霍华德没走。", 2, id="given name by its sound"),
+        pytest.param("导演朗·霍华德（Ron Howard）说。小霍华德走了。", 1, id="the son"),
+        pytest.param("导演朗·霍华德（Ron Howard）说。1.霍华德走了。", 2, id="a number is no given name"),
+        pytest.param("制片《战狼》（Wolf Warriors）说。战狼外交也说。战狼走了", 2, id="in a longer word"),
+        pytest.param("议员约瑟夫·麦卡锡（Joseph McCarthy）说。麦卡锡主义。麦卡锡走了", 2, id="his doctrine"),
+        pytest.param("幕僚博明（Matthew Pottinger）到了，博明说，请问博明在哪", 3, id="cut amiss"),
+    ],
+)
+def test_a_chinese_short_form_has_to_stand_alone(text: str, expected: int) -> None:
+    assert found(text).names[0].count == expected
+
+
+def test_a_katakana_name_ends_with_its_run() -> None:
+    result = found("総裁アブラハム・リンカン（Abraham Lincan）。ブリンカン氏とリンカン氏", language="ja")
+    assert [name.count for name in result.names] == [2]
+
+
 def test_other_languages_have_none() -> None:
     assert names("Der Kapitän Robert Harroson sagte, Harroson gehe.", "de") == []
 
@@ -232,6 +304,7 @@ def test_never_raises_and_spans_are_apart(text: str, language: str) -> None:
     result = find_names(prose)
     assert result == find_names(prose)
     assert sum(name.count for name in result.names) == len(result.spans)
+    assert all(name.name[0] not in " ·\u3000" for name in result.names)
     free = 0
     for begin, end in result.spans:
         assert free <= begin < end <= len(prose.text)

@@ -72,6 +72,8 @@ def test_chinese(text: str, expected: str) -> None:
         pytest.param("渡轮开过墨西哥湾和日本海", id="waters"),
         pytest.param("巴黎协定不谈渡轮", id="treaty"),
         pytest.param("船长王清远说渡轮很稳", id="a Chinese name"),
+        pytest.param("船长王海南和周山东、林云南", id="a Chinese name that is a province's, too"),
+        pytest.param("船长张华盛顿说渡轮很稳", id="a Chinese name of three characters"),
         pytest.param("船长伯明翰（Simon Birmingham）说，渡轮很稳。伯明翰又说", id="a person by the gloss"),
         pytest.param("渡轮停在南京东路旁", id="street"),
         pytest.param("上海合作组织谈渡轮", id="organisation"),
@@ -121,6 +123,7 @@ def test_english(text: str, expected: str) -> None:
         "Chinese and American ferries, a Briton on board",
         "They gave us a ferry. Londoners liked it. Chinatown did not.",
         "He read the Times of India on the ferry.",
+        "Guinea pigs on board. Turkey vultures above. China shop ashore. Panama hats, Brussels sprouts, Brazil nuts.",
     ],
 )
 def test_no_place_in_english(text: str) -> None:
@@ -134,6 +137,8 @@ def test_no_place_in_english(text: str) -> None:
         pytest.param("アメリカと米国政府のフェリー", "アメリカ US 2", id="katakana, and with its government"),
         pytest.param("中国人と日本語のフェリー", "", id="people and languages"),
         pytest.param("東京大学のフェリー", "", id="university"),
+        pytest.param("福島みずほ氏と福島さんはフェリーに乗った", "", id="a family name"),
+        pytest.param("福島で福島から来たフェリー", "福島 JP 2", id="no family name"),
     ],
 )
 def test_japanese(text: str, expected: str) -> None:
@@ -148,6 +153,9 @@ def test_japanese(text: str, expected: str) -> None:
         ("L’Allemagne, l'Inde et les États-Unis", "fr", "Allemagne DE 1, Inde IN 1, États-Unis US 1"),
         ("Nice et Tours n'ont pas de bac. Le bac de Maurice", "fr", ""),
         ("El barco de China a Nueva York", "es", "China CN 1, Nueva York US 1"),
+        ("El barco de Córdoba", "es", ""),
+        ("El barco de Córdoba, España", "es", "Córdoba ES 1, España ES 1"),
+        ("El barco de Córdoba, Argentina", "es", "Córdoba AR 1, Argentina AR 1"),
         ("Da Roma a Parigi", "it", "Roma IT 1, Parigi FR 1"),
         ("Van Londen naar Duitsland", "nl", "Londen GB 1, Duitsland DE 1"),
         ("De Lisboa a Moscou", "pt", "Lisboa PT 1, Moscou RU 1"),
@@ -168,6 +176,8 @@ def test_other_languages_are_left_alone(language: str) -> None:
         pytest.param("智利首都圣地亚哥的渡轮", "智利 CL 1, 圣地亚哥 CL 1", id="in Chile"),
         pytest.param("美国圣地亚哥的渡轮", "美国 US 1, 圣地亚哥 US 1", id="in California"),
         pytest.param("圣地亚哥的渡轮", "", id="nothing tells"),
+        pytest.param("科尔多瓦的渡轮", "", id="nothing tells which Cordoba"),
+        pytest.param("西班牙科尔多瓦的渡轮", "西班牙 ES 1, 科尔多瓦 ES 1", id="in Spain"),
         pytest.param("奥克兰的渡轮", "奥克兰 NZ 1", id="the larger one"),
         pytest.param("美国奥克兰的渡轮", "美国 US 1, 奥克兰 US 1", id="unless the item names the other's country"),
     ],
