@@ -68,6 +68,7 @@ _CESU_8 = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
 # Windows-1252 that somebody took for Latin-1 and wrote as UTF-8: no text has these controls, and browsers show quotes.
 # In any encoding, for a dead letter comes back in UTF-8.
 _C1 = re.compile("[\x80-\x9f]")
+_C1_UTF_8 = re.compile(rb"\xc2[\x80-\x9f]")
 _MEANT = {code: ord(meant) for code in range(0x80, 0xA0) if (meant := bytes([code]).decode("cp1252", "ignore"))}
 
 # The first bytes of what is no text at all.
@@ -95,12 +96,15 @@ def decode(body: bytes, content_type: str | None = None) -> str:
     for signature, shown in _SIGNATURES:
         if body.startswith(signature):
             raise Rejection(DeadLetterCode.UNSUPPORTED_FORMAT, f"The document is {shown}, not text.")
+    controls = True  # whether C1 controls may be in it: looking for them costs as much as decoding
     if (text := _marked(body)) is None:
-        text = _wide(body) or _escaped(body, content_type) or _utf_8(body)
+        text = _wide(body) or _escaped(body, content_type)
+        if not text and (text := _utf_8(body)):
+            controls = b"\xc2" in body and _C1_UTF_8.search(body) is not None
         text = text or _declared(body, content_type) or _detected(body) or _last_resort(body)
     if _binary(text):
         raise Rejection(DeadLetterCode.UNDECODABLE, "The document is binary, or text in no known encoding.")
-    return text.translate(_MEANT) if _C1.search(text) else text
+    return text.translate(_MEANT) if controls and _C1.search(text) else text
 
 
 def _marked(body: bytes) -> str | None:
