@@ -17,7 +17,7 @@ MAX_LENGTH = 280
 """Characters, as the contract has it."""
 _READ = 2_400
 """Characters of the text that are looked at."""
-_SENTENCES = 9
+_SENTENCES = 7
 """Looked at; what matters stands in the first of them."""
 _SHORTEST = 12
 """Characters; what is shorter says nothing by itself. Of a language with spaces three times as many."""
