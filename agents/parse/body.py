@@ -43,9 +43,9 @@ def choose(bodies: Sequence[Body]) -> tuple[int, Body]:
     Bodies before it that hold pictures stay, behind the text: some publishers put the picture into the content and
     the text into the description. `bodies` must not be empty.
     """
-    if len(bodies) == 1 or _shows(bodies[0]):
+    if len(bodies) == 1 or shows(bodies[0]):
         return 0, bodies[0]
-    place = next((place for place, body in enumerate(bodies) if place and _shows(body)), 0)
+    place = next((place for place, body in enumerate(bodies) if place and shows(body)), 0)
     found = bodies[place]
     pictures = [body.text for body in bodies[:place] if body.is_html and _PICTURE.search(body.text)]
     if not pictures:
@@ -90,7 +90,7 @@ def without_cdata(text: str) -> str:
     return bare.replace(CDATA, "").replace(CDATA_END, "")
 
 
-def _shows(body: Body) -> bool:
+def shows(body: Body) -> bool:
     """Whether any text is seen. Cheaper than a parser, which is not asked what hides something by its style."""
     if not body.is_html:
         return bool(body.text.strip())

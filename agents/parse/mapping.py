@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from agents.content.text import clean_line
 from agents.content.urls import canonicalize, resolve
 from agents.parse import title as titles
-from agents.parse.body import Body, choose, unescaped_twice, without_cdata
+from agents.parse.body import Body, choose, shows, unescaped_twice, without_cdata
 from agents.parse.elements import Element, EntryElements
 from agents.parse.found import Document, Found, bounded_int, bounded_seconds, inherited
 from schemas import Attachment, FeedImage, Format
@@ -96,8 +96,8 @@ def read_entry(entry: EntryElements) -> Found:
     guid = next((text for name in _GUIDS if (text := _first_text(by_name, name))), None) or about
     link, link_base = _link(by_name, entry)
     element, body, rest = _body(by_name)
-    published = [text for name in _PUBLISHED for text in _texts(by_name, name)]
-    updated = [text for name in _UPDATED for text in _texts(by_name, name)]
+    published = [text for name in _PUBLISHED if name in by_name for text in _texts(by_name, name)]
+    updated = [text for name in _UPDATED if name in by_name for text in _texts(by_name, name)]
     attachments, images = _media(entry)
     return Found(
         title=_title(by_name),
@@ -161,7 +161,9 @@ def _by_name(elements: list[Element]) -> Elements:
 
 
 def _texts(by_name: Elements, name: str) -> list[str]:
-    return [text for element in by_name.get(name, ()) if (text := element.text.strip())]
+    if name not in by_name:
+        return []
+    return [text for element in by_name[name] if (text := element.text.strip())]
 
 
 def _first_text(by_name: Elements, name: str) -> str | None:
@@ -289,7 +291,10 @@ def _body(by_name: Elements) -> tuple[Element | None, Body, list[Element]]:
     ]
     if not found:
         return None, Body("", is_html=True), []
-    place, body = choose([_read_body(element) for element in found])
+    first = _read_body(found[0])
+    if len(found) == 1 or shows(first):
+        return found[0], first, found[1:]
+    place, body = choose([first, *map(_read_body, found[1:])])
     return found[place], body, [*found[:place], *found[place + 1 :]]
 
 
