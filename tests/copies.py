@@ -1,0 +1,37 @@
+"""Invented pairs of articles, copies and others that only look so: tests/data/copies.jsonl and copies.tsv."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from msgspec import Struct
+
+from agents.sources.records import RawRecord, read_line
+
+RECORDS = Path(__file__).parent / "data" / "copies.jsonl"
+PAIRS = RECORDS.with_suffix(".tsv")
+
+NOT_COPY = "not-copy"
+
+
+class Pair(Struct, frozen=True):
+    """Two records, the earlier first, and what the later is to the other."""
+
+    a: RawRecord
+    b: RawRecord
+    kind: str
+    note: str
+
+
+def records() -> list[RawRecord]:
+    """All records, in order of arrival."""
+    read = [read_line(line, "copies.jsonl", "") for line in RECORDS.read_bytes().splitlines()]
+    return [record for record in read if isinstance(record, RawRecord)]
+
+
+def pairs() -> list[Pair]:
+    by_ref = {record.ref: record for record in records()}
+    with PAIRS.open(encoding="utf-8", newline="") as lines:
+        rows = csv.DictReader(lines, dialect=csv.excel_tab, quoting=csv.QUOTE_NONE)
+        return [Pair(by_ref[row["ref_a"]], by_ref[row["ref_b"]], row["kind"], row["note"]) for row in rows]
