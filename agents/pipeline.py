@@ -8,7 +8,7 @@ stage makes of it. So the results stand in the order of the entries, whatever is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -107,6 +107,9 @@ class Pipeline:
 class _NoState:
     """The state of a stage that has none."""
 
+    version = 0
+    derived: object = None
+
     def get(self, key: bytes) -> bytes | None:
         raise RuntimeError("a stateless stage asked for state")
 
@@ -115,3 +118,6 @@ class _NoState:
 
     def delete(self, key: bytes) -> None:
         raise RuntimeError("a stateless stage wrote state")
+
+    def scan(self, prefix: bytes, start: bytes) -> Iterator[tuple[bytes, bytes]]:
+        raise RuntimeError("a stateless stage asked for state")

@@ -6,6 +6,8 @@ away. Both stages' changes and the number of documents read are written together
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -22,6 +24,8 @@ Changes = dict[bytes, bytes | None]
 
 _PREFIX = {StageName.PARSE: b"p", StageName.DEDUPE: b"d", StageName.ENRICH: b"e", StageName.STORIES: b"s"}
 _META_KEY = b"\x00meta"
+
+_versions = count()
 
 
 class StateError(Exception):
@@ -43,12 +47,13 @@ class RunState:
     def __init__(self, table: Table | None = None) -> None:
         self._table = MemoryTables().open("run") if table is None else table
         self._pending: Changes = {}
+        self._derived: dict[StageName, object] = {}
         raw = self._table.get(_META_KEY)
         self.next = 0 if raw is None else _read_meta(raw).next
 
     def of(self, stage: StageName, changes: Changes) -> State:
         """The stage's view. Writes go to `changes`, and are seen by every view at once."""
-        return _View(self._table, self._pending, changes, _PREFIX[stage])
+        return _View(self._table, self._pending, changes, stage, self._derived)
 
     def commit(self, changes: Changes, next: int) -> None:
         """Write down changes and the number of the next document: all or nothing."""
@@ -62,17 +67,39 @@ class RunState:
     def forget_pending(self) -> None:
         """Take back what was handled and not written down: an interrupted run's."""
         self._pending.clear()
+        self._derived.clear()
 
     def close(self) -> None:
         self._table.close()
 
 
 class _View:
-    def __init__(self, table: Table, pending: Changes, changes: Changes, prefix: bytes) -> None:
+    def __init__(
+        self, table: Table, pending: Changes, changes: Changes, stage: StageName, derived: dict[StageName, object]
+    ) -> None:
         self._table = table
         self._pending = pending
         self._changes = changes
-        self._prefix = prefix
+        self._stage = stage
+        self._prefix = _PREFIX[stage]
+        self._derived = derived
+
+    @property
+    def version(self) -> int:
+        """Always another: what a run has handled is never taken back but as a whole."""
+        return next(_versions)
+
+    @property
+    def derived(self) -> object:
+        return self._derived.get(self._stage)
+
+    @derived.setter
+    def derived(self, made: object) -> None:
+        self._derived[self._stage] = made
+
+    def scan(self, prefix: bytes, start: bytes) -> Iterator[tuple[bytes, bytes]]:
+        for key, value in self._table.scan(self._prefix + prefix, self._prefix + start):
+            yield key[len(self._prefix) :], value
 
     def get(self, key: bytes) -> bytes | None:
         key = self._prefix + key

@@ -6,7 +6,7 @@ The Faust agents, `feedmill process` and the tests drive the same four objects. 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeVar
@@ -66,13 +66,27 @@ class Output(Struct, frozen=True, gc=False):
 
 
 class State(Protocol):
-    """Keys and values of one stage and partition, as they are after everything handled so far."""
+    """Keys and values of one stage and partition, as they are after everything handled so far.
+
+    `derived` is for what the stage makes of this state and would have to make again, an index: it lives as long as this
+    copy of the state, and is None where there is none or another owner has written since. `version` changes when what
+    was handled before is settled; where it is as it was, the last batch was taken back and comes again.
+    """
+
+    derived: object
+
+    @property
+    def version(self) -> int: ...
 
     def get(self, key: bytes, /) -> bytes | None: ...
 
     def put(self, key: bytes, value: bytes, /) -> None: ...
 
     def delete(self, key: bytes, /) -> None: ...
+
+    def scan(self, prefix: bytes, start: bytes, /) -> Iterator[tuple[bytes, bytes]]:
+        """Keys with a prefix and their values, in order, from `start` on; as settled, without the batch's changes."""
+        ...
 
 
 In = TypeVar("In", contravariant=True)
@@ -82,6 +96,10 @@ class Stage(Protocol[In]):
     """One stage. `In` is RawDocument for parse, and one encoded internal record (bytes) for the others."""
 
     name: StageName
+
+    def prepare(self, state: State) -> Iterator[None]:
+        """Make ready what the stage derives from a state that was just restored, pausing after each piece of work."""
+        ...
 
     def handle(self, batch: Sequence[In], state: State, now: datetime) -> list[Output]:
         """Turn a batch, in order, into outputs, in order.

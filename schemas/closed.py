@@ -50,6 +50,17 @@ class GroupingRule(StrEnum):
     """Why the stories stage grouped an item as it did (`grouping.rule`)."""
 
     NOT_GROUPED = "not-grouped"
+    """Nothing to compare it by."""
+    FIRST_REPORT = "first-report"
+    """Nothing in the window is near enough: a story of its own."""
+    SAME_EVENT = "same-event"
+    """Title and beginning are those of a story's."""
+    NEAR_COPY = "near-copy"
+    """The text is an earlier item's; it shares its story."""
+    EXCERPT = "excerpt"
+    """The text is part of an earlier item's, or holds it whole; it shares its story."""
+    KEPT = "kept"
+    """A later sighting of an item whose story was given before."""
 
 
 class Changed(StrEnum):

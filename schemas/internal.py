@@ -120,6 +120,36 @@ class News(Struct, frozen=True, kw_only=True, omit_defaults=True):
     retraction: bool = False
 
 
+class Signature(Struct, frozen=True, array_like=True):
+    """What near-copies of a text are found and judged by, without the text (`agents/content/signature.py`).
+
+    `count` distinct 5-grams; `bands` 32 keys that near-copies share; `least` the least hashes of the 5-grams, `runs` of
+    runs of 25 characters, `lead` of the 5-grams of the beginning, `figures` of the numbers. All are uint32,
+    little-endian, sorted but for the bands.
+    """
+
+    count: int
+    bands: bytes
+    least: bytes
+    runs: bytes
+    lead: bytes
+    figures: bytes
+
+
+class Traits(Struct, frozen=True, array_like=True):
+    """What `stories` compares items by. `signature` is None for a text too short to be anyone's copy.
+
+    `title_numbers` and `title_form` (the title without them) tell the members of a series apart. `terms` are the words
+    that say what the item is about, with their weights, heaviest first; `brief` where there is little but a title.
+    """
+
+    signature: Signature | None
+    title_numbers: list[str]
+    title_form: str
+    terms: list[tuple[str, float]]
+    brief: bool
+
+
 class Draft(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An enriched item on its way to `stories`, which fills in `grouping`, `story_id` and `reprint_of`.
 
@@ -132,6 +162,6 @@ class Draft(Struct, frozen=True, kw_only=True, omit_defaults=True):
     arrival: Moment
     item: Item | None
     news: Raw = Raw()
-    signature: bytes | None = None
+    traits: Traits | None = None
     first_seen: Moment | None = None
     traceparent: str | None = None

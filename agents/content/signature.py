@@ -2,7 +2,8 @@
 
 A text is the set of its folded 5-grams (see `sketch.fold_codes`), each as a hash of 32 bits. A signature holds keys of
 32 bands, each of 4 bins of a one-permutation MinHash (two texts that share a key may be near-copies), and the least
-KEPT hashes, which estimate how alike two texts are, or are all there is of a shorter text.
+hashes of the set, which estimate how alike two texts are, or are all there is of a shorter text. The same of runs of 25
+characters tells how the rest is spread: a changed paragraph breaks few runs, changed figures everywhere break most.
 """
 
 from __future__ import annotations
@@ -11,16 +12,28 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+import xxhash
 
-from agents.content.sketch import Codes
+from agents.content.figures import figures
+from agents.content.sketch import Codes, fold_codes
+from schemas.internal import Signature
 
-VERSION = 1
-"""Of the format and of the hashes; signatures of different versions say nothing of each other."""
+VERSION = 2
+"""Of the hashes; signatures of different versions say nothing of each other."""
 
 GRAM = 5
 SHORTEST = 80
 """Folded characters; what is shorter takes no part: all notices of forty characters are alike."""
 KEPT = 256
+RUN = 25
+"""Characters of a run: five 5-grams, one behind the other."""
+KEPT_RUNS = 96
+LEAD = 120
+"""Folded characters of the beginning."""
+KEPT_LEAD = 32
+KEPT_FIGURES = 48
+FIGURES_READ = 4_000
+"""Characters in which figures are looked for."""
 BANDS = 32
 _ROWS = 4
 _BINS = BANDS * _ROWS
@@ -31,20 +44,29 @@ _MIX = np.uint64(0xBF58476D1CE4E5B9)
 _HALF = np.uint64(32)
 
 Shingles = npt.NDArray[np.uint32]
+Hashes = npt.NDArray[np.uint64]
 
 
-def sign(codes: Codes) -> bytes | None:
-    """The signature of folded characters: their number of shingles (uint32), 32 band keys and up to KEPT hashes (uint32
-    each, little-endian, sorted). None for a text under SHORTEST."""
+def sign(text: str) -> Signature | None:
+    """The signature of a text; None for one under SHORTEST folded characters. Linear."""
+    codes = fold_codes(text)
     if codes.size < SHORTEST:
         return None
-    found = shingles(codes)
-    head = np.array([found.size], dtype="<u4")
-    return head.tobytes() + band_keys(found).astype("<u4").tobytes() + found[:KEPT].astype("<u4").tobytes()
+    grams = hashes(codes)
+    short = _high(grams)
+    found = _distinct(short)
+    return Signature(
+        found.size,
+        _bytes(band_keys(found)),
+        _bytes(found[:KEPT]),
+        _bytes(_least(_high(_runs(grams)), KEPT_RUNS)),
+        _bytes(_distinct(short[: LEAD - GRAM + 1])[:KEPT_LEAD]),
+        _bytes(_figures(text)),
+    )
 
 
-def shingles(codes: Codes) -> Shingles:
-    """The distinct hashes of all 5-grams, sorted; shape (n,)."""
+def hashes(codes: Codes) -> Hashes:
+    """The hash of each 5-gram in its place; shape (n - 4,), 64 bits."""
     wide = codes.astype(np.uint64)
     count = codes.size - GRAM + 1
     hashed = wide[:count].copy()
@@ -53,12 +75,54 @@ def shingles(codes: Codes) -> Shingles:
         hashed += wide[place : place + count]
     hashed ^= hashed >> np.uint64(31)
     hashed *= _MIX
-    short = (hashed >> _HALF).astype(np.uint32)
-    short.sort()
-    first = np.empty(short.size, np.bool_)
-    first[0] = True
-    np.not_equal(short[1:], short[:-1], out=first[1:])
-    return short[first]
+    return hashed
+
+
+def shingles(codes: Codes) -> Shingles:
+    """The distinct hashes of all 5-grams, sorted; shape (n,)."""
+    return _distinct(_high(hashes(codes)))
+
+
+def _runs(grams: Hashes) -> Hashes:
+    """The hash of each run of 25 characters; of a shorter text the hashes of its 5-grams."""
+    count = grams.size - (RUN - GRAM)
+    if count < 1:
+        return grams
+    hashed = grams[:count].copy()
+    for place in range(GRAM, RUN, GRAM):
+        hashed *= _HASH
+        hashed ^= grams[place : place + count]
+    hashed ^= hashed >> np.uint64(31)
+    hashed *= _MIX
+    return hashed
+
+
+def _figures(text: str) -> Shingles:
+    found = sorted(xxhash.xxh32_intdigest(figure.encode()) for figure in figures(text[:FIGURES_READ]))
+    return np.array(found[:KEPT_FIGURES], dtype=np.uint32)
+
+
+def _high(hashed: Hashes) -> Shingles:
+    return (hashed >> _HALF).astype(np.uint32)
+
+
+def _distinct(hashed: Shingles) -> Shingles:
+    found = np.sort(hashed)
+    first = np.empty(found.size, np.bool_)
+    first[:1] = True
+    np.not_equal(found[1:], found[:-1], out=first[1:])
+    return found[first]
+
+
+def _least(hashed: Shingles, kept: int) -> Shingles:
+    """The least distinct hashes, sorted, at most `kept`; fewer where many are repeated."""
+    if hashed.size > 4 * kept:
+        hashed = np.partition(hashed, 2 * kept)[: 2 * kept]
+    return _distinct(hashed)[:kept]
+
+
+def _bytes(values: Shingles) -> bytes:
+    return values.astype("<u4", copy=False).tobytes()
 
 
 def band_keys(found: Shingles) -> Shingles:
@@ -79,10 +143,9 @@ def band_keys(found: Shingles) -> Shingles:
     return (keys >> _HALF).astype(np.uint32)
 
 
-def read_signature(data: bytes) -> tuple[int, Shingles, Shingles]:
-    """Of a signature the number of shingles, the band keys and the least hashes."""
-    numbers = np.frombuffer(data, dtype="<u4")
-    return int(numbers[0]), numbers[1 : 1 + BANDS], numbers[1 + BANDS :]
+def numbers(packed: bytes) -> Shingles:
+    """The hashes of one part of a signature."""
+    return np.frombuffer(packed, dtype="<u4")
 
 
 @cache

@@ -6,7 +6,7 @@ settles those; only where it differs is the visible text taken out and hashed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 
@@ -52,6 +52,9 @@ class DedupeStage:
     """Judges encoded entries of one partition against the lineages in its state."""
 
     name = StageName.DEDUPE
+
+    def prepare(self, state: State) -> Iterator[None]:
+        yield from ()
 
     def handle(self, batch: Sequence[bytes], state: State, now: datetime) -> list[Output]:
         outputs: list[Output] = []

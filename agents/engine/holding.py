@@ -7,7 +7,7 @@ on from the position found in it. docs/decisions/0003 has the reasons and the me
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from agents.engine.delivery import Refusals
@@ -124,6 +124,9 @@ class Holding:
             await self._restore(parts)
         for part in parts:
             self._check_position(part, hints.get(part.partition))
+            if part.store.derived is None:
+                for _ in self._prepare(part.store):
+                    await asyncio.sleep(0)  # heartbeats are sent meanwhile
             part.ready, part.verified = True, None
 
     async def _fence(self, part: Part) -> None:
@@ -192,6 +195,10 @@ class Holding:
                 f"worked on to {hint}: the changelog was lost or restored from an older backup. Start a new "
                 "generation (FEEDMILL_GENERATION) knowingly; docs/runbooks/lost-changelog.md says how."
             )
+
+    def _prepare(self, store: Store) -> Iterator[None]:
+        """What the stage makes of a restored state, piece by piece."""
+        raise NotImplementedError
 
     async def verify(self, parts: Iterable[Part] | None = None) -> None:
         """Make sure that what was committed still is; raises EngineError where the broker has forgotten it.

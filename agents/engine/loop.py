@@ -8,14 +8,14 @@ docs/decisions/0003 has the reasons and the measurements.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from agents.engine.delivery import Dispatch, Parcel, Refusals
 from agents.engine.frames import UnreadableFrameError, decode_frame
 from agents.engine.holding import Holding, Part, RestoreObserver, all_of
-from agents.engine.store import POSITION_KEY, Change, Overlay, Position, Tables, encode_position
+from agents.engine.store import POSITION_KEY, Change, Overlay, Position, Store, Tables, encode_position
 from agents.engine.topics import Naming
 from agents.engine.transport import EngineError, Incoming, Outgoing, RefusedError, Transactions, Transport
 from agents.engine.turns import Turns
@@ -193,6 +193,9 @@ class StageLoop(Holding, Generic[In]):
             raise
         await transactions.commit()
         return int(offset)
+
+    def _prepare(self, store: Store) -> Iterator[None]:
+        return self.stage.prepare(Overlay(store))
 
     def _handle(self, inputs: Sequence[In], overlay: Overlay) -> list[Output]:
         """The stage's work. Here suspect records will go to a child process (DESIGN 5.9)."""

@@ -8,7 +8,7 @@ Lost, foreign, damaged, of a newer format or ahead of the log: it is rebuilt, ne
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -49,6 +49,10 @@ Change = tuple[bytes, bytes | None]
 """A changelog key and its value; None deletes."""
 
 
+Pair = tuple[bytes, bytes]
+"""A key and its value."""
+
+
 class StateSize(Struct, frozen=True):
     """How much a table holds: `keys` as it estimates them, `bytes` on disk and in memory tables."""
 
@@ -62,6 +66,10 @@ class Table(Protocol):
     def size(self) -> StateSize: ...
 
     def get(self, key: bytes, /) -> bytes | None: ...
+
+    def scan(self, prefix: bytes, start: bytes, /) -> Iterator[Pair]:
+        """Keys with a prefix and their values, in order, from `start` on."""
+        ...
 
     def write(self, changes: Iterable[Change], /) -> None:
         """Apply all changes or none."""
@@ -87,6 +95,8 @@ class Store:
         self._name = f"{changelog}-{partition}"
         self._table = tables.open(self._name)
         self.rebuilt_because: str | None = None
+        self.derived: object = None
+        self.version = 0
         self._meta = self._read_meta()
         self.next = self._read_position()
 
@@ -101,6 +111,10 @@ class Store:
     def get(self, key: bytes) -> bytes | None:
         return self._table.get(STATE_PREFIX + key)
 
+    def scan(self, prefix: bytes, start: bytes) -> Iterator[Pair]:
+        for key, value in self._table.scan(STATE_PREFIX + prefix, STATE_PREFIX + start):
+            yield key[len(STATE_PREFIX) :], value
+
     def size(self) -> StateSize:
         return self._table.size()
 
@@ -113,6 +127,8 @@ class Store:
                 proof = (offset, value)
             else:
                 changes.append((key, value))
+        if changes:
+            self.derived = None  # another owner's work
         self._write(changes, proof, read_to)
 
     def committed(self, changes: Iterable[Change], position: Position, offset: int) -> None:
@@ -121,6 +137,7 @@ class Store:
         A crash before this only makes the next restore longer.
         """
         self._write(changes, (offset, encode_position(position)), offset + 1)
+        self.version += 1
 
     def caught_up(self, end: int) -> None:
         """The changelog has nothing but markers between what was read and `end`.
@@ -136,6 +153,7 @@ class Store:
         self._tables.destroy(self._name)
         self._table = self._tables.open(self._name)
         self.rebuilt_because = why
+        self.derived = None
         self._meta = Meta(FORMAT, self._changelog, 0, None)
         self.next = 0
 
@@ -195,6 +213,21 @@ class Overlay:
     def delete(self, key: bytes) -> None:
         self._changes[key] = None
 
+    def scan(self, prefix: bytes, start: bytes) -> Iterator[Pair]:
+        return self._store.scan(prefix, start)
+
+    @property
+    def version(self) -> int:
+        return self._store.version
+
+    @property
+    def derived(self) -> object:
+        return self._store.derived
+
+    @derived.setter
+    def derived(self, made: object) -> None:
+        self._store.derived = made
+
     def changes(self) -> list[Change]:
         """What is to be written, in changelog keys, each key once with its last value."""
         return [(STATE_PREFIX + key, value) for key, value in self._changes.items()]
@@ -249,6 +282,13 @@ class RocksTable:
         value = self._database.get(key)
         return None if value is None else bytes(value)
 
+    def scan(self, prefix: bytes, start: bytes) -> Iterator[Pair]:
+        at = self._database.iter()
+        at.seek(start)
+        while at.valid() and (key := bytes(at.key())).startswith(prefix):
+            yield key, bytes(at.value())
+            at.next()
+
     def write(self, changes: Iterable[Change]) -> None:
         batch = WriteBatch(raw_mode=True)
         for key, value in changes:
@@ -284,6 +324,10 @@ class MemoryTable:
 
     def get(self, key: bytes) -> bytes | None:
         return self._content.get(key)
+
+    def scan(self, prefix: bytes, start: bytes) -> Iterator[Pair]:
+        for key in sorted(key for key in self._content if key.startswith(prefix) and key >= start):
+            yield key, self._content[key]
 
     def write(self, changes: Iterable[Change]) -> None:
         for key, value in changes:

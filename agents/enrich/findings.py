@@ -13,8 +13,6 @@ from msgspec import Struct
 from agents.content.boilerplate import Boilerplate
 from agents.content.html import Page
 from agents.content.language import Language, detect
-from agents.content.signature import sign
-from agents.content.sketch import fold_codes
 from agents.content.text import Count, count
 from agents.enrich.dateline import Dateline, read_dateline
 from agents.enrich.images import Gallery, gallery
@@ -23,7 +21,9 @@ from agents.enrich.names import FoundNames, find_names
 from agents.enrich.places import FoundPlaces, find_places
 from agents.enrich.prose import Prose, read_prose
 from agents.enrich.summary import summarize
+from agents.enrich.traits import read_traits
 from schemas import Entry, Keyword, Name, Place
+from schemas.internal import Traits
 
 MAX_CAPTIONS = 20
 """Images whose captions the summary keeps clear of."""
@@ -39,7 +39,7 @@ class Readable(Struct, frozen=True):
 
 
 class Findings(Struct, frozen=True):
-    """All that is found in one item; `signature` is None for a text too short to be compared."""
+    """All that is found in one item."""
 
     language: Language
     pictures: Gallery
@@ -49,7 +49,7 @@ class Findings(Struct, frozen=True):
     places: list[Place]
     keywords: list[Keyword]
     summary: str
-    signature: bytes | None
+    traits: Traits
 
 
 def load_tables() -> None:
@@ -79,11 +79,11 @@ def find(batch: Sequence[Readable]) -> list[Findings]:
         for found in zip(said, names, places, datelines, [one.boilerplate for one in batch], strict=True)
     ]
     summaries = [_summary(*found) for found in zip(said, datelines, keywords, pictures, strict=True)]
-    signatures = [_signature(*found) for found in zip(said, datelines, strict=True)]
+    traits = [read_traits(*found) for found in zip(said, datelines, strict=True)]
     return [
-        Findings(language, gallery_, size, dateline, people.names, where.places, terms, summary, signature)
-        for language, gallery_, size, dateline, people, where, terms, summary, signature in zip(
-            languages, pictures, counted, datelines, names, places, keywords, summaries, signatures, strict=True
+        Findings(language, gallery_, size, dateline, people.names, where.places, terms, summary, compared)
+        for language, gallery_, size, dateline, people, where, terms, summary, compared in zip(
+            languages, pictures, counted, datelines, names, places, keywords, summaries, traits, strict=True
         )
     ]
 
@@ -110,7 +110,3 @@ def _beyond_dateline(places: Iterable[Place], dateline: Dateline | None) -> Iter
 def _summary(prose: Prose, dateline: Dateline | None, keywords: list[Keyword], pictures: Gallery) -> str:
     captions = [image.caption for image in pictures.images[:MAX_CAPTIONS]]
     return summarize(prose.body, dateline.end if dateline else 0, prose.title, keywords, captions)
-
-
-def _signature(prose: Prose, dateline: Dateline | None) -> bytes | None:
-    return sign(fold_codes(prose.body[dateline.end :] if dateline else prose.body))

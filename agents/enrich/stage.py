@@ -6,7 +6,7 @@ order and on any worker.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -56,6 +56,9 @@ class EnrichStage:
         self._sites = sites or Sites()
         load_tables()
 
+    def prepare(self, state: State) -> Iterator[None]:
+        yield from ()
+
     def handle(self, batch: Sequence[bytes], state: State, now: datetime) -> list[Output]:
         outputs: dict[int, Output] = {}
         news_of: dict[int, News] = {}
@@ -94,7 +97,7 @@ class EnrichStage:
             arrival=entry.arrival,
             item=_item(news, one, found, self.pipeline),
             news=msgspec.Raw(record),
-            signature=found.signature,
+            traits=found.traits,
             first_seen=_first_seen(entry),
             traceparent=entry.traceparent,
         )

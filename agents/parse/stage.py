@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -29,6 +29,9 @@ class ParseStage:
 
     def __init__(self, sites: Sites | None = None) -> None:
         self._sites = sites or Sites()
+
+    def prepare(self, state: State) -> Iterator[None]:
+        yield from ()
 
     def handle(self, batch: Sequence[RawDocument], state: State, now: datetime) -> list[Output]:
         outputs: list[Output] = []

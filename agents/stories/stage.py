@@ -1,22 +1,25 @@
-"""Stories: drafts in, items out, each with the story that it belongs to.
+"""Stories: drafts in, items out, each with the story that it belongs to and the item that it is a copy of.
 
-So far every item is a story of its own (`not-grouped`) and nobody's reprint. What is issued is remembered all the
-same: the grouping to come must find the stories that were given out before it.
+The sightings in the state are the truth; the index over them is made from it, once for each copy of a state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import msgspec
 
 from agents.deadletters import news_dead_letter
 from agents.stage import EntryRef, Headers, Output, State, Topic
-from agents.stories.memory import Membership, recall, remember
+from agents.stories.grouping import Groups
+from agents.stories.index import Index
+from agents.stories.memory import Memory
 from agents.stories.size import encode_item
-from schemas import Confidence, DeadLetterCode, Draft, Grouping, GroupingRule, Item, News, StageName
+from schemas import Confidence, DeadLetterCode, Draft, Item, News, StageName, Verdict
 from schemas.cloudevents import event_headers
+
+MOST_SIGHTINGS = 1_000_000
 
 _drafts = msgspec.msgpack.Decoder(Draft)
 _news = msgspec.msgpack.Decoder(News)
@@ -27,8 +30,35 @@ class StoriesStage:
 
     name = StageName.STORIES
 
+    def __init__(self, most: int = MOST_SIGHTINGS) -> None:
+        """`most` sightings are kept in the index of a partition, fewer where the window ends before."""
+        self._most = most
+
+    def prepare(self, state: State) -> Iterator[None]:
+        for index in Index.restored(Memory(state), most=self._most):
+            if index is None:
+                yield
+            else:
+                state.derived = index
+
     def handle(self, batch: Sequence[bytes], state: State, now: datetime) -> list[Output]:
-        return [self._settle(record, state, now) for record in batch]
+        memory, index = Memory(state), self._index(state)
+        before = index.shelf
+        groups = Groups(memory, index)
+        outputs = [self._settle(record, groups, now) for record in batch]
+        groups.sweep(len(batch))
+        if index.shelf != before:
+            memory.note_shelf(index.shelf)
+        return outputs
+
+    def _index(self, state: State) -> Index:
+        """The index in step with the state, made again where it is not there or cannot be brought into step."""
+        if not (isinstance(state.derived, Index) and state.derived.begin(state.version)):
+            for _ in self.prepare(state):
+                pass
+            self._index(state)
+        assert isinstance(state.derived, Index)
+        return state.derived
 
     def refused(self, output: Output, code: DeadLetterCode, message: str, now: datetime) -> Output:
         if output.topic is Topic.ENRICHED and output.value is not None and output.origin is not None:
@@ -36,12 +66,13 @@ class StoriesStage:
             return news_dead_letter(self.name, code, message, news, now)
         raise ValueError(f"a record for {output.topic} cannot be dead-lettered: {message}")
 
-    def _settle(self, record: bytes, state: State, now: datetime) -> Output:
+    def _settle(self, record: bytes, groups: Groups, now: datetime) -> Output:
         draft = _drafts.decode(record)
         if draft.item is None:
+            groups.retract(bytes.fromhex(draft.id), draft.arrival)
             tracing: Headers = (("traceparent", draft.traceparent.encode()),) if draft.traceparent else ()
             return Output(Topic.ENRICHED, draft.id.encode(), None, None, tracing)
-        item = _grouped(draft, draft.item, state)
+        item = _grouped(draft, draft.item, groups)
         value = encode_item(item)
         if value is None:
             message = (
@@ -65,20 +96,16 @@ class StoriesStage:
         )
 
 
-def _grouped(draft: Draft, item: Item, state: State) -> Item:
-    """The item with its story: the one that it was given before, else its own."""
-    id = bytes.fromhex(draft.id)
-    before = recall(state, id, draft.arrival)
-    if before is None:
-        after = Membership(id, None, draft.arrival, draft.arrival)
-    else:
-        after = msgspec.structs.replace(before, last_arrival=max(before.last_arrival, draft.arrival))
-    remember(state, id, before, after)
+def _grouped(draft: Draft, item: Item, groups: Groups) -> Item:
+    """The item with its story and its original."""
+    membership, grouping = groups.place(draft, item.site)
+    reprint = membership.reprint_of is not None and item.revision == 1 and item.verdict is Verdict.NEW
     return msgspec.structs.replace(
         item,
-        story_id=after.story.hex(),
-        reprint_of=after.reprint_of.hex() if after.reprint_of else None,
-        grouping=Grouping(GroupingRule.NOT_GROUPED),
+        verdict=Verdict.REPRINT if reprint else item.verdict,
+        story_id=membership.story.hex(),
+        reprint_of=membership.reprint_of.hex() if membership.reprint_of else None,
+        grouping=grouping,
     )
 
 

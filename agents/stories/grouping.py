@@ -1,0 +1,319 @@
+"""Where an item stands among the others: whose copy it is, which story it belongs to, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+import numpy as np
+import xxhash
+from msgspec import Struct
+
+from agents.content.signature import numbers
+from agents.stories.index import Index, pack_terms, story_key
+from agents.stories.kinship import NEAR, NEAR_BRIEF, Nearest, nearest
+from agents.stories.memory import Id, Membership, Memory, Sighting
+from agents.stories.nearcopy import Judgement, judge, likeness, renumbered, siblings
+from agents.stories.tables import Floats, Words
+from schemas import Draft, Grouping, GroupingRule
+from schemas.internal import Traits
+
+MOST_COPIES = 64
+"""Sightings of a group that a new copy is held against."""
+
+_SAME_AGAIN = 0.9
+"""A revision that is so much like the sighting before it is not looked for by itself."""
+_TRIES = 8
+"""Members of a series that are passed over in the search for a story."""
+_SHOWN = 5
+_SWEPT = 4
+"""Sightings that are thrown away for each item that comes."""
+
+
+class Copy(Struct, frozen=True):
+    """Whose copy an item is: the original of the group, the earliest member that is alike itself, and how alike."""
+
+    original: Id
+    number: int
+    matched: Sighting
+    judgement: Judgement
+
+
+class Found(Struct, frozen=True):
+    """What the index says: an original or none, and the likes that are kept apart."""
+
+    copy: Copy | None
+    apart: list[tuple[int, Sighting, str]]
+
+
+class Terms(Struct, frozen=True):
+    """An item's terms as the index knows them, and their words."""
+
+    hashes: Words
+    weights: Floats
+    words: list[str]
+
+
+class Groups:
+    """Groups the items of one partition. What it decides is written to the memory and the index at once."""
+
+    def __init__(self, memory: Memory, index: Index) -> None:
+        self._memory = memory
+        self._index = index
+
+    def place(self, draft: Draft, site: str | None) -> tuple[Membership, Grouping]:
+        """The item's membership, and why: remembered where it was given before, else found and remembered."""
+        id = bytes.fromhex(draft.id)
+        before = self._memory.membership(id, draft.arrival)
+        probe, terms = _probe(id, draft, site)
+        self._index.expire(probe.arrival)
+        if before is None:
+            after, grouping = self._placed(id, draft, probe, terms)
+        else:
+            after, grouping = self._seen_again(id, draft, probe, before)
+        self._memory.remember(id, before, after)
+        return after, grouping
+
+    def retract(self, id: Id, arrival: datetime) -> None:
+        """Nothing becomes a copy of an item that was taken back."""
+        if (known := self._memory.membership(id, arrival)) is not None and not known.retracted:
+            self._memory.remember(id, known, msgspec.structs.replace(known, retracted=True))
+
+    def sweep(self, handled: int) -> None:
+        """Throw some sightings away that the index has dropped: a few for each item that came."""
+        shelf = self._index.shelf
+        first = shelf.segments[0][0] if shelf.segments else shelf.next
+        last = min(first, shelf.kept + _SWEPT * handled)
+        for number in range(shelf.kept, last):
+            self._memory.forget_sighting(number)
+        self._index.swept(last)
+
+    def _placed(self, id: Id, draft: Draft, probe: Sighting, terms: Terms) -> tuple[Membership, Grouping]:
+        arrival = draft.arrival
+        if probe.signature is None and not terms.words:
+            grouping = Grouping(GroupingRule.NOT_GROUPED)
+            return Membership(id, None, arrival, arrival, grouping.rule), grouping
+        found = self._find(probe, arrival)
+        if found.copy is not None:
+            copy = found.copy
+            story = copy.matched.story
+            near = self._nearest(probe, terms, set(), story_key(story))
+            grouping = _as_copy(copy, probe)
+        else:
+            brief = draft.traits is not None and draft.traits.brief
+            near = self._joined(probe, terms, found, NEAR_BRIEF if brief else NEAR)
+            if near is None or (member := self._memory.sighting(near.number)) is None:
+                story, near = id, None
+                grouping = Grouping(GroupingRule.FIRST_REPORT, evidence=_kept_apart(found))
+            else:
+                story = member.story
+                grouping = _as_report(near, member, terms, found)
+        rank, norm = (1, 1.0) if near is None else (near.size + 1, near.norm + 1.0 + 2.0 * near.dot)
+        sighting = msgspec.structs.replace(
+            probe, terms=pack_terms(terms.hashes, terms.weights), story=story, rank=rank, norm=norm
+        )
+        number = self._take_in(sighting, found.copy, arrival)
+        reprint_of = found.copy.matched.id if found.copy is not None else None
+        matched = bytes.fromhex(grouping.matched) if grouping.matched else None
+        after = Membership(story, reprint_of, arrival, arrival, grouping.rule, matched, grouping.score, number)
+        return after, grouping
+
+    def _seen_again(self, id: Id, draft: Draft, probe: Sighting, before: Membership) -> tuple[Membership, Grouping]:
+        after = msgspec.structs.replace(before, last_arrival=max(before.last_arrival, draft.arrival))
+        known = None if before.compared is None else self._memory.sighting(before.compared)
+        probe = msgspec.structs.replace(probe, story=before.story)
+        again = known is not None and _same_again(probe, known)
+        if probe.signature is None or again:
+            return after, _as_before(before)
+        found = Found(None, []) if before.reprint_of is not None else self._find(probe, draft.arrival)
+        number = self._take_in(probe, found.copy, draft.arrival)
+        after = msgspec.structs.replace(after, compared=number)
+        if found.copy is None:
+            return after, _as_before(before)
+        grouping = _as_copy(found.copy, probe)
+        after = msgspec.structs.replace(
+            after,
+            reprint_of=found.copy.matched.id,
+            rule=grouping.rule,
+            matched=found.copy.matched.id,
+            score=grouping.score,
+        )
+        return after, grouping
+
+    def _find(self, probe: Sighting, arrival: datetime) -> Found:
+        """The earliest item that this is a copy of, in a group none of whose members speaks against it."""
+        if probe.signature is None:
+            return Found(None, [])
+        alike: list[tuple[int, Sighting]] = []
+        apart: list[tuple[int, Sighting, str]] = []
+        for number in self._index.copies(numbers(probe.signature.bands)):
+            sighting = self._memory.sighting(number)
+            if sighting is None or sighting.id == probe.id or (judgement := judge(probe, sighting)) is None:
+                continue
+            if judgement.series:
+                apart.append((number, sighting, judgement.series))
+            elif judgement.rule and self._stands(sighting.id, arrival):
+                alike.append((number, sighting))
+        mine = self._memory.copies(probe.id)
+        found: list[Copy] = []
+        for original in dict.fromkeys(self._original(sighting.id, arrival) for _, sighting in alike):
+            if original == probe.id:
+                continue
+            group = self._memory.copies(original) or [
+                number for number, sighting in alike if self._original(sighting.id, arrival) == original
+            ]
+            if (against := self._against(probe, group, mine)) is not None:
+                apart.append(against)
+            elif (copy := self._earliest(probe, original, group, arrival)) is not None:
+                found.append(copy)
+        return Found(min(found, key=lambda copy: copy.number) if found else None, apart)
+
+    def _against(self, probe: Sighting, group: Iterable[int], mine: Iterable[int]) -> tuple[int, Sighting, str] | None:
+        """A member of a group that is a sibling in a series of the item, or of one of the item's own copies."""
+        own = [probe, *filter(None, map(self._memory.sighting, mine))]
+        for number in group:
+            if (member := self._memory.sighting(number)) is None:
+                continue
+            for one in own:
+                if one.id == member.id or ((judged := judge(one, member)) is not None and judged.rule is not None):
+                    continue
+                if (why := siblings(one, member)) is not None:
+                    return number, member, why
+        return None
+
+    def _earliest(self, probe: Sighting, original: Id, group: Iterable[int], arrival: datetime) -> Copy | None:
+        for number in sorted(group):
+            member = self._memory.sighting(number)
+            if member is None or member.id == probe.id or not self._stands(member.id, arrival):
+                continue
+            judgement = judge(probe, member)
+            if judgement is not None and judgement.rule is not None:
+                return Copy(original, number, member, judgement)
+        return None
+
+    def _joined(self, probe: Sighting, terms: Terms, found: Found, least: float) -> Nearest | None:
+        """The nearest story that is near enough, passing over members of the item's own series."""
+        without = {number for number, _, _ in found.apart}
+        for _ in range(_TRIES):
+            near = self._nearest(probe, terms, without, None)
+            if near is None or near.near < least:
+                return None
+            member = self._memory.sighting(near.number)
+            if member is None or renumbered(probe, member) is None:
+                return near
+            without.add(near.number)
+        return None
+
+    def _nearest(self, probe: Sighting, terms: Terms, without: set[int], only: int | None) -> Nearest | None:
+        if not terms.words:
+            return None
+        return nearest(self._index.kin(terms.hashes, probe.seen), terms.weights, probe.seen, without, only)
+
+    def _take_in(self, sighting: Sighting, copy: Copy | None, arrival: datetime) -> int:
+        """Add a sighting to index and memory, and to the group of the copies that it belongs to from now on."""
+        number = self._index.add(sighting)
+        self._memory.add_sighting(number, sighting)
+        original = self._original(sighting.id, arrival) if copy is None else copy.original
+        group = self._memory.copies(original)
+        if copy is not None:
+            mine = self._memory.copies(sighting.id)
+            known = self._memory.membership(original, arrival)
+            first = [known.compared] if known is not None and known.compared is not None and not group else []
+            group = [*group, *first, copy.number, *mine]
+            if mine:
+                self._memory.note_copies(sighting.id, [])
+        if group:
+            self._memory.note_copies(original, sorted({*group, number})[:MOST_COPIES])
+        return number
+
+    def _original(self, id: Id, arrival: datetime) -> Id:
+        """The end of the chain of originals."""
+        while (known := self._memory.membership(id, arrival)) is not None and known.reprint_of is not None:
+            id = known.reprint_of
+        return id
+
+    def _stands(self, id: Id, arrival: datetime) -> bool:
+        known = self._memory.membership(id, arrival)
+        return known is not None and not known.retracted
+
+
+def _probe(id: Id, draft: Draft, site: str | None) -> tuple[Sighting, Terms]:
+    """What an item is compared by; its place in a story is still open."""
+    traits = draft.traits or Traits(None, [], "", [], brief=True)
+    seen = draft.first_seen or draft.arrival
+    terms = _terms(traits)
+    probe = Sighting(
+        id=id,
+        arrival=int(draft.arrival.timestamp()),
+        seen=int(seen.timestamp()),
+        site=_hash(site or ""),
+        title_form=_hash(traits.title_form),
+        title_numbers=_hash("\n".join(traits.title_numbers)) or 1 if traits.title_numbers else 0,
+        signature=traits.signature,
+        terms=b"",
+        story=id,
+        rank=0,
+        norm=0.0,
+    )
+    return probe, terms
+
+
+def _terms(traits: Traits) -> Terms:
+    words: dict[int, tuple[str, float]] = {}
+    for word, weight in traits.terms:
+        words.setdefault(xxhash.xxh32_intdigest(word.encode()), (word, weight))
+    weights = np.array([weight for _, weight in words.values()])
+    if weights.size:
+        weights /= np.sqrt((weights * weights).sum())
+    return Terms(np.array(list(words), np.uint32), weights, [word for word, _ in words.values()])
+
+
+def _hash(text: str) -> int:
+    return xxhash.xxh64_intdigest(text.encode())
+
+
+def _same_again(probe: Sighting, known: Sighting) -> bool:
+    if probe.signature is None or known.signature is None:
+        return probe.signature is None
+    return likeness(probe.signature, known.signature).shared >= _SAME_AGAIN
+
+
+def _as_copy(copy: Copy, probe: Sighting) -> Grouping:
+    alike, matched = copy.judgement.likeness, copy.matched
+    rule = copy.judgement.rule or GroupingRule.NEAR_COPY
+    if rule is GroupingRule.EXCERPT:
+        score = alike.contained
+        evidence = [f"{_percent(score)} of the shorter text stands in the longer one"]
+    else:
+        score = alike.shared
+        evidence = [f"{_percent(score)} of all their groups of five characters stand in both texts"]
+    at_home = probe.site == matched.site
+    evidence.append(("another address of the same site" if at_home else "another site") + f", {_apart(probe, matched)}")
+    return Grouping(rule, matched.id.hex(), round(min(score, 1.0), 3), evidence)
+
+
+def _as_report(near: Nearest, member: Sighting, terms: Terms, found: Found) -> Grouping:
+    shared = ", ".join(terms.words[at] for at in near.terms[:_SHOWN])
+    evidence = [f"shares {shared}", *_kept_apart(found)]
+    return Grouping(GroupingRule.SAME_EVENT, member.id.hex(), round(min(near.near, 1.0), 3), evidence)
+
+
+def _as_before(before: Membership) -> Grouping:
+    matched = before.matched.hex() if before.matched else None
+    return Grouping(GroupingRule.KEPT, matched, before.score, [f"given before, as {before.rule.value}"])
+
+
+def _kept_apart(found: Found) -> list[str]:
+    return [f"kept apart from {sighting.id.hex()}: {why}" for _, sighting, why in found.apart[:_SHOWN]]
+
+
+def _percent(share: float) -> str:
+    return f"{min(share, 1.0):.0%}".replace("%", " %")
+
+
+def _apart(one: Sighting, other: Sighting) -> str:
+    seconds = abs(one.seen - other.seen)
+    if seconds < 3600:
+        return f"{seconds // 60} min apart"
+    return f"{seconds // 3600} h apart" if seconds < 2 * 86_400 else f"{seconds // 86_400} days apart"
