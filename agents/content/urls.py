@@ -117,6 +117,11 @@ def resolve(href: str, base: str | None) -> str | None:
     return found.href if found and found.protocol in SAFE_SCHEMES else None
 
 
+def is_absolute(raw: str) -> bool:
+    """Whether an address says by itself where it leads, whatever document it stands in."""
+    return raw.lstrip()[:8].lower().startswith(("http://", "https://"))
+
+
 _EDGES = re.compile(r"^\s+|[\s.]+$")
 
 
@@ -170,7 +175,7 @@ def _parsed(raw: str, base: str | None) -> can_ada.URL | None:
     if not text or len(text) > MAX_LENGTH:
         return None
     try:
-        if base is None or text[:8].lower().startswith(("http://", "https://")):
+        if base is None or is_absolute(text):
             return can_ada.parse(text)
         return can_ada.parse(base.strip()) + text
     except (ValueError, TypeError):  # can_ada takes a lone surrogate for a wrong argument
