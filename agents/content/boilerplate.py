@@ -98,7 +98,7 @@ class _Hint:
 
     def is_in(self, text: str) -> bool:
         """Whether any line of a text may match, whatever it begins with."""
-        return any([word in text for word in self._words])
+        return any(word in text for word in self._words)
 
 
 def _beginning(written: str) -> set[str] | None:

@@ -21,7 +21,7 @@ import re
 
 # the commonest first: they are tried in this order
 TAGS = (
-    "p div b i em strong span li ul h2 h3 section small blockquote figure figcaption article aside cite code dd dl dt"
+    "p div b i em strong li ul h2 h3 section small blockquote figure figcaption article aside cite code dd dl dt"
     " footer h1 h4 h5 h6 header ins kbd mark ol q s samp sub sup time u"
 )
 VOID_TAGS = "br hr"
@@ -37,15 +37,16 @@ SEEN = (
 
 _ESCAPES = "&(?:amp|lt|gt|nbsp);"
 _VALUE = f"(?:[{SEEN.replace(' -%', ' !#-%')}]++|{_ESCAPES}|&quot;)*+"
-# No host that a parser of addresses could take for a number, refuse or translate: `a--b`, `xn--…` and `1.2.3.4` are none.
+# No host that a parser of addresses could refuse, translate or take for a number: not `a--b`, `xn--…`, `1.2.3.4`.
 _HOST = r"(?:[a-z0-9]++(?:-[a-z0-9]++)*+\.)++[a-z]{2,24}"
 _ADDRESS = rf"https?://{_HOST}/(?:[!#-%(-;=?-Z_a-z~]++|&amp;)*+"
 _ELEMENT = (
     rf"/?+(?:{'|'.join(TAGS.split())})|{'|'.join(VOID_TAGS.split())}"
     rf'|a href="{_ADDRESS}"(?: title="{_VALUE}")?+ rel="noopener noreferrer"|/a'
-    rf'|img src="{_ADDRESS}"(?: alt="{_VALUE}")?+(?: title="{_VALUE}")?+(?: width="[0-9]{{1,5}}")?+(?: height="[0-9]{{1,5}}")?+'
+    rf'|img src="{_ADDRESS}"(?: alt="{_VALUE}")?+(?: title="{_VALUE}")?+'
+    r'(?: width="[0-9]{1,5}")?+(?: height="[0-9]{1,5}")?+'
     r'|time datetime="[0-9A-Za-z:.+ -]{1,40}"'
-    r'|(?:p|div|span) (?:dir="(?:ltr|rtl|auto)"|lang="[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8}){0,7}")'
+    r'|(?:p|div) (?:dir="(?:ltr|rtl|auto)"|lang="[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8}){0,7}")'
 )
 # Every part is possessive: a letter is read once, whatever follows.
 _HARMLESS = re.compile(f"(?:[{SEEN}]++|<(?:{_ELEMENT})>|{_ESCAPES})*+")

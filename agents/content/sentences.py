@@ -17,7 +17,7 @@ _END = re.compile(
 _OPENING = "「『“（《〈【(["
 _CLOSING = "」』”）》〉】)]"
 _QUOTES = re.compile(f"[{re.escape(_OPENING + _CLOSING)}]")
-_ANY_QUOTES = re.compile(f"[{re.escape(_OPENING + _CLOSING)}\"]")
+_ANY_QUOTES = re.compile(f'[{re.escape(_OPENING + _CLOSING)}"]')
 _ABBREVIATED = re.compile(
     r"(?:^|[\s(\"“‘«„])(?:[A-ZА-ЯЁІЇЄҐ]|(?:[A-Za-zА-Яа-я]\.\s?)+[A-Za-zА-Яа-я]|Mr|Mrs|Ms|Dr|Prof|St|Sen|Sens|Rep|Reps|Gov|Gen"
     r"|Maj|Adm|Col|Cmdr|Lt|Sgt|Pvt|Cpl|Capt|Rev|Hon|Mt|Ft|Jr|Sr|Inc|Ltd|Co|Corp|No|Nos|vs|etc|cf|approx|Ave|Blvd|Rd"
