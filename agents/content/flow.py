@@ -33,13 +33,14 @@ class Flow:
         if not words:
             return
         out = self._out
+        trimmed = len(words) != len(data)
         if self.pending:
             self._part()
-        elif data[0].isspace() and out and out[-1] != " ":
+        elif trimmed and data[0].isspace() and out and out[-1] != " ":
             out.append(" ")
         out.append(words)
         self.pieces += 1
-        if data[-1].isspace():
+        if trimmed and data[-1].isspace():
             out.append(" ")
 
     def space(self, data: str) -> None:

@@ -22,7 +22,7 @@ from agents.content import url_tables as tables
 MAX_LENGTH = 8192  # characters; browsers and servers stop sooner
 MAX_PEELS = 32  # two proxies around an address were seen; more than this is made to hurt
 
-SAFE_SCHEMES = frozenset({"http:", "https:", "mailto:", "tel:", "ftp:"})
+SAFE_SCHEMES = ("http:", "https:", "mailto:", "tel:", "ftp:")
 
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _ASCII_ESCAPE = re.compile(r"%([0-7][0-9A-Fa-f])")
@@ -114,7 +114,7 @@ def resolve(href: str, base: str | None) -> str | None:
     Safe are http, https, mailto, tel and ftp; never `javascript:`, `data:`, `vbscript:`. Never raises.
     """
     found = _parsed(href, base)
-    return found.href if found and found.protocol in SAFE_SCHEMES else None
+    return href if found and (href := found.href).startswith(SAFE_SCHEMES) else None
 
 
 def is_absolute(raw: str) -> bool:
