@@ -100,7 +100,7 @@ def _candidates(text: str, begin: int, elsewhere: Sequence[str]) -> list[_Senten
             continue
         for start, end in sentences(line):
             sentence = line[start:end]
-            if (filed := _FILED.match(sentence)) and start == 0:
+            if start == 0 and (filed := _FILED.match(sentence)):
                 sentence = sentence[filed.end() :]
             least = _SHORTEST if _WIDE.search(sentence) else 3 * _SHORTEST
             if not least <= len(sentence) <= MAX_LENGTH or sentence in seen or _is_none(sentence):
