@@ -49,6 +49,7 @@ class Boilerplate:
         self._title = _any(around.title, r"(?:%s)\s*\Z")
         self._line = _any(around.line, "%s")
         self._rest = _any(around.rest, "%s")
+        self._hint = _Hint((*around.line, *around.rest))
         self.own = frozenset(around.own)
 
     def without(self, title: str, text: str) -> tuple[str, str]:
@@ -61,10 +62,14 @@ class Boilerplate:
         lines = text.split("\n")
         kept = []
         read = 0
+        may_begin, hinted = self._hint.may_begin, self._hint.is_in(text)
         for line in lines:
             read += len(line) + 1
             if line and len(line) <= LONGEST_LINE:
                 stripped = line.strip()
+                if not (hinted or stripped[:1] in may_begin or stripped[:1].isdecimal()):
+                    kept.append(line)
+                    continue
                 if 2 * read > len(text) and self._rest and self._rest.fullmatch(stripped):
                     break
                 if self._line and self._line.fullmatch(stripped):
@@ -73,6 +78,63 @@ class Boilerplate:
         if len(kept) == len(lines):
             return title, text
         return title, _GAPS.sub("\n\n", "\n".join(kept)).strip()
+
+
+class _Hint:
+    """What tells most lines from boilerplate without trying a pattern: how one of the patterns can begin.
+
+    `may_begin`: the characters that a line begins with, besides digits. A pattern that begins with a star has a word
+    that the text must hold instead.
+    """
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self.may_begin: set[str] = set()
+        self._words: list[str] = []
+        for written in patterns:
+            if (begin := _beginning(written)) is None:
+                self._words.append(_word_behind_star(written))
+            else:
+                self.may_begin |= begin
+
+    def is_in(self, text: str) -> bool:
+        """Whether any line of a text may match, whatever it begins with."""
+        return any(word in text for word in self._words)
+
+
+def _beginning(written: str) -> set[str] | None:
+    """The characters one of which a line of this pattern begins with, besides digits; None if it may be any."""
+    begin: set[str] = set()
+    depth = 0
+    expected, found = True, False
+    for piece in _SPECIAL.findall(written):
+        if piece == "(":
+            depth += 1
+        elif piece == ")":
+            if expected:
+                return None
+            depth -= 1
+        elif piece == "|":
+            if expected or not depth:
+                return None
+            expected = not found
+        elif expected:
+            if piece == "*":
+                return None
+            begin.add(piece.removeprefix("\\")[0])
+            expected = False
+        found = found or not (depth or expected)
+    return begin
+
+
+def _word_behind_star(written: str) -> str:
+    """What a text must hold for this pattern; "" where that is not plain to see."""
+    star, word, *others = [*_SPECIAL.findall(written), ""]
+    depth = 0
+    for piece in others:
+        depth += (piece == "(") - (piece == ")")
+        if piece == "|" and not depth:
+            return ""
+    return word.removeprefix("\\") if star == "*" and word not in "*#()|" else ""
 
 
 def pattern(written: str) -> str:

@@ -28,20 +28,26 @@ class Flow:
             self._preformat(data)
             return
         words = " ".join(data.split())
-        if words and not words.isprintable():
+        if not words.isprintable():
             words = " ".join(without_debris(words).split())
-        out = self._out
         if not words:
-            if data.isspace() and not self.pending and out and out[-1] != " ":
-                out.append(" ")
             return
+        out = self._out
+        trimmed = len(words) != len(data)
         if self.pending:
             self._part()
-        elif data[0].isspace() and out and out[-1] != " ":
+        elif trimmed and data[0].isspace() and out and out[-1] != " ":
             out.append(" ")
         out.append(words)
         self.pieces += 1
-        if data[-1].isspace():
+        if trimmed and data[-1].isspace():
+            out.append(" ")
+
+    def space(self, data: str) -> None:
+        """Add white space as it stands in the markup, between two pieces of text or beside a boundary."""
+        if self._preformatted:
+            self._preformat(data)
+        elif not self.pending and (out := self._out) and out[-1] != " ":
             out.append(" ")
 
     def boundary(self, kind: int) -> None:

@@ -12,7 +12,7 @@ import re
 from msgspec import Struct
 
 from agents.content.reader import MAX_LISTED, FoundImage, FoundLink, MarkupTooDeep, read
-from agents.content.safehtml import SafeWriter
+from agents.content.safehtml import SafeWriter, checked
 from agents.content.text import clean_line, cut_at_paragraph
 
 __all__ = [
@@ -51,7 +51,8 @@ def read_html(html: str, base: str | None = None) -> Page:
     writer = SafeWriter()
     reader = read(html, base, writer)
     text, truncated = reader.text(), reader.truncated
-    safe = writer.finish() if writer.length() <= MAX_HTML_BYTES else None
+    written = writer.written()
+    safe = checked(written) if len(written) <= MAX_HTML_BYTES else None
     if safe is None or _bytes_over(safe, MAX_HTML_BYTES):
         safe, truncated = _shortened(html, base, text), True
     kept = cut_at_paragraph(text, MAX_TEXT_BYTES)

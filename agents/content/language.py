@@ -31,7 +31,8 @@ _NO_LANGUAGE = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+")
 # What one character says. The first six follow the lists of data/han.txt.
 _SIMPLIFIED, _SIMPLIFIED_OR_JAPANESE, _TRADITIONAL, _TRADITIONAL_OR_JAPANESE, _JAPANESE = range(5)
 _HAN, _KANA, _HANGUL, _LETTER, _NOTHING = range(5, 10)
-_KINDS = 10
+_LAST = 0x20000
+"""The table ends here; of the letters above, nearly all are Han."""
 
 _CJK_SHARE = 3
 """A Han character, kana or Hangul syllable weighs as much as so many letters of an alphabet."""
@@ -98,12 +99,11 @@ def detect(text: str, title: str = "", declared: str | None = None) -> Language:
     if "://" in sample or "www." in sample or "@" in sample:
         sample = _NO_LANGUAGE.sub(" ", sample)
     sample = sample[:SAMPLE]
-    wanted = _normal(declared)
+    wanted = _normal(declared) if declared else ""
     codes = np.frombuffer(sample.encode("utf-32-le", "surrogatepass"), np.uint32)
-    kinds = _kinds()[np.minimum(codes, 0x20000)]
-    counts = np.bincount(kinds, minlength=_KINDS)
-    han, kana, hangul = int(counts[:_KANA].sum()), int(counts[_KANA]), int(counts[_HANGUL])
-    alphabetic = int(counts[_LETTER])
+    kinds = _kinds_of(codes)
+    kana, hangul, alphabetic = kinds.count(_KANA), kinds.count(_HANGUL), kinds.count(_LETTER)
+    han = len(kinds) - kana - hangul - alphabetic - kinds.count(_NOTHING)
     if (cjk := han + kana + hangul) * _CJK_SHARE <= alphabetic:
         found = _by_model(sample, wanted) if alphabetic >= MIN_LETTERS else _by_script(codes)
         if found.tag != UNDETERMINED or not cjk:
@@ -112,8 +112,13 @@ def detect(text: str, title: str = "", declared: str | None = None) -> Language:
         return Language(UNDETERMINED, 0.0)
     if hangul > han + kana:
         return _language("ko", 0.5 + hangul / (cjk + alphabetic) / 2)
-    distinct = np.bincount(_kinds()[np.minimum(_distinct(codes), 0x20000)], minlength=_KINDS)
-    return _east_asian(distinct[:_HAN].tolist(), han, kana, wanted)
+    distinct = _kinds_of(_distinct(codes))
+    return _east_asian([distinct.count(kind) for kind in range(_HAN)], han, kana, wanted)
+
+
+def _kinds_of(codes: NDArray[np.uint32]) -> bytes:
+    """What each character says; counting bytes is faster than numpy is for so few."""
+    return _kinds().take(codes, mode="clip").tobytes()
 
 
 def _distinct(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -155,7 +160,7 @@ def _east_asian(distinct: list[int], han: int, kana: int, wanted: str) -> Langua
 def _by_script(codes: NDArray[np.uint32]) -> Language:
     """Too short for the model: Greek letters are Greek, Latin ones are nobody's."""
     for code in codes.tolist():
-        if _kinds()[min(code, 0x20000)] == _LETTER:
+        if _kinds()[min(code, _LAST)] == _LETTER:
             for first, last, tag in _OWN_SCRIPTS:
                 if first <= code <= last:
                     return _language(tag, 0.7)
@@ -223,9 +228,10 @@ def _unheard(tag: str, words: list[str]) -> float:
     return sum(_UNHEARD if weight is None else weight.value or _COMMON for weight in known) / len(words)
 
 
-def _normal(declared: str | None) -> str:
+@lru_cache(maxsize=1024)
+def _normal(declared: str) -> str:
     """A declared language as its plain tag: `en`, `zh-Hant`; "" for none or nonsense."""
-    parts = re.split(r"[-_]", (declared or "").strip().lower())
+    parts = re.split(r"[-_]", declared.strip().lower())
     if not re.fullmatch(r"[a-z]{2,3}", parts[0]) or parts[0] == UNDETERMINED:
         return ""
     if parts[0] in {"zh", "cmn", "yue", "wuu"}:
@@ -252,11 +258,11 @@ def _model() -> fasttext.FastText._FastText:
 
 @lru_cache(maxsize=1)
 def _kinds() -> NDArray[np.uint8]:
-    table = np.full(0x20001, _NOTHING, np.uint8)
-    for code in range(0x20000):
+    table = np.full(_LAST + 1, _NOTHING, np.uint8)
+    for code in range(_LAST):
         if chr(code).isalpha():
             table[code] = _LETTER
-    for first, last in ((0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x20000)):
+    for first, last in ((0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (_LAST, _LAST)):
         table[first : last + 1] = _HAN
     for first, last in ((0x3041, 0x3096), (0x309D, 0x309F), (0x30A1, 0x30FA), (0x30FD, 0x30FF), (0xFF66, 0xFF9D)):
         table[first : last + 1] = _KANA

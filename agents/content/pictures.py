@@ -23,6 +23,7 @@ _LAZY = (
 _LAZY_FILES = ("zoomfile", "file", "data-url")
 _FILE = re.compile(r"[^?#]*\.(?:jpe?g|png|gif|webp|avif|bmp)(?:[?#!@].*)?", re.IGNORECASE | re.DOTALL)
 _LAZY_SETS = ("data-srcset", "data-lazy-srcset", "srcset")
+_ELSEWHERE = frozenset({*_LAZY, *_LAZY_FILES, *_LAZY_SETS})
 _SIZE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)[wx]", re.ASCII)
 _SET_LENGTH = 20_000  # longer than this is no set of addresses
 
@@ -41,8 +42,12 @@ _TRACKER = re.compile(
 
 def sources(attributes: Attributes, picture: Sequence[str] = ()) -> Iterator[str]:
     """Addresses of an `<img>` as they stand, best first; `picture`: the `srcset` of each `<source>` around it."""
-    for given in (*(attributes.get(name) for name in _LAZY_SETS), *picture):
-        if given and (largest := _largest(given)):
+    if not picture and _ELSEWHERE.isdisjoint(attributes):  # as most are
+        if given := (attributes.get("src") or "").strip():
+            yield given
+        return
+    for listed in (*(attributes.get(name) for name in _LAZY_SETS), *picture):
+        if listed and (largest := _largest(listed)):
             yield largest
     for name in (*_LAZY, *_LAZY_FILES, "src"):
         given = (attributes.get(name) or "").strip()

@@ -16,7 +16,7 @@ from agents.content.captions import MAX_SMALL_CAPTION, Captions, Picture, is_cap
 from agents.content.flow import CELL, LINE, NOTHING, PARAGRAPH, ROW, TABLE, Flow
 from agents.content.safehtml import MAX_DEPTH, SafeWriter
 from agents.content.text import clean_line
-from agents.content.urls import as_given, resolve
+from agents.content.urls import as_given, is_absolute, resolve
 
 MAX_LISTED = 1000
 """Links and images kept of one body."""
@@ -212,9 +212,12 @@ class Reader(SaxHandler):
     def characters(self, data: str) -> None:
         if self._skip:
             return
-        if self._captions.is_unsure and not data.isspace():
-            self._captions.settle(self._flow)
-        self._flow.text(data)
+        if data.isspace():  # half of all pieces: the line feeds between the tags
+            self._flow.space(data)
+        else:
+            if self._captions.is_unsure:
+                self._captions.settle(self._flow)
+            self._flow.text(data)
         if self.writer is not None:
             self.writer.text(data)
 
@@ -286,8 +289,8 @@ class Reader(SaxHandler):
     # images
 
     def _image(self, attributes: Mapping[str, str | None]) -> None:
-        names = attributes.get("class")
         alt = clean_line(attributes.get("alt") or "")
+        names = attributes.get("class")
         if names and len(alt) <= 12 and not _EMOJI_CLASSES.isdisjoint(names.lower().split()):
             self.characters(alt)  # WordPress shows emoji as pictures
             return
@@ -300,19 +303,21 @@ class Reader(SaxHandler):
         for given in pictures.sources(attributes, picture):
             if address := _picture_address(given):
                 if not pictures.is_tracker(address):
-                    self._add_image(given, attributes)
+                    self._add_image(given, address, alt, attributes)
                 return
         self._lazy = attributes
 
-    def _add_image(self, given: str, attributes: Mapping[str, str | None]) -> None:
+    def _add_image(self, given: str, nowhere: str, alt: str, attributes: Mapping[str, str | None]) -> None:
+        """`nowhere`: the address as `_picture_address` has it."""
         self._lazy = None
         if not self._beside:
             self._flow = self._captions.unwrap(self._flow)
         # "" where it is relative to nothing: its caption is a caption all the same, so that the text does not
         # depend on `base`
-        address = (resolve(given, self.base) if self.writer else None) or ""
-        alt = clean_line(attributes.get("alt") or "") or None
-        picture = Picture(address, alt, as_given(given, address) if address else None)
+        address = ""
+        if self.writer:
+            address = nowhere if is_absolute(given) else resolve(given, self.base) or ""
+        picture = Picture(address, alt or None, as_given(given, address) if address else None)
         self._captions.add(picture, self._flow)
         if self.writer and address:
             self.writer.image(address, attributes)
@@ -323,7 +328,8 @@ class Reader(SaxHandler):
         if lazy is not None and len(self._captions.pictures) < MAX_LISTED and not pictures.is_pixel(attributes):
             for given in pictures.sources(attributes):
                 if (address := _picture_address(given)) and not pictures.is_tracker(address):
-                    self._add_image(given, {**lazy, **attributes})
+                    both = {**lazy, **attributes}
+                    self._add_image(given, address, clean_line(both.get("alt") or ""), both)
                     return
 
 

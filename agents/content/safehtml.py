@@ -1,8 +1,9 @@
-"""HTML that is safe to show: an allow-list, written anew from the parsed tree and checked by nh3.
+"""HTML that is safe to show: an allow-list, written anew from the parsed tree and checked.
 
 Nothing of the publisher's markup is copied. The writer puts down allowed elements with allowed attributes, and
 only where a second parse would find them at the same place (`_Scope`, `_PARENTS`): sanitising twice changes nothing.
-nh3 (ammonia) then goes over the result with the same list: two locks, and the second one is not ours.
+The result passes a second lock, which does not ask how it came about: it is of a grammar that can do no harm
+(`harmless.py`), or nh3 (ammonia) goes over it with the same list.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 import nh3
 
+from agents.content.harmless import is_harmless
 from agents.content.text import without_debris
 
 MAX_DEPTH = 512
@@ -74,26 +75,27 @@ _AMPERSAND = "\ufdd0"
 _NO_BREAK = "\ufdd1"
 
 
-class _Rule(NamedTuple):
-    """How an element is written. `parents`: the only ones it has; `counted`: what may stand in it depends on it."""
+class _Rule:
+    """How an element is written. `parents`: the only ones it has; `counted`: what may stand in it depends on it, and
+    it on more than a `<p>` around it; `kept`: names of the attributes that it can have."""
 
-    tag: str
-    begin: str
-    end: str
-    parents: frozenset[str] | None
-    is_block: bool
-    counted: bool
+    __slots__ = ("begin", "counted", "end", "is_block", "is_paragraph", "kept", "parents", "tag")
 
-
-def _rule(tag: str) -> _Rule:
-    counted = tag in {"a", "p"} | _HEADINGS | _LISTS | _CELLS | _ITEMS.keys()
-    return _Rule(tag, f"<{tag}>", f"</{tag}>", _PARENTS.get(tag), tag in _BLOCKS, counted)
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self.begin = f"<{tag}>"
+        self.end = f"</{tag}>"
+        self.parents = _PARENTS.get(tag)
+        self.is_block = tag in _BLOCKS
+        self.is_paragraph = tag == "p"
+        self.counted = tag in {"a"} | _HEADINGS | _LISTS | _CELLS | _ITEMS.keys()
+        self.kept = frozenset(_EVERYWHERE) | {name for owner, name in _ATTRIBUTES if owner == tag}
 
 
 _RULES: Mapping[str, _Rule] = {
-    **{tag: _rule(tag) for tag in _WRITTEN},
-    **{tag: _rule("div") for tag in _AS_DIV},
-    **{tag: _rule(renamed) for tag, renamed in _RENAMED.items()},
+    **{tag: _Rule(tag) for tag in _WRITTEN},
+    **{tag: _Rule("div") for tag in _AS_DIV},
+    **{tag: _Rule(renamed) for tag, renamed in _RENAMED.items()},
 }
 
 
@@ -123,9 +125,7 @@ class _Scope:
         return True
 
     def count(self, tag: str, step: int) -> None:
-        if tag == "p":
-            self.paragraph += step
-        elif tag == "a":
+        if tag == "a":
             self.link += step
         elif tag in _HEADINGS:
             self.heading += step
@@ -165,17 +165,17 @@ class SafeWriter:
         if rule is None or self.full or not self._fits(rule):
             self._stack.append(None)
             return
-        tag = rule.tag
         self._stack.append(rule)
-        self._open.append(tag)
-        if rule.counted:
-            if tag in _CELLS:
-                self._scopes.append(self._scope)
-                self._scope = _Scope()
-            else:
-                self._scope.count(tag, 1)
-        self._write(self._with_attributes(tag, attributes, address) if attributes else rule.begin)
-        self._pre = tag == "pre"
+        self._open.append(rule.tag)
+        if rule.is_paragraph:
+            self._scope.paragraph += 1
+        elif rule.counted:
+            self._count(rule.tag)
+        if address is None and rule.kept.isdisjoint(attributes):
+            self._write(rule.begin)
+        else:
+            self._write(_with_attributes(rule, attributes, address))
+        self._pre = rule.tag == "pre"
 
     def close(self) -> None:
         """End the element that was begun last."""
@@ -183,11 +183,10 @@ class SafeWriter:
             return
         self._open.pop()
         self._pre = False
-        if rule.counted:
-            if rule.tag in _CELLS:
-                self._scope = self._scopes.pop()
-            else:
-                self._scope.count(rule.tag, -1)
+        if rule.is_paragraph:
+            self._scope.paragraph -= 1
+        elif rule.counted:
+            self._discount(rule.tag)
         self._write(rule.end)
         if self._limit is not None and not self.full and rule.tag in _BLOCKS:
             self._mark = (len(self._out), self._open[1:])
@@ -220,21 +219,17 @@ class SafeWriter:
             self._pre = not data
         self._write(data)
 
-    def length(self) -> int:
-        """Characters written so far."""
-        return sum(map(len, self._out))
-
-    def finish(self) -> str:
-        """The whole, checked by nh3. What is still open is closed."""
+    def written(self) -> str:
+        """What was written, not yet checked. What is still open is closed."""
         if self.full:
             length, open_tags = self._mark
             del self._out[length:]
             self._out.extend(f"</{tag}>" for tag in reversed(open_tags))
-        html = without_debris("".join(self._out))
-        # nh3 takes quadratic time to write `&` and no-break spaces (7 s for 2 MB): noncharacters, of which none is
-        # left here, stand for them meanwhile
-        safe: str = _cleaner().clean(html.replace("&amp;", _AMPERSAND).replace("\xa0", _NO_BREAK))
-        return safe.replace(_AMPERSAND, "&amp;").replace(_NO_BREAK, "&nbsp;")
+        return "".join(self._out)
+
+    def finish(self) -> str:
+        """The whole, checked."""
+        return checked(self.written())
 
     def _fits(self, rule: _Rule) -> bool:
         parent = self._open[-1]
@@ -244,21 +239,50 @@ class SafeWriter:
             return False
         return not rule.counted or self._scope.admits(rule.tag)
 
-    def _with_attributes(self, tag: str, attributes: Mapping[str, str | None], address: str | None) -> str:
-        text = f"<{tag}"
-        if address is not None and tag == "a":
-            text += f' href="{_quoted(address)}"'
-        for name, value in attributes.items():
-            form = _EVERYWHERE.get(name) or _ATTRIBUTES.get((tag, name))
-            if form and value and form.fullmatch(value):
-                text += f' {name}="{_quoted(value)}"'
-        return f'{text} rel="{_REL}">' if tag == "a" else text + ">"
+    def _count(self, tag: str) -> None:
+        if tag in _CELLS:
+            self._scopes.append(self._scope)
+            self._scope = _Scope()
+        else:
+            self._scope.count(tag, 1)
+
+    def _discount(self, tag: str) -> None:
+        if tag in _CELLS:
+            self._scope = self._scopes.pop()
+        else:
+            self._scope.count(tag, -1)
 
     def _measured(self, piece: str) -> None:
         if not self.full:
             self._size += len(piece.encode("utf-8", "replace")) + 5 * piece.count("\xa0")
             self._out.append(piece)
             self.full = self._limit is not None and self._size > self._limit
+
+
+def _with_attributes(rule: _Rule, attributes: Mapping[str, str | None], address: str | None) -> str:
+    tag = rule.tag
+    text = f"<{tag}"
+    if address is not None and tag == "a":
+        text += f' href="{_quoted(address)}"'
+    for name, value in attributes.items():
+        if value and name in rule.kept and (_EVERYWHERE.get(name) or _ATTRIBUTES[tag, name]).fullmatch(value):
+            text += f' {name}="{_quoted(value)}"'
+    return f'{text} rel="{_REL}">' if tag == "a" else text + ">"
+
+
+def checked(written: str) -> str:
+    """What a SafeWriter wrote, as it may be shown."""
+    html = written.replace("\xa0", "&nbsp;")
+    return html if is_harmless(html) else cleaned(written)
+
+
+def cleaned(written: str) -> str:
+    """What a SafeWriter wrote, without what cannot be seen and as nh3 leaves it."""
+    html = without_debris(written)
+    # nh3 takes quadratic time to write `&` and no-break spaces (7 s for 2 MB): noncharacters, of which none is
+    # left here, stand for them meanwhile
+    safe: str = _cleaner().clean(html.replace("&amp;", _AMPERSAND).replace("\xa0", _NO_BREAK))
+    return safe.replace(_AMPERSAND, "&amp;").replace(_NO_BREAK, "&nbsp;")
 
 
 def _quoted(value: str) -> str:

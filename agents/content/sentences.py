@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+_WIDE_STOPS = "。！？｡"
+_STOPS = ".!?؟۔।။።"
 # A full stop of the scripts that have one of their own, three dots, or the Latin marks, with what closes behind them.
+# It begins with a set of characters, not a choice: that is looked for ten times as fast.
 _END = re.compile(
-    r"(?P<wide>[。！？｡]+|…{2})[」』”’）】》〉\])\"']*"
-    r"|(?P<stop>[.!?؟۔।။።]+)[»”’\"')\]]*(?=\s|$)"
+    rf"[{_WIDE_STOPS}…{_STOPS}](?:"
+    rf"(?:(?<=[{_WIDE_STOPS}])[{_WIDE_STOPS}]*|(?<=…)…)[」』”’）】》〉\])\"']*"
+    rf"|(?<=[{_STOPS}])(?P<more>[{_STOPS}]*)[»”’\"')\]]*(?=\s|$))"
 )
 _OPENING = "「『“（《〈【(["
 _CLOSING = "」』”）》〉】)]"
-_QUOTES = re.compile(r"[「『“（《〈【(\[」』”）》〉】)\]]")
+_QUOTES = re.compile(f"[{re.escape(_OPENING + _CLOSING)}]")
+_ANY_QUOTES = re.compile(f'[{re.escape(_OPENING + _CLOSING)}"]')
 _ABBREVIATED = re.compile(
     r"(?:^|[\s(\"“‘«„])(?:[A-ZА-ЯЁІЇЄҐ]|(?:[A-Za-zА-Яа-я]\.\s?)+[A-Za-zА-Яа-я]|Mr|Mrs|Ms|Dr|Prof|St|Sen|Sens|Rep|Reps|Gov|Gen"
     r"|Maj|Adm|Col|Cmdr|Lt|Sgt|Pvt|Cpl|Capt|Rev|Hon|Mt|Ft|Jr|Sr|Inc|Ltd|Co|Corp|No|Nos|vs|etc|cf|approx|Ave|Blvd|Rd"
@@ -29,7 +34,9 @@ def sentences(paragraph: str) -> Iterator[tuple[int, int]]:
     A mark inside of quotation marks or brackets that are still open ends none: 他说：“我们会去。也许不会。” is one.
     Where they never close, they are not looked at. Linear.
     """
-    quoted = _QUOTES.search(paragraph) is not None and is_balanced(paragraph)
+    marks = _QUOTES.findall(paragraph)
+    straight_marks = paragraph.count('"')
+    quoted = bool(marks) and straight_marks % 2 == 0 and _is_nested(marks)
     begin = looked = depth = straight = counted = 0
     for match in _END.finditer(paragraph):
         if quoted:
@@ -37,10 +44,10 @@ def sentences(paragraph: str) -> Iterator[tuple[int, int]]:
             looked = match.end()
             if depth > 0:
                 continue
-        if match["stop"] and not _ends(paragraph, begin, match):
+        if match["more"] is not None and not _ends(paragraph, begin, match):
             continue
         end = match.end()
-        if '"' in match[0]:
+        if straight_marks and '"' in match[0]:
             straight += paragraph.count('"', counted, match.start())
             counted = match.start()
             if straight % 2 == 0:
@@ -53,22 +60,30 @@ def sentences(paragraph: str) -> Iterator[tuple[int, int]]:
 
 def is_balanced(text: str) -> bool:
     """Whether every quotation mark and bracket that opens in a text closes in it, and none closes before it opens."""
+    if not _ANY_QUOTES.search(text):
+        return True
+    return text.count('"') % 2 == 0 and _is_nested(_QUOTES.findall(text))
+
+
+def _is_nested(marks: Sequence[str]) -> bool:
     depth = 0
-    for match in _QUOTES.finditer(text):
-        depth += 1 if match[0] in _OPENING else -1
+    for mark in marks:
+        depth += 1 if mark in _OPENING else -1
         if depth < 0:
             return False
-    return depth == 0 and text.count('"') % 2 == 0
+    return depth == 0
 
 
 def _ends(paragraph: str, begin: int, match: re.Match[str]) -> bool:
     """Whether a Latin full stop ends a sentence: no abbreviation or ordinal (2. Oktober), no small letter behind it."""
     if match.end() >= len(paragraph):
         return True
-    if match["stop"] == "." and _ABBREVIATED.search(paragraph, max(begin, match.start() - 12), match.start() + 1):
+    place = match.start()
+    alone = paragraph[place] == "." and not match["more"]
+    if alone and _ABBREVIATED.search(paragraph, max(begin, place - 12), place + 1):
         return False
     return not _SMALL.match(paragraph, match.end())
 
 
 def _depth(paragraph: str, begin: int, end: int) -> int:
-    return sum(1 if match[0] in _OPENING else -1 for match in _QUOTES.finditer(paragraph, begin, end))
+    return sum([1 if mark in _OPENING else -1 for mark in _QUOTES.findall(paragraph, begin, end)])

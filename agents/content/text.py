@@ -85,13 +85,14 @@ def script_family(text: str) -> ScriptFamily:
 
 def count(text: str) -> Count:
     """Count Han and kana characters one by one and other words by their gaps; `don't` and `e-mail` are one word."""
-    classes = _classes(text)
-    characters = int(np.count_nonzero(classes == _HAN))
-    spelled = (classes >= _LATIN) & (classes <= _MARK)
-    before = np.concatenate(([False], spelled[:-1]))
-    words = int(np.count_nonzero(spelled & ~before & (classes != _MARK)))
-    joined = (classes == _JOINER) & before & np.concatenate((spelled[1:], [False]))
-    return Count(characters, words - int(np.count_nonzero(joined)))
+    spelling = _spelling_table().take(_codes(text), mode="clip").tobytes()
+    # a word begins with a letter or digit that has none, and no mark, before it
+    parted = spelling.translate(_PARTED)
+    words = parted.count(b" a") + parted.startswith(b"a")
+    if b"-" in spelling:
+        # those between two of them join; a letter between two joiners belongs to both, so it is doubled
+        words -= spelling.replace(b"m", b"a").replace(b"-a", b"-aa").count(b"a-a")
+    return Count(spelling.count(b"c"), words)
 
 
 def without_debris(text: str) -> str:
@@ -161,12 +162,23 @@ def cut_at_paragraph(text: str, max_bytes: int) -> str:
     return head.decode("utf-8", "ignore").rstrip()
 
 
+_PARTED = bytes.maketrans(b"c-", b"  ")
+
+
 def _codes(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
 def _classes(text: str) -> NDArray[np.uint8]:
-    return _class_table()[np.minimum(_codes(text), _SIZE)]
+    return _class_table().take(_codes(text), mode="clip")
+
+
+@lru_cache(maxsize=1)
+def _spelling_table() -> NDArray[np.uint8]:
+    """`c` for characters of Han and kana, `a` for other letters and digits, `m` for marks on them, `-` for joiners and
+    a space for the rest: what parts words is looked for in bytes, three times as fast as in arrays."""
+    letters = bytes.maketrans(bytes(range(_NONE + 1)), b"caaaaam- ")
+    return np.frombuffer(_class_table().tobytes().translate(letters), np.uint8)
 
 
 @lru_cache(maxsize=1)

@@ -22,7 +22,7 @@ from agents.content import url_tables as tables
 MAX_LENGTH = 8192  # characters; browsers and servers stop sooner
 MAX_PEELS = 32  # two proxies around an address were seen; more than this is made to hurt
 
-SAFE_SCHEMES = frozenset({"http:", "https:", "mailto:", "tel:", "ftp:"})
+SAFE_SCHEMES = ("http:", "https:", "mailto:", "tel:", "ftp:")
 
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _ASCII_ESCAPE = re.compile(r"%([0-7][0-9A-Fa-f])")
@@ -114,7 +114,12 @@ def resolve(href: str, base: str | None) -> str | None:
     Safe are http, https, mailto, tel and ftp; never `javascript:`, `data:`, `vbscript:`. Never raises.
     """
     found = _parsed(href, base)
-    return found.href if found and found.protocol in SAFE_SCHEMES else None
+    return href if found and (href := found.href).startswith(SAFE_SCHEMES) else None
+
+
+def is_absolute(raw: str) -> bool:
+    """Whether an address says by itself where it leads, whatever document it stands in."""
+    return raw.lstrip()[:8].lower().startswith(("http://", "https://"))
 
 
 _EDGES = re.compile(r"^\s+|[\s.]+$")
@@ -170,7 +175,7 @@ def _parsed(raw: str, base: str | None) -> can_ada.URL | None:
     if not text or len(text) > MAX_LENGTH:
         return None
     try:
-        if base is None or text[:8].lower().startswith(("http://", "https://")):
+        if base is None or is_absolute(text):
             return can_ada.parse(text)
         return can_ada.parse(base.strip()) + text
     except (ValueError, TypeError):  # can_ada takes a lone surrogate for a wrong argument

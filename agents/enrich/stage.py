@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from agents.content.html import MAX_LISTED, MarkupTooDeep, read_html, read_plain
+from agents.content.signature import SHORTEST
 from agents.content.sites import Sites
 from agents.content.sketch import fold_codes
 from agents.content.text import clean_line, first_words, one_line
@@ -34,7 +35,7 @@ from schemas import (
     StageName,
 )
 
-SHORT_TEXT = 80
+SHORT_TEXT = SHORTEST
 """Folded characters; a shorter text gets the flag `short-text`."""
 
 TOLERANCE = timedelta(hours=24)
@@ -119,7 +120,7 @@ def _item(news: News, one: Readable, found: Findings, pipeline: str) -> Item:
         flags.add(Flag.TRUNCATED)
     if not one.title:
         flags.add(Flag.TITLE_FROM_TEXT)
-    flags.update(_marks(entry, text, published))
+    flags.update(_marks(entry, text, published, signed=found.signature is not None))
     return Item(
         pipeline=pipeline,
         id=news.id,
@@ -161,7 +162,7 @@ def _item(news: News, one: Readable, found: Findings, pipeline: str) -> Item:
     )
 
 
-def _marks(entry: Entry, text: str, published: FoundDate | None) -> Iterable[Flag]:
+def _marks(entry: Entry, text: str, published: FoundDate | None, *, signed: bool) -> Iterable[Flag]:
     """The quality marks that can be read off the entry and its text."""
     if published is None:
         yield Flag.NO_DATE
@@ -169,7 +170,7 @@ def _marks(entry: Entry, text: str, published: FoundDate | None) -> Iterable[Fla
         yield Flag.DATE_IN_FUTURE
     if not text:
         yield Flag.NO_TEXT
-    elif all(fold_codes(part).size < SHORT_TEXT for part in (text[:400], text)):
+    elif not signed and fold_codes(text).size < SHORT_TEXT:  # a text too short has no signature
         yield Flag.SHORT_TEXT
     if entry.url is None:
         yield Flag.BAD_URL if entry.original_url else Flag.NO_LINK

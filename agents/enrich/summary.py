@@ -35,7 +35,7 @@ _NONE_BEGINS = re.compile(
     re.IGNORECASE,
 )
 _NONE_ENDS = re.compile(
-    r"(?:摄影|攝影|[记記]者\S{2,4}[摄攝]|图片来源|圖片來源|[图圖]取自\S*|照片|提供|资料图|資料圖)[）)]*。?$"
+    r"(?:摄影|攝影|记者\S{2,4}[摄攝]|記者\S{2,4}[摄攝]|图片来源|圖片來源|图取自\S*|圖取自\S*|照片|提供|资料图|資料圖)[）)]*。?$"
 )
 _NAMED_ONLY = re.compile(r"[^。]{0,12}[：:][^。]{0,4}$")
 _CREDIT = re.compile(
@@ -54,7 +54,6 @@ _FILED = re.compile(r"(?:[（(【\[][^（）()【】\[\]]{2,40}[）)】\]]\s*){1
 class _Sentence(Struct, frozen=True):
     text: str
     place: int
-    gain: float
 
 
 def summarize(
@@ -65,21 +64,31 @@ def summarize(
     `text` is without boilerplate; `begin` is where its dateline ends. A sentence that stands under a picture as well is
     left to the picture.
     """
-    found = _candidates(text, begin, [solid for one in (title, *captions) if one and (solid := _solid(one))], keywords)
+    found = _candidates(text, begin, [solid for one in (title, *captions) if one and (solid := _solid(one))])
     if not found:
         return ""
     lead = next((one for one in found if len(one.text) >= _SHORTEST_LEAD), found[0])
-    chosen = [lead]
     room = MAX_LENGTH - len(lead.text)
-    for one in sorted(found, key=lambda one: (-one.gain, one.place)):
-        if one is not lead and one.place > lead.place and len(one.text) + 1 <= room:
-            chosen.append(one)
-            room -= len(one.text) + 1
+    others = [one for one in found if one.place > lead.place and len(one.text) < room]
+    chosen = [lead, *_best(others, room, keywords)]
     chosen.sort(key=lambda one: one.place)
     return _joined([one.text for one in chosen])
 
 
-def _candidates(text: str, begin: int, elsewhere: Sequence[str], keywords: Sequence[Keyword]) -> list[_Sentence]:
+def _best(found: list[_Sentence], room: int, keywords: Sequence[Keyword]) -> list[_Sentence]:
+    """The sentences that say most, as many as there is room for; each needs a space as well."""
+    if sum([len(one.text) + 1 for one in found]) <= room:
+        return found
+    terms = [(keyword.term, keyword.weight) for keyword in keywords]
+    chosen = []
+    for one in sorted(found, key=lambda one: -_gain(one, terms)):
+        if len(one.text) < room:
+            chosen.append(one)
+            room -= len(one.text) + 1
+    return chosen
+
+
+def _candidates(text: str, begin: int, elsewhere: Sequence[str]) -> list[_Sentence]:
     found: list[_Sentence] = []
     seen: set[str] = set()
     place = begin
@@ -91,18 +100,18 @@ def _candidates(text: str, begin: int, elsewhere: Sequence[str], keywords: Seque
             continue
         for start, end in sentences(line):
             sentence = line[start:end]
-            if (filed := _FILED.match(sentence)) and start == 0:
+            if start == 0 and (filed := _FILED.match(sentence)):
                 sentence = sentence[filed.end() :]
             least = _SHORTEST if _WIDE.search(sentence) else 3 * _SHORTEST
             if not least <= len(sentence) <= MAX_LENGTH or sentence in seen or _is_none(sentence):
                 continue
             solid = _solid(sentence)
-            if any(_repeats(solid, other) for other in elsewhere) or not is_balanced(sentence):
+            if True in [_repeats(solid, other) for other in elsewhere] or not is_balanced(sentence):
                 continue
             if is_last and end == len(line):
                 continue
             seen.add(sentence)
-            found.append(_Sentence(sentence, len(found), _gain(sentence, len(found), keywords)))
+            found.append(_Sentence(sentence, len(found)))
             if len(found) == _SENTENCES:
                 return found
     return found
@@ -125,10 +134,10 @@ def _solid(text: str) -> str:
     return "".join(text.split())
 
 
-def _gain(sentence: str, place: int, keywords: Sequence[Keyword]) -> float:
+def _gain(sentence: _Sentence, terms: Sequence[tuple[str, float]]) -> float:
     """How much a sentence says of what the item is about, the early ones before the later."""
-    said = sum([keyword.weight for keyword in keywords if keyword.term in sentence])
-    return (said + 0.2) / (1.0 + 0.25 * place)
+    said = sum([weight for term, weight in terms if term in sentence.text])
+    return (said + 0.2) / (1.0 + 0.25 * sentence.place)
 
 
 def _joined(chosen: Sequence[str]) -> str:

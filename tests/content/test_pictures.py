@@ -28,6 +28,7 @@ from agents.content.pictures import is_pixel, is_tracker, sources
         pytest.param({"srcset": ", , ,", "src": "a.jpg"}, "a.jpg", id="a set of none"),
         pytest.param({"srcset": "a.jpg 1e9x", "src": "b.jpg"}, "a.jpg", id="no number"),
         pytest.param({"src": None}, None, id="no value"),
+        pytest.param({"src": " ", "alt": "a"}, None, id="white space"),
         pytest.param({}, None, id="nothing"),
     ],
 )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,6 +65,15 @@ def test_script_family(text: str, family: ScriptFamily) -> None:
 def test_count(text: str, characters: int, words: int) -> None:
     counted = count(text)
     assert (counted.characters, counted.words, counted.total) == (characters, words, characters + words)
+
+
+@given(st.text("aé9中の'-\u0301 。\U00020000"))
+def test_count_is_that_of_a_reader_who_goes_letter_by_letter(text: str) -> None:
+    characters = sum(character in "中の\U00020000" for character in text)
+    words = len(re.findall("(?<![aé9\u0301])[aé9]", text)) - len(
+        re.findall("(?<=[aé9\u0301])['-](?=[aé9\u0301])", text)
+    )
+    assert (count(text).characters, count(text).words) == (characters, words)
 
 
 @pytest.mark.parametrize(
