@@ -3,7 +3,7 @@
 Online and without a second look: each item joins the story that it is nearest to, if that is near enough, else it opens
 one. Near is the mean of two measures: the likeness to the three members most like it, and to the sum of all of them.
 The first alone strings stories together that have nothing in common; the second alone leaves what a story turns to
-outside. docs/decisions/0009 has the figures.
+outside. docs/decisions/0010 has the figures.
 """
 
 from __future__ import annotations

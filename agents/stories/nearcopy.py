@@ -2,7 +2,7 @@
 
 A series is what a publisher writes in a fixed form again and again: fixings, weather, counts. Its members share most
 sentences and say different things. Copies differ in whole passages, members of a series in small places everywhere;
-copies have the same figures, members of a series others. docs/decisions/0009 has the measurements.
+copies have the same figures, members of a series others. docs/decisions/0010 has the measurements.
 """
 
 from __future__ import annotations
