@@ -120,7 +120,7 @@ def _item(news: News, one: Readable, found: Findings, pipeline: str) -> Item:
         flags.add(Flag.TRUNCATED)
     if not one.title:
         flags.add(Flag.TITLE_FROM_TEXT)
-    flags.update(_marks(entry, text, published, signed=found.signature is not None))
+    flags.update(_marks(entry, text, published, signed=found.traits.signature is not None))
     return Item(
         pipeline=pipeline,
         id=news.id,
