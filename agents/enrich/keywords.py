@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, compress
 from math import sqrt
 
 from msgspec import Struct
@@ -61,10 +61,12 @@ _FEW = 120
 _BESIDE = 0.7
 """Share of a word's occurrences that must stand beside one other word for the two to be one term."""
 
+_BEHIND_HAN = "\ua000"
 _HAN_WORD = re.compile(r"[\u3400-\u9fff]{2,}")
 _LATIN_NAME = re.compile(
-    r"(?<![A-Za-z0-9])(?:[a-z](?=[A-Z]))?[A-Z][A-Za-z]{1,20}(?:[ -][A-Z0-9][A-Za-z0-9]{0,20}){0,3}"
+    r"[A-Za-z](?<![A-Za-z0-9].)(?:(?<=[a-z])[A-Z]|(?<=[A-Z]))[A-Za-z]{1,20}(?:[ -][A-Z0-9][A-Za-z0-9]{0,20}){0,3}"
 )
+"""iPhone, Boeing 737; what is looked for first is a letter, which a search comes by soonest."""
 _SPACED_WORD = re.compile(r"[^\W\d_]+(?:['’\-‐‑][^\W_]+)*")
 _POSSESSIVE = re.compile(r"['’][sS]$")
 _JAPANESE_RUN = re.compile(r"[\u30a1-\u30fa\u30fc]{3,}|[\u3400-\u9fff々]{2,8}|[A-Z][A-Za-z]{1,20}")
@@ -84,6 +86,7 @@ _LOOSE_NAMES = frozenset("时于向和那来")
 _LONGEST_JOINT = 4
 """Words of a term."""
 _PADDING = ("",) * _LONGEST_JOINT
+_GAP = "\x00"
 _COUNTED = re.compile(
     r"[一二三四五六七八九十百千万两几数多第][一二三四五六七八九十百千万大小月日年个名位项种次份家条张辆艘架]"
 )
@@ -92,7 +95,7 @@ _DOTS = frozenset("·‧•・．")
 _UNSPACED = frozenset({"th", "lo", "km", "my", "bo", "dz"})
 
 
-class _Candidate(Struct, frozen=True):
+class _Candidate(Struct, frozen=True, gc=False):
     term: str
     score: float
     count: int
@@ -114,6 +117,10 @@ class _Reading(Struct, frozen=True):
         if word in self.titled:
             score *= _IN_TITLE if count > 1 else _IN_TITLE * _ONCE
         return score
+
+    def least(self, word: str) -> int:
+        """How often a word must stand in the text to be a part of a longer term."""
+        return 2 if word in self.titled else 3
 
 
 @cache
@@ -159,17 +166,15 @@ def _title(titled: bool) -> float:
 def _best(candidates: list[_Candidate]) -> list[Keyword]:
     candidates.sort(key=lambda candidate: (-candidate.score, candidate.term))
     chosen: list[_Candidate] = []
-    said: list[str] = []
+    said = ""
     for candidate in candidates:
         if len(chosen) == MAX_KEYWORDS or candidate.score < _LEAST * candidates[0].score:
             break
         folded = candidate.term.lower()
-        if any(folded in one for one in said) and any(
-            _says_the_same(folded, candidate.count, other) for other in chosen
-        ):
+        if folded in said and any(_says_the_same(folded, candidate.count, other) for other in chosen):
             continue
         chosen.append(candidate)
-        said.append(folded)
+        said += f"\n{folded}"
     return [Keyword(one.term, round(one.score / chosen[0].score, 3)) for one in chosen]
 
 
@@ -201,13 +206,14 @@ def _simple(prose: Prose, name: str) -> str:
 
 
 def _chinese(prose: Prose, spans: Sequence[Span]) -> list[_Candidate]:
-    words = _without(prose, spans)
-    reading = _read(words, set(_up_to(words, prose.title_end)))
-    scored = sorted([(-reading.score(word, reading.counts[word]), word) for word in reading.known])
-    found = _joined([word for _, word in scored[:_CONSIDERED]], reading)
+    reading = _read(*_without(prose, spans))
+    found = _joined(_ranked(reading)[:_CONSIDERED], reading)
     joined = [one.term for one in found if one.term not in reading.known]
     stopped = {term for term, weight in zip(joined, weights("zh", joined), strict=True) if weight and not weight.value}
-    found = [_as_written(one, prose) for one in found if one.term not in stopped]
+    if stopped:
+        found = [one for one in found if one.term not in stopped]
+    if prose.text != prose.simple:
+        found = [_as_written(one, prose) for one in found]
     if any(map(str.isalpha, filter(str.isascii, reading.counts))):
         found += _latin_words(prose, spans)
     return found
@@ -219,11 +225,9 @@ def _read(words: list[str], titled: Set[str]) -> _Reading:
         for place in [place for place, word in enumerate(words) if word == dot]:
             for piece in words[max(place - 1, 0) : place + 2]:
                 counts[piece] -= 1  # 唐纳德·特朗普: half a name is no term
-    possible = [
-        word for word, count in counts.items() if count > 1 and len(word) > 1 and "\u3400" <= word[0] <= "\u9fff"
-    ]
+    possible = [word for word, count in counts.items() if count > 1 and "\u3400" <= word < _BEHIND_HAN and len(word) > 1]
     once = counts if len(words) < _FEW else titled
-    possible += [word for word in sorted(once) if counts[word] == 1 and _HAN_WORD.fullmatch(word)]
+    possible += [word for word in once if counts[word] == 1 and _HAN_WORD.fullmatch(word)]
     known = {}
     for word, weight in zip(possible, weights("zh", possible), strict=True):
         if weight is None:
@@ -236,43 +240,60 @@ def _read(words: list[str], titled: Set[str]) -> _Reading:
     return _Reading([*_PADDING, *words, *_PADDING], counts, titled, known)
 
 
-def _without(prose: Prose, spans: Sequence[Span]) -> list[str]:
-    """The words as far as they are read, with a gap for each span: what stands in a name is no word of its own."""
+def _without(prose: Prose, spans: Sequence[Span]) -> tuple[list[str], Set[str]]:
+    """The words as far as they are read, with a gap for each span, and those of them that begin in the title.
+
+    What stands in a name is no word of its own.
+    """
     words = prose.words[:READ_WORDS]
     ends = list(accumulate(map(len, words)))
     for begin, end in spans:
         if begin >= ends[-1]:
             break
-        for place in range(bisect_right(ends, begin), min(bisect_left(ends, end) + 1, len(words))):
-            words[place] = "\x00" * len(words[place])
-    return words
+        first = bisect_right(ends, begin)
+        last = bisect_left(ends, end, first)
+        if first == last:
+            words[first] = _GAP
+        else:
+            behind = min(last + 1, len(words))
+            words[first:behind] = [_GAP] * (behind - first)
+    title = words[: bisect_left(ends, prose.title_end) + 1] if prose.title_end else []
+    return words, set(title)
 
 
-def _up_to(words: Sequence[str], end: int) -> Iterable[str]:
-    """The words that begin before a place in the text."""
-    place = 0
-    for word in words:
-        if place >= end:
-            return
-        yield word
-        place += len(word)
+def _ranked(reading: _Reading) -> list[tuple[float, str]]:
+    """All words that may be terms with their scores negated, the best first."""
+    counts, titled = reading.counts, reading.titled
+    ranked = []
+    for word, weight in reading.known.items():
+        count = counts[word]
+        score = -_says(weight) * sqrt(count)
+        if word in titled:
+            score *= _IN_TITLE if count > 1 else _IN_TITLE * _ONCE
+        ranked.append((score, word))
+    ranked.sort()
+    return ranked
 
 
-def _joined(best: Sequence[str], reading: _Reading) -> list[_Candidate]:
+def _joined(best: Sequence[tuple[float, str]], reading: _Reading) -> list[_Candidate]:
     """Each of the best words as it is, or grown by the words that (nearly) always stand beside it."""
     words, counts, known = reading.words, reading.counts, reading.known
-    places: dict[str, list[int]] = {word: [] for word in best[:_GROWN] if counts[word] > 1}
-    for place in [place for place, word in enumerate(words) if word in places]:
+    places: dict[str, list[int]] = {
+        word: []
+        for _, word in best[:_GROWN]
+        if counts[word] >= reading.least(word) and not ((weight := known[word]) and weight.kind is Kind.DOING)
+    }
+    for place in compress(range(len(words)), map(places.__contains__, words)):
         places[words[place]].append(place)
     found: dict[str, _Candidate] = {}
-    for word in best:
-        if word not in places or ((weight := known[word]) and weight.kind is Kind.DOING):
-            found.setdefault(word, _Candidate(word, reading.score(word, counts[word]), counts[word]))
-            continue
-        pieces, count = _grown(word, places[word], reading)
-        term = "".join(pieces)
+    for negative, word in best:
+        term, score, count = word, -negative, counts[word]
+        if word in places:
+            pieces, count = _grown(word, places[word], reading)
+            if len(pieces) > 1:
+                term = "".join(pieces)
+                score = max([reading.score(piece, count) for piece in pieces if piece in known])
         if term not in found:
-            score = max([reading.score(piece, count) for piece in pieces if piece in known])
             found[term] = _Candidate(term, score, count)
     return list(found.values())
 
@@ -281,9 +302,7 @@ def _grown(word: str, places: list[int], reading: _Reading) -> tuple[list[str], 
     """The pieces of the term that a word belongs to, itself among them, and how often that stands in the text."""
     words = reading.words
     pieces, count = [word], reading.counts[word]
-    least = max(2 if word in reading.titled else 3, _BESIDE * count)
-    if count < least:
-        return pieces, count
+    least = max(reading.least(word), _BESIDE * count)
     before, behind = 1, 1  # how far from the word the next neighbours are
     while len(pieces) < _LONGEST_JOINT:
         for step in (-before, behind):
@@ -310,7 +329,7 @@ def _mostly(words: Sequence[str], places: Sequence[int], step: int) -> str:
         if middle not in (first, last) or len(places) == 2:
             return ""
         first = middle
-    return first if "\u3400" <= first[:1] <= "\u9fff" else ""
+    return first if "\u3400" <= first < _BEHIND_HAN else ""
 
 
 def _are_one(neighbour: str, together: int, word: str, reading: _Reading) -> bool:
