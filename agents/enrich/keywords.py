@@ -12,7 +12,6 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
-from functools import cache
 from itertools import accumulate, compress
 from math import sqrt
 
@@ -20,6 +19,7 @@ from msgspec import Struct
 
 from agents.content.terms import Kind, Weight, weights
 from agents.enrich.prose import Prose, Span
+from agents.enrich.vocabulary import COMMON, DOTS, LOOSE, Word, look_up, telling
 from schemas import Keyword, Name, Place
 
 MAX_KEYWORDS = 12
@@ -34,20 +34,13 @@ of the first keywords as they do when whole texts are read, which takes twice th
 
 _NAMED = 9.0
 """What a name says that no table knows."""
-_UNKNOWN = 8.0
-"""Weight of a word that only the model behind the cut took for one."""
 _RARE = 11.0
 """Weight of a word of a spaced language that is not among its commonest."""
 _IN_TITLE = 1.3
 _LEAST = 0.12
 """A keyword weighs at least so much of the best one."""
-_SHARE = {Kind.THING: 0.5, Kind.DOING: 0.3, Kind.PERSON: 0.8, Kind.PHRASE: 0.5}
-"""Of what a word says by its rarity, by kind: a verb says less of what a text is about than a noun, a noun less than a
-name. Chosen, as the numbers around it, on the labels of the second reader (docs/accuracy.md)."""
-_CHINESE_COMMON = 1.0
 _SPACED_COMMON = 6.0
-"""Weights from which on a word says something."""
-_SAYS_LEAST = 0.2
+"""Weight from which on a word of a spaced language says something."""
 _ONCE = 0.4
 """A word of the title that the text never takes up."""
 _ONCE_MORE = 1.5
@@ -62,7 +55,6 @@ _BESIDE = 0.7
 """Share of a word's occurrences that must stand beside one other word for the two to be one term."""
 
 _BEHIND_HAN = "\ua000"
-_HAN_WORD = re.compile(r"[\u3400-\u9fff]{2,}")
 _LATIN_NAME = re.compile(
     r"[A-Za-z](?<![A-Za-z0-9].)(?:(?<=[a-z])[A-Z]|(?<=[A-Z]))[A-Za-z]{1,20}(?:[ -][A-Z0-9][A-Za-z0-9]{0,20}){0,3}"
 )
@@ -74,12 +66,6 @@ _KOREAN_WORD = re.compile(r"[가-힣]{2,}|[A-Z][A-Za-z]{1,20}")
 _PARTICLES = re.compile(
     r"(?<=[가-힣]{2})(?:에서는|에서|에게|으로|까지|부터|이라고|라고|은|는|이|가|을|를|의|에|로|와|과|도|만)$"
 )
-_LOOSE = frozenset(
-    "的了若至已仍每在是和与及或对向从于以为被把将就也都又还再很最不没有无上下中内外里前后等这那"
-    "其该本此各每某说称到去来给让使由因而但并则之者所个名位年月日时次"
-)
-"""Characters that are words of their own: never a piece of the word beside them."""
-
 _PERSONS = frozenset("长理统席员官家者人士相卿总")
 """How words for offices and kinds of people end."""
 _LOOSE_NAMES = frozenset("时于向和那来")
@@ -87,11 +73,6 @@ _LONGEST_JOINT = 4
 """Words of a term."""
 _PADDING = ("",) * _LONGEST_JOINT
 _GAP = "\x00"
-_COUNTED = re.compile(
-    r"[一二三四五六七八九十百千万两几数多第][一二三四五六七八九十百千万大小月日年个名位项种次份家条张辆艘架]"
-)
-"""九月份, 四大主题: how something that is counted begins."""
-_DOTS = frozenset("·‧•・．")
 _UNSPACED = frozenset({"th", "lo", "km", "my", "bo", "dz"})
 
 
@@ -102,33 +83,22 @@ class _Candidate(Struct, frozen=True, gc=False):
 
 
 class _Reading(Struct, frozen=True):
-    """A Chinese text as its words: with gaps at both ends and for names, counted, and what is known of each.
-
-    `known` has the words that may be terms; None for one that no dictionary has.
-    """
+    """A Chinese text as its words, with gaps at both ends and for names; how often each stands; which may be terms."""
 
     words: Sequence[str]
     counts: Mapping[str, int]
     titled: Set[str]
-    known: Mapping[str, Weight | None]
+    terms: Mapping[str, Word]
 
-    def score(self, word: str, count: int) -> float:
-        score = _says(self.known[word]) * sqrt(count)
-        if word in self.titled:
+    def score(self, word: Word, count: int) -> float:
+        score = word.says * sqrt(count)
+        if word.text in self.titled:
             score *= _IN_TITLE if count > 1 else _IN_TITLE * _ONCE
         return score
 
-    def least(self, word: str) -> int:
+    def least(self, word: Word) -> int:
         """How often a word must stand in the text to be a part of a longer term."""
-        return 2 if word in self.titled else 3
-
-
-@cache
-def _says(weight: Weight | None) -> float:
-    """What a Chinese word says by its rarity and its kind."""
-    if weight is None:
-        return _telling(_UNKNOWN, _CHINESE_COMMON) * _SHARE[Kind.THING]
-    return _telling(weight.value, _CHINESE_COMMON) * _SHARE[weight.kind]
+        return 2 if word.text in self.titled else 3
 
 
 def find_keywords(
@@ -152,11 +122,6 @@ def find_keywords(
     else:
         found = _spaced(_free(prose, spans), prose.language.partition("-")[0])
     return _best([one for one in (*_names(prose, named), *found) if one.term not in own])
-
-
-def _telling(weight: float, common: float) -> float:
-    """What a word says beyond the commonest of its language."""
-    return max(weight - common, _SAYS_LEAST)
 
 
 def _title(titled: bool) -> float:
@@ -191,8 +156,8 @@ def _names(prose: Prose, named: Sequence[Name | Place]) -> Iterable[_Candidate]:
     known = weights("zh", [_simple(prose, one.name) for one in named]) if prose.chinese else [None] * len(named)
     for one, weight in zip(named, known, strict=True):
         if len(one.name) <= MAX_TERM:
-            common = _CHINESE_COMMON if weight and weight.value else 0.0
-            value = _telling(weight.value if weight and weight.value else _NAMED, common)
+            common = COMMON if weight and weight.value else 0.0
+            value = telling(weight.value if weight and weight.value else _NAMED, common)
             yield _Candidate(one.name, _title(one.name in title) * sqrt(one.count) * value, one.count)
 
 
@@ -207,10 +172,12 @@ def _simple(prose: Prose, name: str) -> str:
 
 def _chinese(prose: Prose, spans: Sequence[Span]) -> list[_Candidate]:
     reading = _read(*_without(prose, spans))
-    found = _joined(_ranked(reading)[:_CONSIDERED], reading)
-    joined = [one.term for one in found if one.term not in reading.known]
-    stopped = {term for term, weight in zip(joined, weights("zh", joined), strict=True) if weight and not weight.value}
-    if stopped:
+    terms = reading.terms
+    scored = sorted([(-reading.score(word, reading.counts[text]), text) for text, word in terms.items()])
+    found = _joined([(terms[text], -negative) for negative, text in scored[:_CONSIDERED]], reading)
+    if joined := [one.term for one in found if one.term not in terms]:
+        known = zip(joined, weights("zh", joined), strict=True)
+        stopped = {term for term, weight in known if weight and not weight.value}
         found = [one for one in found if one.term not in stopped]
     if prose.text != prose.simple:
         found = [_as_written(one, prose) for one in found]
@@ -219,29 +186,8 @@ def _chinese(prose: Prose, spans: Sequence[Span]) -> list[_Candidate]:
     return found
 
 
-def _read(words: list[str], titled: Set[str]) -> _Reading:
-    counts = Counter(words)
-    for dot in _DOTS & counts.keys():
-        for place in [place for place, word in enumerate(words) if word == dot]:
-            for piece in words[max(place - 1, 0) : place + 2]:
-                counts[piece] -= 1  # 唐纳德·特朗普: half a name is no term
-    possible = [word for word, count in counts.items() if count > 1 and "\u3400" <= word < _BEHIND_HAN and len(word) > 1]
-    once = counts if len(words) < _FEW else titled
-    possible += [word for word in once if counts[word] == 1 and _HAN_WORD.fullmatch(word)]
-    known = {}
-    for word, weight in zip(possible, weights("zh", possible), strict=True):
-        if weight is None:
-            # what the cut's model took for a word, twice; once it is often the end of one and the beginning of another
-            sure = counts[word] > 1 and word[0] not in _LOOSE and word[-1] not in _LOOSE and not _COUNTED.match(word)
-        else:
-            sure = weight.value > 0 and (counts[word] > 1 or weight.kind is Kind.THING)
-        if sure:
-            known[word] = weight
-    return _Reading([*_PADDING, *words, *_PADDING], counts, titled, known)
-
-
-def _without(prose: Prose, spans: Sequence[Span]) -> tuple[list[str], Set[str]]:
-    """The words as far as they are read, with a gap for each span, and those of them that begin in the title.
+def _without(prose: Prose, spans: Sequence[Span]) -> tuple[list[str], int]:
+    """The words as far as they are read, with a gap for each span, and how many of them begin in the title.
 
     What stands in a name is no word of its own.
     """
@@ -257,51 +203,45 @@ def _without(prose: Prose, spans: Sequence[Span]) -> tuple[list[str], Set[str]]:
         else:
             behind = min(last + 1, len(words))
             words[first:behind] = [_GAP] * (behind - first)
-    title = words[: bisect_left(ends, prose.title_end) + 1] if prose.title_end else []
-    return words, set(title)
+    return words, bisect_left(ends, prose.title_end) + 1 if prose.title_end else 0
 
 
-def _ranked(reading: _Reading) -> list[tuple[float, str]]:
-    """All words that may be terms with their scores negated, the best first."""
-    counts, titled = reading.counts, reading.titled
-    ranked = []
-    for word, weight in reading.known.items():
-        count = counts[word]
-        score = -_says(weight) * sqrt(count)
-        if word in titled:
-            score *= _IN_TITLE if count > 1 else _IN_TITLE * _ONCE
-        ranked.append((score, word))
-    ranked.sort()
-    return ranked
+def _read(words: list[str], in_title: int) -> _Reading:
+    counts = Counter(words)
+    for dot in DOTS & counts.keys():
+        for place in [place for place, word in enumerate(words) if word == dot]:
+            counts.subtract(words[max(place - 1, 0) : place + 2])  # 唐纳德·特朗普: half a name is no term
+    titled = set(words[:in_title])
+    possible = [word for word, count in counts.items() if count > 1 and "\u3400" <= word < "\ua000" and len(word) > 1]
+    possible += [word for word in (counts if len(words) < _FEW else titled) if counts[word] == 1]
+    terms = {word.text: word for word in look_up(possible) if word and (word.once or counts[word.text] > 1)}
+    return _Reading([*_PADDING, *words, *_PADDING], counts, titled, terms)
 
 
-def _joined(best: Sequence[tuple[float, str]], reading: _Reading) -> list[_Candidate]:
+def _joined(best: Sequence[tuple[Word, float]], reading: _Reading) -> list[_Candidate]:
     """Each of the best words as it is, or grown by the words that (nearly) always stand beside it."""
-    words, counts, known = reading.words, reading.counts, reading.known
-    places: dict[str, list[int]] = {
-        word: []
-        for _, word in best[:_GROWN]
-        if counts[word] >= reading.least(word) and not ((weight := known[word]) and weight.kind is Kind.DOING)
-    }
+    words, counts, terms = reading.words, reading.counts, reading.terms
+    growing = [word for word, _ in best[:_GROWN] if not word.doing and counts[word.text] >= reading.least(word)]
+    places: dict[str, list[int]] = {word.text: [] for word in growing}
     for place in compress(range(len(words)), map(places.__contains__, words)):
         places[words[place]].append(place)
     found: dict[str, _Candidate] = {}
-    for negative, word in best:
-        term, score, count = word, -negative, counts[word]
-        if word in places:
-            pieces, count = _grown(word, places[word], reading)
+    for word, score in best:
+        term, count = word.text, counts[word.text]
+        if term in places:
+            pieces, count = _grown(word, places[term], reading)
             if len(pieces) > 1:
                 term = "".join(pieces)
-                score = max([reading.score(piece, count) for piece in pieces if piece in known])
+                score = max([reading.score(terms[piece], count) for piece in pieces if piece in terms])
         if term not in found:
             found[term] = _Candidate(term, score, count)
     return list(found.values())
 
 
-def _grown(word: str, places: list[int], reading: _Reading) -> tuple[list[str], int]:
+def _grown(word: Word, places: list[int], reading: _Reading) -> tuple[list[str], int]:
     """The pieces of the term that a word belongs to, itself among them, and how often that stands in the text."""
     words = reading.words
-    pieces, count = [word], reading.counts[word]
+    pieces, count = [word.text], reading.counts[word.text]
     least = max(reading.least(word), _BESIDE * count)
     before, behind = 1, 1  # how far from the word the next neighbours are
     while len(pieces) < _LONGEST_JOINT:
@@ -329,28 +269,26 @@ def _mostly(words: Sequence[str], places: Sequence[int], step: int) -> str:
         if middle not in (first, last) or len(places) == 2:
             return ""
         first = middle
-    return first if "\u3400" <= first < _BEHIND_HAN else ""
+    return first if "\u3400" <= first < "\ua000" else ""
 
 
-def _are_one(neighbour: str, together: int, word: str, reading: _Reading) -> bool:
+def _are_one(neighbour: str, together: int, word: Word, reading: _Reading) -> bool:
     """Whether a word and the one that stands beside it so often are one term."""
-    counts, this = reading.counts, reading.known[word]
+    count = reading.counts[word.text]
     if len(neighbour) == 1:
-        if neighbour in _LOOSE:
+        if neighbour in LOOSE:
             # 时殷弘: some words of one character are family names as well
-            return this is None and len(word) == 2 and neighbour in _LOOSE_NAMES and together == counts[word]
+            return not word.listed and len(word.text) == 2 and neighbour in _LOOSE_NAMES and together == count
         # `布` `林肯`: a single character that hardly stands elsewhere is a piece of the same word
-        return together >= _BESIDE * counts[neighbour]
-    if neighbour not in reading.known:
-        return False
-    other = reading.known[neighbour]
-    if other and other.kind is Kind.DOING:
+        return together >= _BESIDE * reading.counts[neighbour]
+    other = reading.terms.get(neighbour)
+    if other is None or other.doing:
         return False
     # a name and an office stand side by side and are two
-    if word[-1] in _PERSONS or neighbour[-1] in _PERSONS:
+    if word.text[-1] in _PERSONS or neighbour[-1] in _PERSONS:
         return False
     # halves of a name that is cut in two never stand alone
-    return bool(this and other) or together >= _BESIDE * max(counts[word], counts[neighbour])
+    return (word.listed and other.listed) or together >= _BESIDE * max(count, reading.counts[neighbour])
 
 
 def _as_written(candidate: _Candidate, prose: Prose) -> _Candidate:
@@ -443,10 +381,10 @@ def _spaced(given: tuple[str, int], language: str) -> list[_Candidate]:
 def _saying(key: str, weight: Weight | None) -> float:
     """How much a word of a spaced language says; 0.0 for one that cannot be part of a term."""
     if len(key) < 3 or not key.isalpha():
-        return 0.0 if not ("-" in key and len(key) > 5) else 0.7 * _telling(_RARE, _SPACED_COMMON)
+        return 0.0 if not ("-" in key and len(key) > 5) else 0.7 * telling(_RARE, _SPACED_COMMON)
     if weight is None:
-        return _telling(_RARE, _SPACED_COMMON)
-    return _telling(weight.value, _SPACED_COMMON) if weight.value else 0.0
+        return telling(_RARE, _SPACED_COMMON)
+    return telling(weight.value, _SPACED_COMMON) if weight.value else 0.0
 
 
 def _form(shown_as: Counter[str]) -> str:
@@ -471,6 +409,6 @@ def _by_runs(given: tuple[str, int], runs: re.Pattern[str], language: str) -> li
     candidates = []
     for word, known in zip(possible, weights(language, [word.lower() for word in possible]), strict=True):
         if known is None or known.value:
-            value = _telling(_RARE if known is None else min(known.value, _RARE), _SPACED_COMMON)
+            value = telling(_RARE if known is None else min(known.value, _RARE), _SPACED_COMMON)
             candidates.append(_Candidate(word, _title(word in titled) * sqrt(counts[word]) * value, counts[word]))
     return candidates
