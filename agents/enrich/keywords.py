@@ -90,12 +90,6 @@ class _Reading(Struct, frozen=True):
     titled: Set[str]
     terms: Mapping[str, Word]
 
-    def score(self, word: Word, count: int) -> float:
-        score = word.says * sqrt(count)
-        if word.text in self.titled:
-            score *= _IN_TITLE if count > 1 else _IN_TITLE * _ONCE
-        return score
-
     def least(self, word: Word) -> int:
         """How often a word must stand in the text to be a part of a longer term."""
         return 2 if word.text in self.titled else 3
@@ -155,10 +149,10 @@ def _names(prose: Prose, named: Sequence[Name | Place]) -> Iterable[_Candidate]:
     title = prose.title
     known = weights("zh", [_simple(prose, one.name) for one in named]) if prose.chinese else [None] * len(named)
     for one, weight in zip(named, known, strict=True):
-        if len(one.name) <= MAX_TERM:
-            common = COMMON if weight and weight.value else 0.0
-            value = telling(weight.value if weight and weight.value else _NAMED, common)
-            yield _Candidate(one.name, _title(one.name in title) * sqrt(one.count) * value, one.count)
+        name = one.name
+        if len(name) <= MAX_TERM:
+            value = telling(weight.value, COMMON) if weight and weight.value else _NAMED
+            yield _Candidate(name, _title(name in title) * sqrt(one.count) * value, one.count)
 
 
 def _simple(prose: Prose, name: str) -> str:
@@ -173,8 +167,7 @@ def _simple(prose: Prose, name: str) -> str:
 def _chinese(prose: Prose, spans: Sequence[Span]) -> list[_Candidate]:
     reading = _read(*_without(prose, spans))
     terms = reading.terms
-    scored = sorted([(-reading.score(word, reading.counts[text]), text) for text, word in terms.items()])
-    found = _joined([(terms[text], -negative) for negative, text in scored[:_CONSIDERED]], reading)
+    found = _joined([(terms[text], -negative) for negative, text in _ranked(reading)[:_CONSIDERED]], reading)
     if joined := [one.term for one in found if one.term not in terms]:
         known = zip(joined, weights("zh", joined), strict=True)
         stopped = {term for term, weight in known if weight and not weight.value}
@@ -218,9 +211,22 @@ def _read(words: list[str], in_title: int) -> _Reading:
     return _Reading([*_PADDING, *words, *_PADDING], counts, titled, terms)
 
 
+def _ranked(reading: _Reading) -> list[tuple[float, str]]:
+    """The words that may be terms, each behind its negative score: the best first."""
+    counts, titled = reading.counts, reading.titled
+    ranked = []
+    for text, word in reading.terms.items():
+        score = -word.says * sqrt(counts[text])
+        if text in titled:
+            score *= _IN_TITLE if counts[text] > 1 else _IN_TITLE * _ONCE
+        ranked.append((score, text))
+    ranked.sort()
+    return ranked
+
+
 def _joined(best: Sequence[tuple[Word, float]], reading: _Reading) -> list[_Candidate]:
     """Each of the best words as it is, or grown by the words that (nearly) always stand beside it."""
-    words, counts, terms = reading.words, reading.counts, reading.terms
+    words, counts, titled, terms = reading.words, reading.counts, reading.titled, reading.terms
     growing = [word for word, _ in best[:_GROWN] if not word.doing and counts[word.text] >= reading.least(word)]
     places: dict[str, list[int]] = {word.text: [] for word in growing}
     for place in compress(range(len(words)), map(places.__contains__, words)):
@@ -231,8 +237,8 @@ def _joined(best: Sequence[tuple[Word, float]], reading: _Reading) -> list[_Cand
         if term in places:
             pieces, count = _grown(word, places[term], reading)
             if len(pieces) > 1:
-                term = "".join(pieces)
-                score = max([reading.score(terms[piece], count) for piece in pieces if piece in terms])
+                term, root = "".join(pieces), sqrt(count)
+                score = max([terms[piece].says * root * _title(piece in titled) for piece in pieces if piece in terms])
         if term not in found:
             found[term] = _Candidate(term, score, count)
     return list(found.values())
