@@ -165,7 +165,8 @@ def _simple(prose: Prose, name: str) -> str:
 
 
 def _chinese(prose: Prose, spans: Sequence[Span]) -> list[_Candidate]:
-    reading = _read(*_without(prose, spans))
+    words, in_title = _without(prose, spans)
+    reading = _read(words, in_title)
     terms = reading.terms
     found = _joined([(terms[text], -negative) for negative, text in _ranked(reading)[:_CONSIDERED]], reading)
     if joined := [one.term for one in found if one.term not in terms]:
@@ -174,9 +175,14 @@ def _chinese(prose: Prose, spans: Sequence[Span]) -> list[_Candidate]:
         found = [one for one in found if one.term not in stopped]
     if prose.text != prose.simple:
         found = [_as_written(one, prose) for one in found]
-    if any(map(str.isalpha, filter(str.isascii, reading.counts))):
-        found += _latin_words(prose, spans)
+    if any(_may_be_latin(word, reading) for word in filter(str.isascii, reading.counts)):
+        found += _latin_words("".join(words), len("".join(words[:in_title])))
     return found
+
+
+def _may_be_latin(word: str, reading: _Reading) -> bool:
+    """Whether a word, or what begins with it, may be a term of Latin letters."""
+    return (reading.counts[word] > 1 or word in reading.titled) and word != word.lower()
 
 
 def _without(prose: Prose, spans: Sequence[Span]) -> tuple[list[str], int]:
@@ -304,9 +310,8 @@ def _as_written(candidate: _Candidate, prose: Prose) -> _Candidate:
     return _Candidate(prose.text[place : place + len(candidate.term)], candidate.score, candidate.count)
 
 
-def _latin_words(prose: Prose, spans: Sequence[Span]) -> list[_Candidate]:
+def _latin_words(text: str, title_end: int) -> list[_Candidate]:
     """Acronyms and foreign names in a Chinese text: more than once, or in the title."""
-    text, title_end = _free(prose, spans)
     counts: Counter[str] = Counter()
     titled: set[str] = set()
     for match in _LATIN_NAME.finditer(text):
