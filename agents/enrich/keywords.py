@@ -12,7 +12,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
-from itertools import accumulate, compress
+from itertools import compress
 from math import sqrt
 
 from msgspec import Struct
@@ -28,7 +28,7 @@ MAX_TERM = 40
 
 READ = 4_000
 """Characters of a language with spaces that are looked at, the title among them."""
-READ_WORDS = 480
+READ_WORDS = 400
 """Chinese words, some eight hundred characters: a report says what it is about at its beginning. Readers accept as many
 of the first keywords as they do when whole texts are read, which takes twice the time."""
 
@@ -134,7 +134,8 @@ def _best(candidates: list[_Candidate]) -> list[Keyword]:
             continue
         chosen.append(candidate)
         said += f"\n{folded}"
-    return [Keyword(one.term, round(one.score / chosen[0].score, 3)) for one in chosen]
+    best = chosen[0].score if chosen else 1.0
+    return [Keyword(one.term, round(one.score / best, 3)) for one in chosen]
 
 
 def _says_the_same(folded: str, count: int, other: _Candidate) -> bool:
@@ -147,7 +148,7 @@ def _names(prose: Prose, named: Sequence[Name | Place]) -> Iterable[_Candidate]:
     if not named:
         return
     title = prose.title
-    known = weights("zh", [_simple(prose, one.name) for one in named]) if prose.chinese else [None] * len(named)
+    known = weights("zh", _simple(prose, named)) if prose.chinese else [None] * len(named)
     for one, weight in zip(named, known, strict=True):
         name = one.name
         if len(name) <= MAX_TERM:
@@ -155,10 +156,15 @@ def _names(prose: Prose, named: Sequence[Name | Place]) -> Iterable[_Candidate]:
             yield _Candidate(name, _title(name in title) * sqrt(one.count) * value, one.count)
 
 
-def _simple(prose: Prose, name: str) -> str:
-    """A name of the text in Simplified characters."""
-    place = prose.text.find(name)
-    return prose.simple[place : place + len(name)] if place >= 0 else name
+def _simple(prose: Prose, named: Sequence[Name | Place]) -> list[str]:
+    """Names of the text in Simplified characters."""
+    if prose.text == prose.simple:
+        return [one.name for one in named]
+    places = [prose.text.find(one.name) for one in named]
+    return [
+        prose.simple[place : place + len(one.name)] if place >= 0 else one.name
+        for one, place in zip(named, places, strict=True)
+    ]
 
 
 # Chinese
@@ -175,14 +181,10 @@ def _chinese(prose: Prose, spans: Sequence[Span]) -> list[_Candidate]:
         found = [one for one in found if one.term not in stopped]
     if prose.text != prose.simple:
         found = [_as_written(one, prose) for one in found]
-    if any(_may_be_latin(word, reading) for word in filter(str.isascii, reading.counts)):
+    with_capitals = [word for word in filter(str.isascii, reading.counts) if word != word.lower()]
+    if any(reading.counts[word] > 1 or word in reading.titled for word in with_capitals):
         found += _latin_words("".join(words), len("".join(words[:in_title])))
     return found
-
-
-def _may_be_latin(word: str, reading: _Reading) -> bool:
-    """Whether a word, or what begins with it, may be a term of Latin letters."""
-    return (reading.counts[word] > 1 or word in reading.titled) and word != word.lower()
 
 
 def _without(prose: Prose, spans: Sequence[Span]) -> tuple[list[str], int]:
@@ -190,18 +192,16 @@ def _without(prose: Prose, spans: Sequence[Span]) -> tuple[list[str], int]:
 
     What stands in a name is no word of its own.
     """
-    words = prose.words[:READ_WORDS]
-    ends = list(accumulate(map(len, words)))
+    words, ends = prose.words[:READ_WORDS], prose.ends
+    place, read = 0, len(words)
     for begin, end in spans:
-        if begin >= ends[-1]:
+        place = bisect_right(ends, begin, place)
+        if place >= read:
             break
-        first = bisect_right(ends, begin)
-        last = bisect_left(ends, end, first)
-        if first == last:
-            words[first] = _GAP
-        else:
-            behind = min(last + 1, len(words))
-            words[first:behind] = [_GAP] * (behind - first)
+        words[place] = _GAP
+        while ends[place] < end and place + 1 < read:
+            place += 1
+            words[place] = _GAP
     return words, bisect_left(ends, prose.title_end) + 1 if prose.title_end else 0
 
 
@@ -233,33 +233,34 @@ def _ranked(reading: _Reading) -> list[tuple[float, str]]:
 def _joined(best: Sequence[tuple[Word, float]], reading: _Reading) -> list[_Candidate]:
     """Each of the best words as it is, or grown by the words that (nearly) always stand beside it."""
     words, counts, titled, terms = reading.words, reading.counts, reading.titled, reading.terms
-    growing = [word for word, _ in best[:_GROWN] if not word.doing and counts[word.text] >= reading.least(word)]
-    places: dict[str, list[int]] = {word.text: [] for word in growing}
+    growing = [word.text for word, _ in best[:_GROWN] if not word.doing and counts[word.text] >= reading.least(word)]
+    places: dict[str, list[int]] = {word: [] for word in growing}
     for place in compress(range(len(words)), map(places.__contains__, words)):
         places[words[place]].append(place)
     found: dict[str, _Candidate] = {}
     for word, score in best:
         term, count = word.text, counts[word.text]
-        if term in places:
-            pieces, count = _grown(word, places[term], reading)
-            if len(pieces) > 1:
-                term, root = "".join(pieces), sqrt(count)
-                score = max([terms[piece].says * root * _title(piece in titled) for piece in pieces if piece in terms])
+        if term in places and (longer := _grown(word, places[term], reading)):
+            pieces, count = longer
+            term, root = "".join(pieces), sqrt(count)
+            score = max([terms[piece].says * root * _title(piece in titled) for piece in pieces if piece in terms])
         if term not in found:
             found[term] = _Candidate(term, score, count)
     return list(found.values())
 
 
-def _grown(word: Word, places: list[int], reading: _Reading) -> tuple[list[str], int]:
-    """The pieces of the term that a word belongs to, itself among them, and how often that stands in the text."""
+def _grown(word: Word, places: list[int], reading: _Reading) -> tuple[list[str], int] | None:
+    """The pieces of the term that a word belongs to, itself among them, and how often that stands in the text.
+
+    None where the word is a term of its own.
+    """
     words = reading.words
     pieces, count = [word.text], reading.counts[word.text]
     least = max(reading.least(word), _BESIDE * count)
     before, behind = 1, 1  # how far from the word the next neighbours are
     while len(pieces) < _LONGEST_JOINT:
         for step in (-before, behind):
-            neighbour = _mostly(words, places, step)
-            if neighbour:
+            if neighbour := _mostly(words, places, step):
                 beside = [place for place in places if words[place + step] == neighbour]
                 if len(beside) >= least and _are_one(neighbour, len(beside), word, reading):
                     break
@@ -270,7 +271,7 @@ def _grown(word: Word, places: list[int], reading: _Reading) -> tuple[list[str],
             pieces, before = [neighbour, *pieces], before + 1
         else:
             pieces, behind = [*pieces, neighbour], behind + 1
-    return pieces, count
+    return (pieces, count) if len(pieces) > 1 else None
 
 
 def _mostly(words: Sequence[str], places: Sequence[int], step: int) -> str:
