@@ -53,6 +53,4 @@ def read_prose(title: str, text: str, language: Language) -> Prose:
     if not language.tag.startswith("zh"):
         return Prose(whole, len(title), whole, [], language.tag)
     simple = simplified(whole)
-    if simple == whole:
-        simple = whole  # steps that compare the two need not look at each character
     return Prose(whole, len(title), simple, cut(simple), language.tag)
