@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from agents.content.terms import Kind, Weight, weights
 
-MAX_WORDS = 50_000
-"""Words kept: eight megabytes."""
+MAX_WORDS = 20_000
+"""Words kept: some five megabytes."""
 
 COMMON = 1.0
 """Weight from which on a word says something."""
@@ -55,7 +55,7 @@ _known: dict[str, Word | None] = {}
 
 
 def look_up(words: Sequence[str]) -> list[Word | None]:
-    """What each word is, None for one that can be no term."""
+    """What each word is, None for one that can be no term. The same whatever was asked before."""
     with suppress(KeyError):
         return list(map(_known.__getitem__, words))
     if len(_known) > MAX_WORDS:
