@@ -12,7 +12,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
-from itertools import compress
+from itertools import accumulate, compress
 from math import sqrt
 
 from msgspec import Struct
@@ -193,7 +193,9 @@ def _without(prose: Prose, spans: Sequence[Span]) -> tuple[list[str], int]:
 
     What stands in a name is no word of its own.
     """
-    words, ends = prose.words[:READ_WORDS], prose.ends
+    words = prose.words[:READ_WORDS]
+    short = len(prose.words) <= 2 * READ_WORDS  # else what other steps may share is not worth it
+    ends = prose.ends if short else list(accumulate(map(len, words)))
     place, read = 0, len(words)
     for begin, end in spans:
         place = bisect_right(ends, begin, place)
