@@ -194,7 +194,7 @@ def _without(prose: Prose, spans: Sequence[Span]) -> tuple[list[str], int]:
     What stands in a name is no word of its own.
     """
     words = prose.words[:READ_WORDS]
-    short = len(prose.words) <= 2 * READ_WORDS  # else what other steps may share is not worth it
+    short = len(prose.words) <= 3 * READ_WORDS  # of a longer text only what is read
     ends = prose.ends if short else list(accumulate(map(len, words)))
     place, read = 0, len(words)
     for begin, end in spans:
