@@ -19,13 +19,17 @@ _DATA = Path(__file__).parent / "data"
 
 
 def simplified(text: str) -> str:
-    """The text with Traditional characters as Simplified ones; as long as the text, each character in its place."""
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    if codes.size and int(codes.max()) > 0xFFFF:
-        changed = np.where(codes > 0xFFFF, codes, _table()[codes & 0xFFFF])
-    else:
-        changed = _table()[codes]
-    return changed.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    """The text with Traditional characters as Simplified ones; as long as the text, each character in its place.
+
+    A text that has none comes back as it is. So does one with lone surrogates, which no item holds.
+    """
+    try:
+        given = text.encode("utf-16-le")
+    except UnicodeEncodeError:
+        return text
+    # the halves of characters beyond 0xFFFF stand for themselves in the table
+    changed = _table().take(np.frombuffer(given, dtype="<u2")).tobytes()
+    return text if changed == given else changed.decode("utf-16-le")
 
 
 def cut(simple: str) -> list[str]:
@@ -52,6 +56,6 @@ def tag(simple: str) -> list[tuple[str, str]]:
 
 
 @cache
-def _table() -> npt.NDArray[np.uint32]:
-    raw = zlib.decompress((_DATA / "simplified.bin").read_bytes())
-    return np.frombuffer(raw, dtype="<u2").astype(np.uint32)
+def _table() -> npt.NDArray[np.uint16]:
+    """The Simplified form of each of the first 65,536 characters."""
+    return np.frombuffer(zlib.decompress((_DATA / "simplified.bin").read_bytes()), dtype="<u2")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
@@ -46,12 +47,14 @@ def weights(language: str, words: Sequence[str]) -> list[Weight | None]:
     `language` is a primary tag (`zh`, `en`); spaced words are looked for in lower case, Chinese in Simplified.
     """
     seen = _seen.setdefault(language, {})
+    with suppress(KeyError):
+        return list(map(seen.__getitem__, words))
     if unseen := [word for word in words if word not in seen]:
         if len(seen) > _REMEMBERED:
             seen.clear()
             unseen = list(words)
         seen.update(zip(unseen, _looked_up(language, unseen), strict=True))
-    return [seen[word] for word in words]
+    return list(map(seen.__getitem__, words))
 
 
 _REMEMBERED = 20_000

@@ -12,14 +12,14 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
-from functools import cache
-from itertools import accumulate
+from itertools import accumulate, compress
 from math import sqrt
 
 from msgspec import Struct
 
 from agents.content.terms import Kind, Weight, weights
 from agents.enrich.prose import Prose, Span
+from agents.enrich.vocabulary import COMMON, DOTS, LOOSE, Word, look_up, telling
 from schemas import Keyword, Name, Place
 
 MAX_KEYWORDS = 12
@@ -28,26 +28,20 @@ MAX_TERM = 40
 
 READ = 4_000
 """Characters of a language with spaces that are looked at, the title among them."""
-READ_WORDS = 480
-"""Chinese words, some eight hundred characters: a report says what it is about at its beginning. Readers accept as many
-of the first keywords as they do when whole texts are read, which takes twice the time."""
+READ_WORDS = 400
+"""Chinese words, some seven hundred characters: a report says what it is about at its beginning. Readers accept as many
+of the first keywords as they do when whole texts are read, which takes twice the time. Latin letters among them are
+read as far."""
 
 _NAMED = 9.0
 """What a name says that no table knows."""
-_UNKNOWN = 8.0
-"""Weight of a word that only the model behind the cut took for one."""
 _RARE = 11.0
 """Weight of a word of a spaced language that is not among its commonest."""
 _IN_TITLE = 1.3
 _LEAST = 0.12
 """A keyword weighs at least so much of the best one."""
-_SHARE = {Kind.THING: 0.5, Kind.DOING: 0.3, Kind.PERSON: 0.8, Kind.PHRASE: 0.5}
-"""Of what a word says by its rarity, by kind: a verb says less of what a text is about than a noun, a noun less than a
-name. Chosen, as the numbers around it, on the labels of the second reader (docs/accuracy.md)."""
-_CHINESE_COMMON = 1.0
 _SPACED_COMMON = 6.0
-"""Weights from which on a word says something."""
-_SAYS_LEAST = 0.2
+"""Weight from which on a word of a spaced language says something."""
 _ONCE = 0.4
 """A word of the title that the text never takes up."""
 _ONCE_MORE = 1.5
@@ -61,10 +55,11 @@ _FEW = 120
 _BESIDE = 0.7
 """Share of a word's occurrences that must stand beside one other word for the two to be one term."""
 
-_HAN_WORD = re.compile(r"[\u3400-\u9fff]{2,}")
+_BEHIND_HAN = "\ua000"
 _LATIN_NAME = re.compile(
-    r"(?<![A-Za-z0-9])(?:[a-z](?=[A-Z]))?[A-Z][A-Za-z]{1,20}(?:[ -][A-Z0-9][A-Za-z0-9]{0,20}){0,3}"
+    r"[A-Za-z](?<![A-Za-z0-9].)(?:(?<=[a-z])[A-Z]|(?<=[A-Z]))[A-Za-z]{1,20}(?:[ -][A-Z0-9][A-Za-z0-9]{0,20}){0,3}"
 )
+"""iPhone, Boeing 737; what is looked for first is a letter, which a search comes by soonest."""
 _SPACED_WORD = re.compile(r"[^\W\d_]+(?:['’\-‐‑][^\W_]+)*")
 _POSSESSIVE = re.compile(r"['’][sS]$")
 _JAPANESE_RUN = re.compile(r"[\u30a1-\u30fa\u30fc]{3,}|[\u3400-\u9fff々]{2,8}|[A-Z][A-Za-z]{1,20}")
@@ -72,56 +67,33 @@ _KOREAN_WORD = re.compile(r"[가-힣]{2,}|[A-Z][A-Za-z]{1,20}")
 _PARTICLES = re.compile(
     r"(?<=[가-힣]{2})(?:에서는|에서|에게|으로|까지|부터|이라고|라고|은|는|이|가|을|를|의|에|로|와|과|도|만)$"
 )
-_LOOSE = frozenset(
-    "的了若至已仍每在是和与及或对向从于以为被把将就也都又还再很最不没有无上下中内外里前后等这那"
-    "其该本此各每某说称到去来给让使由因而但并则之者所个名位年月日时次"
-)
-"""Characters that are words of their own: never a piece of the word beside them."""
-
 _PERSONS = frozenset("长理统席员官家者人士相卿总")
 """How words for offices and kinds of people end."""
 _LOOSE_NAMES = frozenset("时于向和那来")
 _LONGEST_JOINT = 4
 """Words of a term."""
 _PADDING = ("",) * _LONGEST_JOINT
-_COUNTED = re.compile(
-    r"[一二三四五六七八九十百千万两几数多第][一二三四五六七八九十百千万大小月日年个名位项种次份家条张辆艘架]"
-)
-"""九月份, 四大主题: how something that is counted begins."""
-_DOTS = frozenset("·‧•・．")
+_GAP = "\x00"
 _UNSPACED = frozenset({"th", "lo", "km", "my", "bo", "dz"})
 
 
-class _Candidate(Struct, frozen=True):
+class _Candidate(Struct, frozen=True, gc=False):
     term: str
     score: float
     count: int
 
 
 class _Reading(Struct, frozen=True):
-    """A Chinese text as its words: with gaps at both ends and for names, counted, and what is known of each.
-
-    `known` has the words that may be terms; None for one that no dictionary has.
-    """
+    """A Chinese text as its words, with gaps at both ends and for names; how often each stands; which may be terms."""
 
     words: Sequence[str]
     counts: Mapping[str, int]
     titled: Set[str]
-    known: Mapping[str, Weight | None]
+    terms: Mapping[str, Word]
 
-    def score(self, word: str, count: int) -> float:
-        score = _says(self.known[word]) * sqrt(count)
-        if word in self.titled:
-            score *= _IN_TITLE if count > 1 else _IN_TITLE * _ONCE
-        return score
-
-
-@cache
-def _says(weight: Weight | None) -> float:
-    """What a Chinese word says by its rarity and its kind."""
-    if weight is None:
-        return _telling(_UNKNOWN, _CHINESE_COMMON) * _SHARE[Kind.THING]
-    return _telling(weight.value, _CHINESE_COMMON) * _SHARE[weight.kind]
+    def least(self, word: Word) -> int:
+        """How often a word must stand in the text to be a part of a longer term."""
+        return 2 if word.text in self.titled else 3
 
 
 def find_keywords(
@@ -131,7 +103,7 @@ def find_keywords(
 
     `named` are names and places found in the item, `taken` where they stand: what is in there is no other term. `own`
     are names of the site itself, which are none either.
-    Deterministic; linear in READ.
+    Deterministic; linear in READ, for Chinese in READ_WORDS.
     """
     spans = sorted(taken)
     if prose.chinese:
@@ -147,11 +119,6 @@ def find_keywords(
     return _best([one for one in (*_names(prose, named), *found) if one.term not in own])
 
 
-def _telling(weight: float, common: float) -> float:
-    """What a word says beyond the commonest of its language."""
-    return max(weight - common, _SAYS_LEAST)
-
-
 def _title(titled: bool) -> float:
     return _IN_TITLE if titled else 1.0
 
@@ -159,18 +126,17 @@ def _title(titled: bool) -> float:
 def _best(candidates: list[_Candidate]) -> list[Keyword]:
     candidates.sort(key=lambda candidate: (-candidate.score, candidate.term))
     chosen: list[_Candidate] = []
-    said: list[str] = []
+    said = ""
     for candidate in candidates:
         if len(chosen) == MAX_KEYWORDS or candidate.score < _LEAST * candidates[0].score:
             break
         folded = candidate.term.lower()
-        if any(folded in one for one in said) and any(
-            _says_the_same(folded, candidate.count, other) for other in chosen
-        ):
+        if folded in said and any(_says_the_same(folded, candidate.count, other) for other in chosen):
             continue
         chosen.append(candidate)
-        said.append(folded)
-    return [Keyword(one.term, round(one.score / chosen[0].score, 3)) for one in chosen]
+        said += f"\n{folded}"
+    best = chosen[0].score if chosen else 1.0
+    return [Keyword(one.term, round(one.score / best, 3)) for one in chosen]
 
 
 def _says_the_same(folded: str, count: int, other: _Candidate) -> bool:
@@ -183,112 +149,121 @@ def _names(prose: Prose, named: Sequence[Name | Place]) -> Iterable[_Candidate]:
     if not named:
         return
     title = prose.title
-    known = weights("zh", [_simple(prose, one.name) for one in named]) if prose.chinese else [None] * len(named)
+    known = weights("zh", _simple(prose, named)) if prose.chinese else [None] * len(named)
     for one, weight in zip(named, known, strict=True):
-        if len(one.name) <= MAX_TERM:
-            common = _CHINESE_COMMON if weight and weight.value else 0.0
-            value = _telling(weight.value if weight and weight.value else _NAMED, common)
-            yield _Candidate(one.name, _title(one.name in title) * sqrt(one.count) * value, one.count)
+        name = one.name
+        if len(name) <= MAX_TERM:
+            value = telling(weight.value, COMMON) if weight and weight.value else _NAMED
+            yield _Candidate(name, _title(name in title) * sqrt(one.count) * value, one.count)
 
 
-def _simple(prose: Prose, name: str) -> str:
-    """A name of the text in Simplified characters."""
-    place = prose.text.find(name)
-    return prose.simple[place : place + len(name)] if place >= 0 else name
+def _simple(prose: Prose, named: Sequence[Name | Place]) -> list[str]:
+    """Names of the text in Simplified characters."""
+    if prose.text == prose.simple:
+        return [one.name for one in named]
+    places = [prose.text.find(one.name) for one in named]
+    return [
+        prose.simple[place : place + len(one.name)] if place >= 0 else one.name
+        for one, place in zip(named, places, strict=True)
+    ]
 
 
 # Chinese
 
 
 def _chinese(prose: Prose, spans: Sequence[Span]) -> list[_Candidate]:
-    words = _without(prose, spans)
-    reading = _read(words, set(_up_to(words, prose.title_end)))
-    scored = sorted([(-reading.score(word, reading.counts[word]), word) for word in reading.known])
-    found = _joined([word for _, word in scored[:_CONSIDERED]], reading)
-    joined = [one.term for one in found if one.term not in reading.known]
-    stopped = {term for term, weight in zip(joined, weights("zh", joined), strict=True) if weight and not weight.value}
-    found = [_as_written(one, prose) for one in found if one.term not in stopped]
-    if any(map(str.isalpha, filter(str.isascii, reading.counts))):
-        found += _latin_words(prose, spans)
+    words, in_title = _without(prose, spans)
+    reading = _read(words, in_title)
+    terms = reading.terms
+    found = _joined([(terms[text], -negative) for negative, text in _ranked(reading)[:_CONSIDERED]], reading)
+    if joined := [one.term for one in found if one.term not in terms]:
+        known = zip(joined, weights("zh", joined), strict=True)
+        stopped = {term for term, weight in known if weight and not weight.value}
+        found = [one for one in found if one.term not in stopped]
+    if prose.text != prose.simple:
+        found = [_as_written(one, prose) for one in found]
+    with_capitals = [word for word in filter(str.isascii, reading.counts) if word != word.lower()]
+    if any(reading.counts[word] > 1 or word in reading.titled for word in with_capitals):
+        found += _latin_words("".join(words), len("".join(words[:in_title])))
     return found
 
 
-def _read(words: list[str], titled: Set[str]) -> _Reading:
-    counts = Counter(words)
-    for dot in _DOTS & counts.keys():
-        for place in [place for place, word in enumerate(words) if word == dot]:
-            for piece in words[max(place - 1, 0) : place + 2]:
-                counts[piece] -= 1  # 唐纳德·特朗普: half a name is no term
-    possible = [
-        word for word, count in counts.items() if count > 1 and len(word) > 1 and "\u3400" <= word[0] <= "\u9fff"
-    ]
-    once = counts if len(words) < _FEW else titled
-    possible += [word for word in sorted(once) if counts[word] == 1 and _HAN_WORD.fullmatch(word)]
-    known = {}
-    for word, weight in zip(possible, weights("zh", possible), strict=True):
-        if weight is None:
-            # what the cut's model took for a word, twice; once it is often the end of one and the beginning of another
-            sure = counts[word] > 1 and word[0] not in _LOOSE and word[-1] not in _LOOSE and not _COUNTED.match(word)
-        else:
-            sure = weight.value > 0 and (counts[word] > 1 or weight.kind is Kind.THING)
-        if sure:
-            known[word] = weight
-    return _Reading([*_PADDING, *words, *_PADDING], counts, titled, known)
+def _without(prose: Prose, spans: Sequence[Span]) -> tuple[list[str], int]:
+    """The words as far as they are read, with a gap for each span, and how many of them begin in the title.
 
-
-def _without(prose: Prose, spans: Sequence[Span]) -> list[str]:
-    """The words as far as they are read, with a gap for each span: what stands in a name is no word of its own."""
+    What stands in a name is no word of its own.
+    """
     words = prose.words[:READ_WORDS]
-    ends = list(accumulate(map(len, words)))
+    short = len(prose.words) <= 3 * READ_WORDS  # of a longer text only what is read
+    ends = prose.ends if short else list(accumulate(map(len, words)))
+    place, read = 0, len(words)
     for begin, end in spans:
-        if begin >= ends[-1]:
+        place = bisect_right(ends, begin, place)
+        if place >= read:
             break
-        for place in range(bisect_right(ends, begin), min(bisect_left(ends, end) + 1, len(words))):
-            words[place] = "\x00" * len(words[place])
-    return words
+        words[place] = _GAP
+        while ends[place] < end and place + 1 < read:
+            place += 1
+            words[place] = _GAP
+    return words, bisect_left(ends, prose.title_end) + 1 if prose.title_end else 0
 
 
-def _up_to(words: Sequence[str], end: int) -> Iterable[str]:
-    """The words that begin before a place in the text."""
-    place = 0
-    for word in words:
-        if place >= end:
-            return
-        yield word
-        place += len(word)
+def _read(words: list[str], in_title: int) -> _Reading:
+    counts = Counter(words)
+    for dot in DOTS & counts.keys():
+        for place in [place for place, word in enumerate(words) if word == dot]:
+            counts.subtract(words[max(place - 1, 0) : place + 2])  # 唐纳德·特朗普: half a name is no term
+    titled = set(words[:in_title])
+    possible = [word for word, count in counts.items() if count > 1 and "\u3400" <= word < "\ua000" and len(word) > 1]
+    possible += [word for word in (counts if len(words) < _FEW else titled) if counts[word] == 1]
+    terms = {word.text: word for word in look_up(possible) if word and (word.once or counts[word.text] > 1)}
+    return _Reading([*_PADDING, *words, *_PADDING], counts, titled, terms)
 
 
-def _joined(best: Sequence[str], reading: _Reading) -> list[_Candidate]:
+def _ranked(reading: _Reading) -> list[tuple[float, str]]:
+    """The words that may be terms, each behind its negative score: the best first."""
+    counts, titled = reading.counts, reading.titled
+    ranked = []
+    for text, word in reading.terms.items():
+        score = -word.says * sqrt(counts[text])
+        if text in titled:
+            score *= _IN_TITLE if counts[text] > 1 else _IN_TITLE * _ONCE
+        ranked.append((score, text))
+    ranked.sort()
+    return ranked
+
+
+def _joined(best: Sequence[tuple[Word, float]], reading: _Reading) -> list[_Candidate]:
     """Each of the best words as it is, or grown by the words that (nearly) always stand beside it."""
-    words, counts, known = reading.words, reading.counts, reading.known
-    places: dict[str, list[int]] = {word: [] for word in best[:_GROWN] if counts[word] > 1}
-    for place in [place for place, word in enumerate(words) if word in places]:
+    words, counts, titled, terms = reading.words, reading.counts, reading.titled, reading.terms
+    growing = [word.text for word, _ in best[:_GROWN] if not word.doing and counts[word.text] >= reading.least(word)]
+    places: dict[str, list[int]] = {word: [] for word in growing}
+    for place in compress(range(len(words)), map(places.__contains__, words)):
         places[words[place]].append(place)
     found: dict[str, _Candidate] = {}
-    for word in best:
-        if word not in places or ((weight := known[word]) and weight.kind is Kind.DOING):
-            found.setdefault(word, _Candidate(word, reading.score(word, counts[word]), counts[word]))
-            continue
-        pieces, count = _grown(word, places[word], reading)
-        term = "".join(pieces)
+    for word, score in best:
+        term, count = word.text, counts[word.text]
+        if term in places and (longer := _grown(word, places[term], reading)):
+            pieces, count = longer
+            term, root = "".join(pieces), sqrt(count)
+            score = max([terms[piece].says * root * _title(piece in titled) for piece in pieces if piece in terms])
         if term not in found:
-            score = max([reading.score(piece, count) for piece in pieces if piece in known])
             found[term] = _Candidate(term, score, count)
     return list(found.values())
 
 
-def _grown(word: str, places: list[int], reading: _Reading) -> tuple[list[str], int]:
-    """The pieces of the term that a word belongs to, itself among them, and how often that stands in the text."""
+def _grown(word: Word, places: list[int], reading: _Reading) -> tuple[list[str], int] | None:
+    """The pieces of the term that a word belongs to, itself among them, and how often that stands in the text.
+
+    None where the word is a term of its own.
+    """
     words = reading.words
-    pieces, count = [word], reading.counts[word]
-    least = max(2 if word in reading.titled else 3, _BESIDE * count)
-    if count < least:
-        return pieces, count
+    pieces, count = [word.text], reading.counts[word.text]
+    least = max(reading.least(word), _BESIDE * count)
     before, behind = 1, 1  # how far from the word the next neighbours are
     while len(pieces) < _LONGEST_JOINT:
         for step in (-before, behind):
-            neighbour = _mostly(words, places, step)
-            if neighbour:
+            if neighbour := _mostly(words, places, step):
                 beside = [place for place in places if words[place + step] == neighbour]
                 if len(beside) >= least and _are_one(neighbour, len(beside), word, reading):
                     break
@@ -299,7 +274,7 @@ def _grown(word: str, places: list[int], reading: _Reading) -> tuple[list[str], 
             pieces, before = [neighbour, *pieces], before + 1
         else:
             pieces, behind = [*pieces, neighbour], behind + 1
-    return pieces, count
+    return (pieces, count) if len(pieces) > 1 else None
 
 
 def _mostly(words: Sequence[str], places: Sequence[int], step: int) -> str:
@@ -310,28 +285,26 @@ def _mostly(words: Sequence[str], places: Sequence[int], step: int) -> str:
         if middle not in (first, last) or len(places) == 2:
             return ""
         first = middle
-    return first if "\u3400" <= first[:1] <= "\u9fff" else ""
+    return first if "\u3400" <= first < "\ua000" else ""
 
 
-def _are_one(neighbour: str, together: int, word: str, reading: _Reading) -> bool:
+def _are_one(neighbour: str, together: int, word: Word, reading: _Reading) -> bool:
     """Whether a word and the one that stands beside it so often are one term."""
-    counts, this = reading.counts, reading.known[word]
+    count = reading.counts[word.text]
     if len(neighbour) == 1:
-        if neighbour in _LOOSE:
+        if neighbour in LOOSE:
             # 时殷弘: some words of one character are family names as well
-            return this is None and len(word) == 2 and neighbour in _LOOSE_NAMES and together == counts[word]
+            return not word.listed and len(word.text) == 2 and neighbour in _LOOSE_NAMES and together == count
         # `布` `林肯`: a single character that hardly stands elsewhere is a piece of the same word
-        return together >= _BESIDE * counts[neighbour]
-    if neighbour not in reading.known:
-        return False
-    other = reading.known[neighbour]
-    if other and other.kind is Kind.DOING:
+        return together >= _BESIDE * reading.counts[neighbour]
+    other = reading.terms.get(neighbour)
+    if other is None or other.doing:
         return False
     # a name and an office stand side by side and are two
-    if word[-1] in _PERSONS or neighbour[-1] in _PERSONS:
+    if word.text[-1] in _PERSONS or neighbour[-1] in _PERSONS:
         return False
     # halves of a name that is cut in two never stand alone
-    return bool(this and other) or together >= _BESIDE * max(counts[word], counts[neighbour])
+    return (word.listed and other.listed) or together >= _BESIDE * max(count, reading.counts[neighbour])
 
 
 def _as_written(candidate: _Candidate, prose: Prose) -> _Candidate:
@@ -341,9 +314,8 @@ def _as_written(candidate: _Candidate, prose: Prose) -> _Candidate:
     return _Candidate(prose.text[place : place + len(candidate.term)], candidate.score, candidate.count)
 
 
-def _latin_words(prose: Prose, spans: Sequence[Span]) -> list[_Candidate]:
+def _latin_words(text: str, title_end: int) -> list[_Candidate]:
     """Acronyms and foreign names in a Chinese text: more than once, or in the title."""
-    text, title_end = _free(prose, spans)
     counts: Counter[str] = Counter()
     titled: set[str] = set()
     for match in _LATIN_NAME.finditer(text):
@@ -424,10 +396,10 @@ def _spaced(given: tuple[str, int], language: str) -> list[_Candidate]:
 def _saying(key: str, weight: Weight | None) -> float:
     """How much a word of a spaced language says; 0.0 for one that cannot be part of a term."""
     if len(key) < 3 or not key.isalpha():
-        return 0.0 if not ("-" in key and len(key) > 5) else 0.7 * _telling(_RARE, _SPACED_COMMON)
+        return 0.0 if not ("-" in key and len(key) > 5) else 0.7 * telling(_RARE, _SPACED_COMMON)
     if weight is None:
-        return _telling(_RARE, _SPACED_COMMON)
-    return _telling(weight.value, _SPACED_COMMON) if weight.value else 0.0
+        return telling(_RARE, _SPACED_COMMON)
+    return telling(weight.value, _SPACED_COMMON) if weight.value else 0.0
 
 
 def _form(shown_as: Counter[str]) -> str:
@@ -452,6 +424,6 @@ def _by_runs(given: tuple[str, int], runs: re.Pattern[str], language: str) -> li
     candidates = []
     for word, known in zip(possible, weights(language, [word.lower() for word in possible]), strict=True):
         if known is None or known.value:
-            value = _telling(_RARE if known is None else min(known.value, _RARE), _SPACED_COMMON)
+            value = telling(_RARE if known is None else min(known.value, _RARE), _SPACED_COMMON)
             candidates.append(_Candidate(word, _title(word in titled) * sqrt(counts[word]) * value, counts[word]))
     return candidates

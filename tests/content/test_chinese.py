@@ -25,6 +25,11 @@ def test_simplified(text: str, expected: str) -> None:
     assert simplified(text) == expected
 
 
+def test_a_text_without_traditional_characters_comes_back_as_it_is() -> None:
+    for text in ("渡轮搁浅", "The Ferry 𠮷", "\ud800渡\udc00"):
+        assert simplified(text) is text
+
+
 @given(anything)
 def test_simplified_keeps_places_and_is_done_once(text: str) -> None:
     once = simplified(text)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.content.language import Language
-from agents.enrich.keywords import MAX_KEYWORDS, find_keywords
+from agents.enrich.keywords import MAX_KEYWORDS, READ_WORDS, find_keywords
 from agents.enrich.prose import Prose, read_prose
 from schemas import Name
 
@@ -84,6 +84,24 @@ def test_a_name_is_one_term_and_nothing_in_it_is_another() -> None:
     found = [keyword.term for keyword in find_keywords(given_, [Name("奥列格·林肯森", None, 3)], spans)]
     assert "奥列格·林肯森" in found
     assert not {"林肯森", "林肯", "奥列格"} & set(found)
+
+
+def test_latin_letters_count_as_far_as_the_words_are_read() -> None:
+    filler = "没有人受伤，" * READ_WORDS
+    assert "Lindsen" in terms(f"Lindsen说雾很大。Lindsen没有受伤。{filler}", "zh-Hans")
+    assert "Lindsen" not in terms(f"Lindsen说雾很大。{filler}Lindsen没有受伤。", "zh-Hans")
+    assert "LINDSEN" not in terms("lindsen说雾很大，lindsen没有受伤。", "zh-Hans")
+
+
+def test_a_name_that_ends_within_a_word_takes_the_word() -> None:
+    given_ = prose("渡轮搁浅。雷达失灵，渡轮的雷达失灵，雷达没有修好。", "zh-Hans", "渡轮")
+    begins = [place for place in range(len(given_.text)) if given_.text.startswith("雷达", place)]
+    for spans in ([(begin, begin + 1) for begin in begins], [(begin, begin + 2) for begin in begins]):
+        found = [keyword.term for keyword in find_keywords(given_, [], spans)]
+        assert "渡轮" in found
+        assert "雷达" not in found
+    overlapping = [(begins[0], begins[1] + 2), (begins[0] + 1, begins[0] + 2), (begins[2], begins[2] + 2)]
+    assert "雷达" not in [keyword.term for keyword in find_keywords(given_, [], overlapping)]
 
 
 def test_names_of_the_site_itself_are_none() -> None:
