@@ -44,6 +44,10 @@ _NO_NOUNS = "aderuyz"
 _TERM = re.compile(r"[A-Z][a-z]+(?:[ts]ion|ity|ness|ment|ous|ive|ism)")
 """English words that are no names where a Chinese word says the same: 匿名（Anonymous）."""
 _LONGEST_SAID = 5
+_ORDINARY_TAGS = frozenset("nvadmt")
+_COMMON = 8.5
+"""Weight of the words that are common: 利率, 政党, 会谈 are, 匕首, 强生 are not."""
+_LATIN_BEFORE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9.&]{0,14}\Z")
 _NO_NAME_OF_A_BODY = frozenset({"n", "vn", "v"})
 _NO_QUOTED_NAME = re.compile(r"[。；？?;“”「」『』《》（）()]")
 
@@ -86,7 +90,22 @@ def _name_before(simple: str, end: int, gloss: Gloss, cuts: Cuts) -> Glossed | N
     if not (match := _STRETCH.search(simple[start:end])):
         return None
     foretext = Foretext(simple, start + match.start(), end, cuts)
-    return _known(foretext, gloss) or _read(foretext, gloss)
+    found = _known(foretext, gloss) or _read(foretext, gloss)
+    return _with_latin(simple, found) if found else None
+
+
+def _with_latin(simple: str, found: Glossed) -> Glossed:
+    """With the letters before it that the gloss begins with, too: SK生科 (SK Bioscience), H.G.威尔士 (HG Wells)."""
+    if not (before := _LATIN_BEFORE.search(simple[max(0, found.begin - _WINDOW) : found.begin])):
+        return found
+    if not _letters(found.gloss).startswith(_letters(before[0] + simple[found.begin])):
+        return found
+    short = found.short if found.person or found.short is None else before[0] + found.short
+    return Glossed(found.begin - len(before[0]), found.end, found.gloss, short, found.person)
+
+
+def _letters(text: str) -> str:
+    return "".join(char for char in text.lower() if char.isascii() and char.isalnum())
 
 
 def _read(foretext: Foretext, gloss: Gloss) -> Glossed | None:
@@ -101,6 +120,10 @@ def _read(foretext: Foretext, gloss: Gloss) -> Glossed | None:
         begin, short, end = found
         name = foretext.simple[begin:end]
         if short is None and (_is_term(name, gloss) or (not head(foretext) and _is_made_of_terms(name, gloss))):
+            return None
+        if gloss.size > 1 and name in words("countries"):  # 今日|印度 (India Today)
+            return None
+        if end == foretext.end and _is_plain_word(name) and not foretext.behind_office(begin):
             return None
         return Glossed(begin, end, gloss.text, short, person=person.size > 1)
     begin = find_body(foretext, gloss)
@@ -118,6 +141,15 @@ def _is_term(name: str, gloss: Gloss) -> bool:
         return False
     plain = gloss.acronym and pieces[0][1] in _NO_NAME_OF_A_BODY
     return (plain or _TERM.fullmatch(gloss.text) is not None) and _is_common([name])
+
+
+def _is_plain_word(name: str) -> bool:
+    """Whether it is one common word for a thing: 利率 (Libor), 会谈 (Quad)."""
+    pieces = tag(name)
+    if len(pieces) > 1 or pieces[0][1] not in _ORDINARY_TAGS:
+        return False
+    weight = weights("zh", [name])[0]
+    return weight is not None and weight.kind is not Kind.PERSON and weight.value <= _COMMON
 
 
 def _is_made_of_terms(name: str, gloss: Gloss) -> bool:
@@ -150,6 +182,9 @@ def _quoted(simple: str, closing: int, gloss: Gloss) -> Glossed | None:
     begin, end = (opening + 1 + place for place in match.span("name"))
     said = tag(simple[begin:end]) if simple[closing] not in _QUOTED_WORK and end - begin <= _LONGEST_SAID else []
     if len(said) > 1 and all(kind[0] in _NO_NOUNS for _, kind in said):
+        return None
+    plain = len(said) == 1 and gloss.size == 1 and not gloss.acronym and _is_plain_word(simple[begin:end])
+    if plain and simple[begin:end] not in rows("known").get(gloss.text.lower(), ()):  # “代表” (Representative)
         return None
     return None if end - begin < 2 or simple[begin:end] in words("generic") else Glossed(begin, end, gloss.text)
 

@@ -26,6 +26,9 @@ _TWO_CHARACTERS = 0.25
 _BETWEEN = re.compile(r"以及|[和与及、的]")
 _KIN = re.compile(r".*(?:之[子女妻夫]|[儿女]子|女儿|妻子|丈夫|[父母]亲|兄弟|[弟妹哥姐]{2}|[的和与及])(?=..)")
 _DASHES = "-－"
+_NO_NAME_HOLDS = "的了至到在是"
+_NO_NAME_BEGINS = LEADING_IN | frozenset("人者员长之当")
+_PROPER_KINDS = frozenset({"ns", "nr", "nrt", "nz", "nt"})
 _TITLE_LENGTHS = (4, 3, 2)
 _ORDINARY = frozenset({"n", "vn", "a", "an", "ad", "d", "m", "t", "r", "b", "f"})
 """jieba's tags of words that are no names."""
@@ -154,7 +157,9 @@ def _best(foretext: Foretext, tries: list[Try], least: int) -> int | None:
 
 def _can_be_name(foretext: Foretext, begin: int) -> bool:
     name = foretext.simple[begin : foretext.end]
-    if name[0] in DOTS or name[0] in _DASHES or "的" in name or "了" in name or foretext.splits_office(begin):
+    if name[0] in DOTS or name[0] in _DASHES or name[0] == "之":
+        return False
+    if _holds_no_name(name) or foretext.splits_office(begin):
         return False
     if foretext.simple[begin - 1 : begin].isdigit():
         return False  # 1993年
@@ -199,7 +204,7 @@ def _behind_office(foretext: Foretext, least: int, most: int) -> int | None:
         if foretext.edge(begin) is not Edge.SURE:
             continue
         name = foretext.simple[begin:end]
-        if name[0] in LEADING_IN or name[0] in "人者员长":
+        if name[0] in _NO_NAME_BEGINS or _holds_no_name(name):
             continue
         if name[0] in DOTS or name[0] in _DASHES:
             return None
@@ -208,7 +213,19 @@ def _behind_office(foretext: Foretext, least: int, most: int) -> int | None:
             return None
         if any(word in words("stops") and (len(word) > 1 or word in "的和与在是了及或也向对中") for word, _ in pieces):
             return None
-        if foretext.splits_office(begin):
+        if foretext.splits_office(begin) or (_says_where(pieces) and not foretext.behind_office(begin)):
             continue
         return None if len(pieces) == 1 and pieces[0][1] in _ORDINARY else begin
     return None
+
+
+def _holds_no_name(name: str) -> bool:
+    return any(character in name for character in _NO_NAME_HOLDS)
+
+
+def _says_where(pieces: list[tuple[str, str]]) -> bool:
+    """Whether a name is not all of it: 造成|甘贾市, 中部|广治省, 或是|艺术周."""
+    first = pieces[0][1]
+    if len(pieces) < 2 or first[0] in "cpf":
+        return len(pieces) > 1
+    return first == "v" and len(pieces) == 2 and pieces[1][1] in _PROPER_KINDS
