@@ -48,6 +48,15 @@ _ORDINARY_TAGS = frozenset("nvadmt")
 _COMMON = 8.5
 """Weight of the words that are common: 利率, 政党, 会谈 are, 匕首, 强生 are not."""
 _LATIN_BEFORE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9.&]{0,14}\Z")
+_SAID = {
+    "皇家": ("Royal", "Real"),
+    "今日": ("Today",),
+    "今天": ("Today",),
+    "星期天": ("Sunday",),
+    "星期日": ("Sunday",),
+    "周日": ("Sunday",),
+}
+"""What stands before many a name and belongs to some."""
 _NO_NAME_OF_A_BODY = frozenset({"n", "vn", "v"})
 _NO_QUOTED_NAME = re.compile(r"[。；？?;“”「」『』《》（）()]")
 
@@ -118,10 +127,11 @@ def _read(foretext: Foretext, gloss: Gloss) -> Glossed | None:
         person = gloss
     if found := find_person(foretext, person):
         begin, short, end = found
+        begin = _with_said(foretext, begin, gloss)
         name = foretext.simple[begin:end]
         if short is None and (_is_term(name, gloss) or (not head(foretext) and _is_made_of_terms(name, gloss))):
             return None
-        if gloss.size > 1 and name in words("countries"):  # 今日|印度 (India Today)
+        if gloss.size > 1 and name in words("countries"):  # 印度 of 灯塔印度 (India Beacon)
             return None
         if end == foretext.end and _is_plain_word(name) and not foretext.behind_office(begin):
             return None
@@ -131,8 +141,17 @@ def _read(foretext: Foretext, gloss: Gloss) -> Glossed | None:
 
 
 def _of_body(foretext: Foretext, begin: int, gloss: Gloss) -> Glossed | None:
+    begin = _with_said(foretext, begin, gloss)
     name = foretext.simple[begin : foretext.end]
     return None if _is_term(name, gloss) else Glossed(begin, foretext.end, gloss.text, without_country(name))
+
+
+def _with_said(foretext: Foretext, begin: int, gloss: Gloss) -> int:
+    """With the word before it that the gloss says, too: 皇家马德里 (Real Madrid), 今日印度 (India Today)."""
+    for word, said in _SAID.items():
+        if foretext.simple.endswith(word, foretext.start, begin) and any(each in gloss.text for each in said):
+            return begin - len(word)
+    return begin
 
 
 def _is_term(name: str, gloss: Gloss) -> bool:
