@@ -8,6 +8,7 @@ bodies and places look the same and give nothing.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from msgspec import Struct
 
@@ -68,6 +69,8 @@ def read_people(text: str, title_end: int) -> list[Person]:
 def _person(text: str, match: re.Match[str]) -> Person | None:
     begin = match.start()
     parts = match[0].split(" ")
+    if _hints().isdisjoint(parts) and not _behind_title(text, begin):
+        return None
     titles, no_names = words("english titles"), words("english no names")
     skipped, office = _skipped(parts, titles, no_names)
     for number, part in enumerate(parts[:-1]):
@@ -91,8 +94,7 @@ def _person(text: str, match: re.Match[str]) -> Person | None:
     parts[-1] = _POSSESSIVE.sub("", parts[-1])
     family = parts[-2] if parts[-1].endswith(".") else parts[-1]
     if not (office or given):
-        before = text[max(0, begin - _TITLE_BEFORE) : begin].rstrip().rpartition(" ")[2]
-        office = before.strip("(,").rstrip(".") in titles
+        office = _behind_title(text, begin)
     if len(family) < 3 or not (office or given):
         return None
     evidence = _OFFICE * office + _GIVEN * given
@@ -102,6 +104,18 @@ def _person(text: str, match: re.Match[str]) -> Person | None:
         evidence += _alone(text, family, parts, end)
     name = " ".join(parts)
     return Person(name, (name, family)) if evidence >= _ENOUGH else None
+
+
+@cache
+def _hints() -> frozenset[str]:
+    """Words of which a run has one, or stands behind a title, if it is to be a person."""
+    titles = words("english titles")
+    return titles | {f"{title}." for title in titles} | words("given names")
+
+
+def _behind_title(text: str, begin: int) -> bool:
+    before = text[max(0, begin - _TITLE_BEFORE) : begin].rstrip().rpartition(" ")[2]
+    return before.strip("(,").rstrip(".") in words("english titles")
 
 
 def _skipped(parts: list[str], titles: frozenset[str], no_names: frozenset[str]) -> tuple[int, bool]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from msgspec import Struct
 
@@ -32,6 +33,8 @@ _BRACKET = re.compile(r"[（(]\s?\s?(?P<gloss>[A-Za-zÀ-ž][^（）()\n]{1,90})[
 _STRETCH = re.compile(
     rf"(?:[{_HAN}A-Z{DOTS}\-－—–]|(?<=[{_HAN}]) ?[{DOTS}] ?(?=[{_HAN}A-Z])|(?<=[{_HAN}A-Z])\.(?=[{_HAN}]))+\Z"
 )
+_BESIDE_HAN = frozenset(f"ABCDEFGHIJKLMNOPQRSTUVWXYZ{DOTS}-－—– .")
+"""What a stretch holds beside Han characters."""
 _KATAKANA = re.compile(r"[ァ-ヺー]+(?:[・＝=･][ァ-ヺー]+)*\Z")
 _KATAKANA_DOT = re.compile(r"[・＝=･]")
 _QUOTES = {"”": "“", "』": "『", "」": "「", "》": "《", "〉": "〈", "’": "‘", "＂": "＂", '"': '"'}
@@ -76,14 +79,24 @@ class Glossed(Struct, frozen=True):
 
 def read_glosses(prose: Prose, cuts: Cuts) -> Iterator[Glossed]:
     """The glossed names of a text, in order, as often as they are glossed."""
-    for number, match in enumerate(_BRACKET.finditer(prose.simple)):
-        if number >= MOST_BRACKETS:
-            return
+    for match in islice(_brackets(prose.simple), MOST_BRACKETS):
         gloss = read_gloss(prose.text[match.start("gloss") : match.end("gloss")])
         if gloss is None:
             continue
         if found := _name_before(prose.simple, match.start(), gloss, cuts):
             yield found
+
+
+def _brackets(simple: str) -> Iterator[re.Match[str]]:
+    half = simple.replace("（", "(")  # as long: one character is found quicker than one of two
+    if half.count("(") > MOST_BRACKETS:
+        yield from _BRACKET.finditer(simple)
+        return
+    place = half.find("(")
+    while place >= 0:
+        if match := _BRACKET.match(simple, place):
+            yield match
+        place = half.find("(", place + 1)
 
 
 def _name_before(simple: str, end: int, gloss: Gloss, cuts: Cuts) -> Glossed | None:
@@ -96,6 +109,10 @@ def _name_before(simple: str, end: int, gloss: Gloss, cuts: Cuts) -> Glossed | N
     if not "\u3400" <= last <= "\u9fff":
         return None
     start = max(0, end - _WINDOW)
+    for place in range(end - 1, start - 1, -1):
+        if not ("\u3400" <= (char := simple[place]) <= "\u9fff" or char in _BESIDE_HAN):
+            start = place + 1
+            break
     if not (match := _STRETCH.search(simple[start:end])):
         return None
     foretext = Foretext(simple, start + match.start(), end, cuts)
@@ -133,7 +150,7 @@ def _read(foretext: Foretext, gloss: Gloss) -> Glossed | None:
             return None
         if gloss.size > 1 and name in words("countries"):  # 印度 of 灯塔印度 (India Beacon)
             return None
-        if end == foretext.end and _is_plain_word(name) and not foretext.behind_office(begin):
+        if short is None and end == foretext.end and _is_plain_word(name) and not foretext.behind_office(begin):
             return None
         return Glossed(begin, end, gloss.text, short, person=person.size > 1)
     begin = find_body(foretext, gloss)

@@ -13,7 +13,6 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import cache
-from itertools import accumulate
 from math import sqrt
 
 from msgspec import Struct
@@ -239,7 +238,7 @@ def _read(words: list[str], titled: Set[str]) -> _Reading:
 def _without(prose: Prose, spans: Sequence[Span]) -> list[str]:
     """The words as far as they are read, with a gap for each span: what stands in a name is no word of its own."""
     words = prose.words[:READ_WORDS]
-    ends = list(accumulate(map(len, words)))
+    ends = prose.ends[: len(words)]
     for begin, end in spans:
         if begin >= ends[-1]:
             break

@@ -32,7 +32,6 @@ _FURTHEST = 30
 _STILL_THE_PERSON = frozenset({"Administration", "White"})
 """The Trump Administration, the Trump White House."""
 
-_KATAKANA = "[\u30a1-\u30fa\u30fc]"
 _PART_BEFORE_DOT = re.compile(rf"((?:[^\W\d]|[\-－])+) ?[{DOTS}.＝=] ?\Z")
 _BEFORE = SYLLABLES_BEFORE | frozenset("罗兰亚阿奥巴哈")
 _BEHIND = SYLLABLES_BEHIND | SYLLABLES_BEHIND_COUNTRY | frozenset("兰罗克亚")
@@ -168,7 +167,11 @@ def _goes_on(left: str, right: str) -> bool:
     """Whether two characters are of one word of letters or of katakana."""
     if left.isascii() and right.isascii():
         return left.isalnum() and right.isalnum()
-    return re.fullmatch(_KATAKANA * 2, left + right) is not None
+    return _is_katakana(left) and _is_katakana(right)
+
+
+def _is_katakana(character: str) -> bool:
+    return "\u30a1" <= character <= "\u30fa" or character == "\u30fc"
 
 
 def _is_family_of_another(simple: str, begin: int, candidate: Candidate) -> bool:

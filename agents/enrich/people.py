@@ -18,15 +18,16 @@ DOTS = "·‧•・．･∙●⋅"
 DOT = re.compile(rf" ?[{DOTS}.] ?")
 
 # What a character must render on average where a name begins so.
-_ENOUGH = {Edge.NONE: 0.8, Edge.WORD: 0.55, Edge.SURE: 0.4}
-_WORTH = {Edge.NONE: 0.0, Edge.WORD: 0.4, Edge.SURE: 0.9}
+_ENOUGH = (0.8, 0.55, 0.4)  # by Edge, as the next
+_WORTH = (0.0, 0.4, 0.9)
+_LEAST, _MOST = _ENOUGH[Edge.SURE], _WORTH[Edge.SURE]
 _TWO_CHARACTERS = 0.25
 """So much more where two characters are all."""
 
 _BETWEEN = re.compile(r"以及|[和与及、的]")
 _KIN = re.compile(r".*(?:之[子女妻夫]|[儿女]子|女儿|妻子|丈夫|[父母]亲|兄弟|[弟妹哥姐]{2}|[的和与及])(?=..)")
 _DASHES = "-－"
-_NO_NAME_HOLDS = "的了至到在是"
+_NO_NAME_HOLDS = frozenset("的了至到在是")
 _NO_NAME_BEGINS = LEADING_IN | frozenset("人者员长之当")
 _PROPER_KINDS = frozenset({"ns", "nr", "nrt", "nz", "nt"})
 _TITLE_LENGTHS = (4, 3, 2)
@@ -141,7 +142,7 @@ def _best(foretext: Foretext, tries: list[Try], least: int) -> int | None:
     best, where, sure = 0.0, None, False
     for token, handicap in tries:
         for number, score in enumerate(fit(han, token), 1):
-            if number < least or score < _ENOUGH[Edge.SURE] * number:
+            if number < least or score < _LEAST * number or score + handicap + _MOST <= best:
                 continue
             begin = end - (number if len(han) == len(text) else _with_dashes(text, number))
             edge = foretext.edge(begin)
@@ -163,6 +164,8 @@ def _can_be_name(foretext: Foretext, begin: int) -> bool:
         return False
     if foretext.simple[begin - 1 : begin].isdigit():
         return False  # 1993年
+    if len(name) < 4:
+        return True
     offices = words("offices")
     if any(
         name[place : place + length] in offices
@@ -220,7 +223,7 @@ def _behind_office(foretext: Foretext, least: int, most: int) -> int | None:
 
 
 def _holds_no_name(name: str) -> bool:
-    return any(character in name for character in _NO_NAME_HOLDS)
+    return not _NO_NAME_HOLDS.isdisjoint(name)
 
 
 def _says_where(pieces: list[tuple[str, str]]) -> bool:

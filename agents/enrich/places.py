@@ -9,9 +9,9 @@ its scripts change; in other languages nothing is looked for.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import compress, zip_longest
+from itertools import zip_longest
 from operator import itemgetter
 
 from msgspec import Struct
@@ -76,7 +76,7 @@ _Mention = tuple[int, int, Meaning]
 def find_places(prose: Prose, taken: Sequence[Span] = ()) -> FoundPlaces:
     """Find the places in title and text. Nothing inside of the spans of `taken`, names found before, is one."""
     if prose.chinese:
-        mentions = _in_chinese(prose.words, prose.simple)
+        mentions = _in_chinese(prose)
         if latin := _in_latin(prose.text, gazetteer().latin["en"]):
             mentions = sorted([*mentions, *latin], key=itemgetter(0))
     elif prose.language == "ja":
@@ -137,36 +137,37 @@ def _decided(meaning: Meaning, sure: set[str]) -> tuple[Site, ...]:
     return (possible[0],) if len(possible) == 1 else meaning.sites
 
 
-def _in_chinese(words: list[str], simple: str) -> list[_Mention]:
-    known, longer = gazetteer().chinese, gazetteer().longer
+def _in_chinese(prose: Prose) -> list[_Mention]:
+    names, words, simple = gazetteer(), prose.words, prose.simple
+    if not (places := names.openings.places(simple)):
+        return []
+    known, longer, ends = names.chinese, names.longer, prose.ends
     mentions: list[_Mention] = []
     people = set()
-    at = done = 0  # the word `done` begins at the character `at`
+    ending = done = 0  # numbers of words
     last = len(words)
-    for begin in compress(range(last), map(known.__contains__, words)):
-        if begin < done:
+    for at in places:
+        ending = bisect_left(ends, at, ending)
+        if ends[ending] != at and at:
             continue
-        word = words[begin]
-        meaning = known[word]
+        begin = ending + 1 if at else 0
+        if begin < done or (meaning := known.get(word := words[begin])) is None:
+            continue
         end = begin + 1
         behind = words[end] if end < last else ""
-        if word in longer and behind in longer[word]:
-            end, meaning = _longest(words, end, longer[word][behind], meaning)
+        if (seconds := longer.get(word)) and behind in seconds:
+            end, meaning = _longest(words, end, seconds[behind], meaning)
             behind = words[end] if end < last else ""
-        at += len("".join(words[done:begin]))
         done = end
-        stop = at + (len(word) if end == begin + 1 else len("".join(words[begin:end])))
         if meaning is NOTHING:
-            at = stop
             continue
+        stop = ends[end - 1]
         before = words[begin - 1] if begin else ""
         if word in TITLES_TOO and (behind in RULERS or (mentions and mentions[-1][1] == at)):
             people.add(simple[at:stop])
-            at = stop
             continue
         if before in SUSPECT_BEFORE or behind in SUSPECT_BEHIND:
             if not _stands_alone(before, words[begin:end], behind, meaning):
-                at = stop
                 continue
             if behind in BRACKETS and _is_person(simple, stop):
                 people.add(simple[at:stop])
@@ -174,7 +175,6 @@ def _in_chinese(words: list[str], simple: str) -> list[_Mention]:
             mentions += _parts(at, meaning)
         else:
             mentions.append((at, stop, meaning))
-        at = stop
     if people:
         return [each for each in mentions if simple[each[0] : each[1]] not in people]
     return mentions

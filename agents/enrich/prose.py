@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from itertools import accumulate
+
 from msgspec import Struct
 
 from agents.content.chinese import cut, simplified
@@ -11,7 +14,7 @@ Span = tuple[int, int]
 """Begin and end (not included) in `Prose.text`."""
 
 
-class Prose(Struct, frozen=True):
+class Prose(Struct, frozen=True, dict=True):
     """What an item says, as the enriching steps read it.
 
     `text` is the title, a blank line and the text, both without the boilerplate of the site. `simple` is the same in
@@ -24,6 +27,11 @@ class Prose(Struct, frozen=True):
     simple: str
     words: list[str]
     language: str
+
+    @cached_property
+    def ends(self) -> list[int]:
+        """Where each of the words ends in `simple`; several steps ask, so it is kept."""
+        return list(accumulate(map(len, self.words)))
 
     @property
     def title(self) -> str:
