@@ -50,6 +50,7 @@ _LONGEST_SAID = 5
 _ORDINARY_TAGS = frozenset("nvadmt")
 _COMMON = 8.5
 """Weight of the words that are common: 利率, 政党, 会谈 are, 匕首, 强生 are not."""
+_COMMA = re.compile("[,，]")
 _LATIN_BEFORE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9.&]{0,14}\Z")
 _SAID = {
     "皇家": ("Royal", "Real"),
@@ -150,7 +151,8 @@ def _read(foretext: Foretext, gloss: Gloss) -> Glossed | None:
             return None
         if gloss.size > 1 and name in words("countries"):  # 印度 of 灯塔印度 (India Beacon)
             return None
-        if short is None and end == foretext.end and _is_plain_word(name) and not foretext.behind_office(begin):
+        alone = short is None and end == foretext.end and not foretext.behind_office(begin)
+        if alone and _is_plain_word(name):
             return None
         return Glossed(begin, end, gloss.text, short, person=person.size > 1)
     begin = find_body(foretext, gloss)
@@ -181,17 +183,19 @@ def _is_term(name: str, gloss: Gloss) -> bool:
 
 def _is_plain_word(name: str) -> bool:
     """Whether it is one common word for a thing: 利率 (Libor), 会谈 (Quad)."""
-    pieces = tag(name)
-    if len(pieces) > 1 or pieces[0][1] not in _ORDINARY_TAGS:
-        return False
     weight = weights("zh", [name])[0]
-    return weight is not None and weight.kind is not Kind.PERSON and weight.value <= _COMMON
+    if weight is None or weight.kind is Kind.PERSON or weight.value > _COMMON:
+        return False
+    pieces = tag(name)
+    return len(pieces) == 1 and pieces[0][1] in _ORDINARY_TAGS
 
 
 def _is_made_of_terms(name: str, gloss: Gloss) -> bool:
     """Whether what sounds like a name is two or more words for a thing: 聊天机器人（ChatGPT）."""
+    if gloss.size > 1:
+        return False
     pieces = tag(name)
-    if gloss.size > 1 or len(pieces) < 2 or any(len(word) < 2 or kind in ("nr", "ns") for word, kind in pieces):
+    if len(pieces) < 2 or any(len(word) < 2 or kind in ("nr", "ns") for word, kind in pieces):
         return False
     return _is_common([word for word, _ in pieces])
 
@@ -201,7 +205,7 @@ def _is_common(words_of: list[str]) -> bool:
 
 
 def _known(foretext: Foretext, gloss: Gloss) -> Glossed | None:
-    names = rows("known").get(re.split("[,，]", gloss.text.lower())[0], ())
+    names = rows("known").get(_COMMA.split(gloss.text.lower(), maxsplit=1)[0], ())
     fitting = [name for name in names if foretext.simple.endswith(name, foretext.start, foretext.end)]
     if not fitting:
         return None
