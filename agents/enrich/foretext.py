@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from enum import IntEnum
-from functools import cache, cached_property
+from functools import cache
 
 from msgspec import Struct
 
@@ -38,12 +38,7 @@ class Cuts:
     """Where the words of a text end, looked up by place."""
 
     def __init__(self, prose: Prose) -> None:
-        self._prose = prose
-        self._words = prose.words
-
-    @cached_property
-    def _ends(self) -> list[int]:
-        return self._prose.ends
+        self._words, self._ends = prose.words, prose.ends
 
     def begins(self, place: int) -> bool:
         ends = self._ends
