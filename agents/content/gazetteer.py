@@ -13,6 +13,8 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from agents.content.chinese import cut
@@ -76,13 +78,41 @@ class Gazetteer(Struct, frozen=True):
     `chinese`: names of one word, in Simplified characters. `longer`: by their first and their second word what follows
     in the others, the most first. Every first word stands in `chinese`. `latin`: by language and first word the names,
     also in capitals, the longest first; of other languages than English only countries and the largest cities.
-    `japanese`: whole names.
+    `japanese`: whole names. `openings` tell where a Chinese one can begin.
     """
 
     chinese: dict[str, Meaning]
     longer: _Longer
     latin: dict[str, dict[str, list[tuple[str, Meaning]]]]
     japanese: dict[str, Meaning]
+    openings: Openings
+
+
+class Openings:
+    """The first two characters of all Chinese names: where in a text one can begin, without looking at its words."""
+
+    def __init__(self, chinese: dict[str, Meaning], longer: _Longer) -> None:
+        self._known = np.zeros(1 << _BITS, dtype=bool)
+        for name in chinese:
+            self._known[_hashed(name[:2])] = True
+        for first, seconds in longer.items():
+            for second in seconds:
+                self._known[_hashed((first + second)[:2])] = True
+
+    def places(self, simple: str) -> list[int]:
+        """Where the two characters stand, in order; one place in a hundred is none."""
+        places: list[int] = self._known.take(_hashed(simple)).nonzero()[0].tolist()
+        return places
+
+
+_BITS = 18
+
+
+def _hashed(text: str) -> npt.NDArray[np.uint32]:
+    """Every two characters that stand beside each other, as a number of so many bits."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    hashed: npt.NDArray[np.uint32] = (codes[:-1] << np.uint32(7) ^ codes[1:]) & np.uint32((1 << _BITS) - 1)
+    return hashed
 
 
 @cache
@@ -102,7 +132,8 @@ def gazetteer() -> Gazetteer:
     german = others["de"]
     german.update({f"{name}s": meaning for name, meaning in german.items() if name[-1] not in "sxz"})
     latin = {language: _by_first_word(names) for language, names in {"en": english, **others}.items()}
-    return Gazetteer(*_by_words(chinese), latin, japanese)
+    single, longer = _by_words(chinese)
+    return Gazetteer(single, longer, latin, japanese, Openings(single, longer))
 
 
 def _lines() -> Iterator[tuple[Site, list[str], list[str], list[str], list[str]]]:

@@ -11,11 +11,14 @@ import re
 from itertools import pairwise
 
 from agents.content.chinese import cut, tag
-from agents.content.terms import Kind, weights
+from agents.content.gazetteer import Kind, gazetteer
+from agents.content.terms import Kind as WordKind
+from agents.content.terms import weights
 from agents.enrich.foretext import LEADING_IN, Foretext, head
 from agents.enrich.gloss import Gloss
 from agents.enrich.name_words import rows, words
 from agents.enrich.people import DOT, DOTS, given_name
+from agents.enrich.sounds import is_rendering
 
 _VERBS_BEFORE = frozenset({"支持", "反对", "阻止", "制止", "抵抗", "监视", "监听", "制裁"})
 """Verbs that stand inside names, but never begin one."""
@@ -41,10 +44,13 @@ _NO_COUNTRY = ("大学", "市")
 _STRONG_BEGINNINGS = frozenset({"国际", "世界", "联合国", "欧洲", "亚洲", "非洲", "全球", "泛美", "美洲"})
 _DOING_KINDS = frozenset("vdtp")
 """First letters of jieba's tags for verbs, adverbs, times and prepositions."""
-_PROPER_KINDS = frozenset({"ns", "nz", "nr", "nrt", "nt"})
+_NAMES = frozenset({"ns", "nz", "nr", "nrt"})
+_PROPER_KINDS = _NAMES | {"nt"}
 _MEDIUM = re.compile(r".*(?:报|刊|杂志|网)")
 _NUMERALS = frozenset("0123456789一二三四五六七八九十百")
 _LONGEST_COUNTRY = 7
+_LONGEST_CITY = 6
+_COUNTRIES_IN_SHORT = frozenset("美中日英法德俄印韩台欧澳加")
 _LEAST_WITHOUT = 6
 
 
@@ -57,8 +63,10 @@ def find_body(foretext: Foretext, gloss: Gloss) -> int | None:
     begin = _past_hidden_words(simple, begin, end - length, gloss)
     begin = _past_doing(simple, begin, end, length)
     begin = _past_country(simple, begin, end, length, gloss)
+    begin = _past_city(simple, begin, end, length, gloss)
     begin = _with_number(simple, begin, foretext.start, gloss)
-    while begin < end and simple[begin] in _MARKS:
+    begin = _with_first(simple, begin, foretext.start)
+    while begin < end and (simple[begin] in _MARKS or simple[begin] == "暨"):
         begin += 1
     name = simple[begin:end]
     bare = len(name) <= length and (gloss.acronym or name not in _WHOLE_NAMES)
@@ -99,7 +107,7 @@ def _first_word(foretext: Foretext, length: int, gloss: Gloss) -> int | None:
     while pieces:
         word, kind = pieces.pop()
         if begin <= foretext.end - length:
-            if word in _JOINING and pieces and _joins(pieces[-1][0], gloss, taken):
+            if word in _JOINING and pieces and _joins(pieces, gloss, taken):
                 begin -= len(word)
                 continue
             alone = begin == foretext.end - length  # the kind of body alone is no name
@@ -131,12 +139,14 @@ def _stops(word: str, kind: str) -> bool:
     return kind[0] in _NO_NOUNS and not ordinal
 
 
-def _joins(before: str, gloss: Gloss, taken: int) -> bool:
+def _joins(pieces: list[tuple[str, str]], gloss: Gloss, taken: int) -> bool:
     """Whether 和 stands inside the name (战略与国际研究中心) or before it (司法部和联邦贸易委员会)."""
+    before = pieces[-1][0]
     if before in words("stops") or before in words("countries"):
         return False
     if gloss.acronym:
-        return not _WHOLE_BODY.search(before) and taken < sum(letter.isupper() for letter in gloss.text)
+        letters = sum(letter.isupper() for letter in gloss.text)
+        return not _WHOLE_BODY.search(before) and (taken < letters or (taken == letters and len(pieces) == 1))
     return gloss.joins
 
 
@@ -199,11 +209,43 @@ def _past_country(simple: str, begin: int, end: int, length: int, gloss: Gloss) 
     return begin
 
 
+def _past_city(simple: str, begin: int, end: int, length: int, gloss: Gloss) -> int:
+    """新泽西 of 新泽西罗格斯大学 (Rutgers University) goes: the gloss has the name without it."""
+    if gloss.acronym or _MEDIUM.fullmatch(simple, begin, end):
+        return begin
+    known = gazetteer().chinese
+    for size in range(min(_LONGEST_CITY, end - length - begin - 1), 1, -1):
+        city = simple[begin : begin + size]
+        if not (meaning := known.get(city)) or not (sites := meaning.sites) or sites[0].kind is Kind.COUNTRY:
+            continue
+        behind = begin + size + (simple[begin + size] in "州市省")
+        rest = simple[behind:end]
+        said = any(site.name.split(" ")[0] in gloss.text for site in (*sites, *meaning.likely))
+        said = said or any(is_rendering(city.rstrip("州市省"), token) for token in gloss.tokens)
+        plain = all(len(word) > 1 and kind not in _NAMES for word, kind in tag(rest))
+        common = plain and _is_common(rest)
+        if said or len(rest) < length + 2 or rest[0] in "立大" or common:
+            return begin
+        return behind
+    return begin
+
+
+def _with_first(simple: str, begin: int, start: int) -> int:
+    """With what begins names, but sentences, too: 政府间气候变化专门委员会, 美中贸易全国委员会."""
+    if simple.endswith("政府间", start, begin):
+        return begin - 3
+    pair = simple[begin - 2 : begin]
+    if begin - 2 >= start and pair[0] in _COUNTRIES_IN_SHORT and pair[1] in _COUNTRIES_IN_SHORT:
+        alone = begin - 2 == start or simple[begin - 3] not in _COUNTRIES_IN_SHORT
+        return begin - 2 if alone and not simple.startswith("国", begin) else begin
+    return begin
+
+
 def _is_common(name: str) -> bool:
     """Whether a name without its country is made of common words only: 西北大学, 疾病预防中心, but not 皮尤研究中心."""
     words_of = [word for word in cut(name) if len(word) > 1]
     known = weights("zh", words_of)
-    return bool(known) and all(weight is not None and weight.kind is not Kind.PERSON for weight in known)
+    return bool(known) and all(weight is not None and weight.kind is not WordKind.PERSON for weight in known)
 
 
 def _says(gloss: Gloss, country: str) -> bool:

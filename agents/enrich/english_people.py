@@ -8,6 +8,7 @@ bodies and places look the same and give nothing.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from msgspec import Struct
 
@@ -22,7 +23,7 @@ _REACH = 20_000
 
 _MOST_LOOKS = 20
 
-_CAPITAL = r"[A-ZÀ-Þ]"
+_CAPITAL = r"[A-ZÀ-ÖØ-Þ]"
 _RUN = re.compile(
     rf"{_CAPITAL}(?<![\w’'.&@#-].)[\w'’-]{{1,30}}(?: (?:{_CAPITAL}[\w'’-]{{1,30}}|[A-Z]\.(?: ?[A-Z]\.)?|Jr\.|Sr\."
     rf"|(?:de|da|del|van|von|bin|al|el|der|du|di|dos)(?: la| der| den)?(?= {_CAPITAL}))){{1,6}}"
@@ -68,32 +69,36 @@ def read_people(text: str, title_end: int) -> list[Person]:
 def _person(text: str, match: re.Match[str]) -> Person | None:
     begin = match.start()
     parts = match[0].split(" ")
+    if _hints().isdisjoint(parts) and not _behind_title(text, begin):
+        return None
     titles, no_names = words("english titles"), words("english no names")
     skipped, office = _skipped(parts, titles, no_names)
-    for number, part in enumerate(parts[:-1]):
+    for number, part in enumerate(parts[:-1] if "’" in match[0] or "'" in match[0] else ()):
         if _POSSESSIVE.search(part):  # Brazil’s Jair Bolsonaro, Narendra Modi’s Hindu-nationalist
             if len(parts) - number > _MOST_POSSESSED:
                 skipped, office = max(skipped, number + 1), office and number + 1 <= skipped
             else:
                 del parts[number + 1 :]
             break
-    begin += sum(len(part) + 1 for part in parts[:skipped])
-    parts = parts[skipped:]
+    if skipped:
+        begin += sum(len(part) + 1 for part in parts[:skipped])
+        parts = parts[skipped:]
     while parts and (parts[-1] in no_names or parts[-1][:1].islower()):
         parts.pop()
-    if not 2 <= len(parts) <= _MOST_PARTS or not all(map(_PART.fullmatch, parts)) or parts[0][:1].islower():
-        return None
-    bodies = words("english organisations")
-    if any(part in no_names or part in titles or part.lower().strip(".") in bodies for part in parts):
+    if not 2 <= len(parts) <= _MOST_PARTS or parts[0][:1].islower():
         return None
     given = parts[0] in words("given names")
+    if not (office or given or (office := _behind_title(text, begin))):
+        return None
+    if not (no_names.isdisjoint(parts) and titles.isdisjoint(parts) and all(map(_PART.fullmatch, parts))):
+        return None
+    bodies = words("english organisations")
+    if any(part.lower().strip(".") in bodies for part in parts):
+        return None
     end = begin + len(" ".join(parts))
     parts[-1] = _POSSESSIVE.sub("", parts[-1])
     family = parts[-2] if parts[-1].endswith(".") else parts[-1]
-    if not (office or given):
-        before = text[max(0, begin - _TITLE_BEFORE) : begin].rstrip().rpartition(" ")[2]
-        office = before.strip("(,").rstrip(".") in titles
-    if len(family) < 3 or not (office or given):
+    if len(family) < 3:
         return None
     evidence = _OFFICE * office + _GIVEN * given
     if evidence < _ENOUGH:
@@ -102,6 +107,18 @@ def _person(text: str, match: re.Match[str]) -> Person | None:
         evidence += _alone(text, family, parts, end)
     name = " ".join(parts)
     return Person(name, (name, family)) if evidence >= _ENOUGH else None
+
+
+@cache
+def _hints() -> frozenset[str]:
+    """Words of which a run has one, or stands behind a title, if it is to be a person."""
+    titles = words("english titles")
+    return titles | {f"{title}." for title in titles} | words("given names")
+
+
+def _behind_title(text: str, begin: int) -> bool:
+    before = text[max(0, begin - _TITLE_BEFORE) : begin].rstrip().rpartition(" ")[2]
+    return before.strip("(,").rstrip(".") in words("english titles")
 
 
 def _skipped(parts: list[str], titles: frozenset[str], no_names: frozenset[str]) -> tuple[int, bool]:

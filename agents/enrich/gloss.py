@@ -14,9 +14,10 @@ _ADDED = re.compile(
     re.DOTALL,
 )
 _TITLES = re.compile(
-    r"(?:(?:Cardinal|President|Prime Minister|Minister|Senator|Sen\.|Rep\.|Gov\.|Governor|Dr\.?|Prof\.?|Professor|Mr\.?"
-    r"|Mrs\.?|Ms\.?|Maître|Maitre|Me\.|Sir|Lord|Lady|Dame"
-    r"|King|Queen|Prince|Princess|General|Gen\.|Captain|Pope|Judge|Justice) )+(?=[A-Z])"
+    r"(?:(?:Cardinal|Archbishop|Bishop|President|Prime Minister|Minister|Ambassador|Senator|Sen\.|Rep\.|Gov\.|Governor"
+    r"|Dr\.?|Prof\.?|Professor|Rev\.?|Reverend|Mr\.?|Mrs\.?|Ms\.?|Maître|Maitre|Me\.|Sir|Lord|Lady|Dame"
+    r"|King|Queen|Prince|Princess|General|Gen\.|Lieutenant|Lt\.|Colonel|Col\.|Major|Maj\.|Captain|Capt\.|Admiral|Adm\."
+    r"|VADM|RADM|Commander|Cmdr\.?|Pope|Judge|Justice) )+(?=[A-Z])"
 )
 _NO_NAME = re.compile(r"://|www\.|\.\.|[@_#$€£%?…]")
 _TICKER = re.compile(r"[A-Z0-9]+\.[A-Z]{1,2}|\S+\.(?:com|org|net|gov|cn|tw|hk)")
@@ -71,21 +72,23 @@ def read_gloss(printed: str) -> Gloss | None:
     text = printed.strip(" ,，")
     if added := _ADDED.search(text):
         text = text[: added.start()].strip(" ,，.。'‘’\"“”")
-    text = _TITLES.sub("", text)
     parts = _PART.findall(text)
+    if titles := _TITLES.match(text):
+        bare = text[titles.end() :]
+        if _ORDINARY_FAMILY.fullmatch(bare) or not _is_body(parts):  # not of Queen Mary University, General Motors
+            text, parts = bare, _PART.findall(bare)
     if not parts or len(text) < 2 or text.lower() in words("english stops") or _NO_NAME.search(text):
         return None
     if _TICKER.fullmatch(text) or (len(parts) > 1 and _CREDIT.search(text)):
         return None
     if not any(part[0].isupper() for part in parts) or any(map(_plain, parts)):
         return None
-    english = words("english organisations")
     small = words("small words") | words("particles")
     return Gloss(
         text=text,
         tokens=_tokens(text),
         acronym=_ACRONYM.fullmatch(text) is not None,
-        body=any(part.lower().strip(".'’") in english for part in parts) and not _ORDINARY_FAMILY.fullmatch(text),
+        body=_is_body(parts) and not _ORDINARY_FAMILY.fullmatch(text),
         size=sum(part.lower() not in small for part in parts),
     )
 
@@ -94,6 +97,11 @@ def without_company(gloss: Gloss) -> Gloss | None:
     """`Cummins` of `Cummins Inc.`, where that says no more what it is."""
     short = read_gloss(text) if (text := _COMPANY.sub("", gloss.text)) != gloss.text else None
     return None if short is None or short.body else short
+
+
+def _is_body(parts: list[str]) -> bool:
+    english = words("english organisations")
+    return any(part.lower().strip(".'’") in english for part in parts)
 
 
 def _plain(part: str) -> bool:

@@ -12,7 +12,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
-from itertools import accumulate, compress
+from itertools import compress
 from math import sqrt
 
 from msgspec import Struct
@@ -194,8 +194,7 @@ def _without(prose: Prose, spans: Sequence[Span]) -> tuple[list[str], int]:
     What stands in a name is no word of its own.
     """
     words = prose.words[:READ_WORDS]
-    short = len(prose.words) <= 3 * READ_WORDS  # of a longer text only what is read
-    ends = prose.ends if short else list(accumulate(map(len, words)))
+    ends = prose.ends
     place, read = 0, len(words)
     for begin, end in spans:
         place = bisect_right(ends, begin, place)

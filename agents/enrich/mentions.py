@@ -32,7 +32,6 @@ _FURTHEST = 30
 _STILL_THE_PERSON = frozenset({"Administration", "White"})
 """The Trump Administration, the Trump White House."""
 
-_KATAKANA = "[\u30a1-\u30fa\u30fc]"
 _PART_BEFORE_DOT = re.compile(rf"((?:[^\W\d]|[\-－])+) ?[{DOTS}.＝=] ?\Z")
 _BEFORE = SYLLABLES_BEFORE | frozenset("罗兰亚阿奥巴哈")
 _BEHIND = SYLLABLES_BEHIND | SYLLABLES_BEHIND_COUNTRY | frozenset("兰罗克亚")
@@ -91,7 +90,7 @@ def _in_english(prose: Prose) -> _Stands:
     def stands(begin: int, end: int, candidate: Candidate) -> bool:
         full = candidate.forms[0]
         if end - begin == len(full):
-            return _is_word(text, begin, end)
+            return _is_word(text, begin, end) and not _names_a_body(text, end)
         return family_alone(text, begin, end, full.split(" ")[:-1], titled=begin < prose.title_end)
 
     return stands
@@ -106,16 +105,25 @@ def family_alone(text: str, begin: int, end: int, given: list[str], *, titled: b
         return False
     if text[end : end + 1] in _HYPHENS and text[end + 1 : end + 2].isupper():
         return False
-    behind = _NEXT_WORD.match(text, end)
-    if behind and behind[1] not in _STILL_THE_PERSON:
-        if behind[1].lower() in words("english organisations"):
-            return False
-        if not titled and behind[1] not in BEHIND:
-            return False
+    if text.startswith(" & ", end) or text.endswith(" & ", 0, begin):  # Johnson & Johnson
+        return False
+    if _names_a_body(text, end):
+        return False
+    behind = None if titled else _NEXT_WORD.match(text, end)
+    if behind and behind[1] not in _STILL_THE_PERSON and behind[1] not in BEHIND:
+        return False
     mark = text[begin - 1 : begin]
     if begin == 0 or (mark != " " and mark not in _HYPHENS):
         return True
     return _may_stand_before(text[max(0, begin - _FURTHEST) : begin - 1].split()[-1:], given, titled=titled)
+
+
+def _names_a_body(text: str, end: int) -> bool:
+    """The John F. Kennedy Airport."""
+    behind = _NEXT_WORD.match(text, end)
+    if behind is None or behind[1] in _STILL_THE_PERSON:
+        return False
+    return behind[1].lower() in words("english organisations")
 
 
 def _may_stand_before(last: list[str], given: list[str], *, titled: bool) -> bool:
@@ -159,7 +167,11 @@ def _goes_on(left: str, right: str) -> bool:
     """Whether two characters are of one word of letters or of katakana."""
     if left.isascii() and right.isascii():
         return left.isalnum() and right.isalnum()
-    return re.fullmatch(_KATAKANA * 2, left + right) is not None
+    return _is_katakana(left) and _is_katakana(right)
+
+
+def _is_katakana(character: str) -> bool:
+    return "\u30a1" <= character <= "\u30fa" or character == "\u30fc"
 
 
 def _is_family_of_another(simple: str, begin: int, candidate: Candidate) -> bool:

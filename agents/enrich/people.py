@@ -18,14 +18,18 @@ DOTS = "·‧•・．･∙●⋅"
 DOT = re.compile(rf" ?[{DOTS}.] ?")
 
 # What a character must render on average where a name begins so.
-_ENOUGH = {Edge.NONE: 0.8, Edge.WORD: 0.55, Edge.SURE: 0.4}
-_WORTH = {Edge.NONE: 0.0, Edge.WORD: 0.4, Edge.SURE: 0.9}
+_ENOUGH = (0.8, 0.55, 0.4)  # by Edge, as the next
+_WORTH = (0.0, 0.4, 0.9)
+_LEAST, _MOST = _ENOUGH[Edge.SURE], _WORTH[Edge.SURE]
 _TWO_CHARACTERS = 0.25
 """So much more where two characters are all."""
 
 _BETWEEN = re.compile(r"以及|[和与及、的]")
 _KIN = re.compile(r".*(?:之[子女妻夫]|[儿女]子|女儿|妻子|丈夫|[父母]亲|兄弟|[弟妹哥姐]{2}|[的和与及])(?=..)")
 _DASHES = "-－"
+_NO_NAME_HOLDS = frozenset("的了至到在是")
+_NO_NAME_BEGINS = LEADING_IN | frozenset("人者员长之当")
+_PROPER_KINDS = frozenset({"ns", "nr", "nrt", "nz", "nt"})
 _TITLE_LENGTHS = (4, 3, 2)
 _ORDINARY = frozenset({"n", "vn", "a", "an", "ad", "d", "m", "t", "r", "b", "f"})
 """jieba's tags of words that are no names."""
@@ -138,7 +142,7 @@ def _best(foretext: Foretext, tries: list[Try], least: int) -> int | None:
     best, where, sure = 0.0, None, False
     for token, handicap in tries:
         for number, score in enumerate(fit(han, token), 1):
-            if number < least or score < _ENOUGH[Edge.SURE] * number:
+            if number < least or score < _LEAST * number or score + handicap + _MOST <= best:
                 continue
             begin = end - (number if len(han) == len(text) else _with_dashes(text, number))
             edge = foretext.edge(begin)
@@ -154,10 +158,14 @@ def _best(foretext: Foretext, tries: list[Try], least: int) -> int | None:
 
 def _can_be_name(foretext: Foretext, begin: int) -> bool:
     name = foretext.simple[begin : foretext.end]
-    if name[0] in DOTS or name[0] in _DASHES or "的" in name or "了" in name or foretext.splits_office(begin):
+    if name[0] in DOTS or name[0] in _DASHES or name[0] == "之":
+        return False
+    if _holds_no_name(name) or foretext.splits_office(begin):
         return False
     if foretext.simple[begin - 1 : begin].isdigit():
         return False  # 1993年
+    if len(name) < 4:
+        return True
     offices = words("offices")
     if any(
         name[place : place + length] in offices
@@ -199,7 +207,7 @@ def _behind_office(foretext: Foretext, least: int, most: int) -> int | None:
         if foretext.edge(begin) is not Edge.SURE:
             continue
         name = foretext.simple[begin:end]
-        if name[0] in LEADING_IN or name[0] in "人者员长":
+        if name[0] in _NO_NAME_BEGINS or _holds_no_name(name):
             continue
         if name[0] in DOTS or name[0] in _DASHES:
             return None
@@ -208,7 +216,19 @@ def _behind_office(foretext: Foretext, least: int, most: int) -> int | None:
             return None
         if any(word in words("stops") and (len(word) > 1 or word in "的和与在是了及或也向对中") for word, _ in pieces):
             return None
-        if foretext.splits_office(begin):
+        if foretext.splits_office(begin) or (_says_where(pieces) and not foretext.behind_office(begin)):
             continue
         return None if len(pieces) == 1 and pieces[0][1] in _ORDINARY else begin
     return None
+
+
+def _holds_no_name(name: str) -> bool:
+    return not _NO_NAME_HOLDS.isdisjoint(name)
+
+
+def _says_where(pieces: list[tuple[str, str]]) -> bool:
+    """Whether a name is not all of it: 造成|甘贾市, 中部|广治省, 或是|艺术周."""
+    first = pieces[0][1]
+    if len(pieces) < 2 or first[0] in "cpf":
+        return len(pieces) > 1
+    return first == "v" and len(pieces) == 2 and pieces[1][1] in _PROPER_KINDS

@@ -37,6 +37,7 @@ TEAMS = _words(
     白袜 热火 马林鱼 光芒 太空人 太空 火箭 魔术 独行侠 牛仔 游骑兵 教士 海盗 钢人 费城人 76 76人
     公鹿 酿酒人 活塞 老虎 雄狮 雷霆 金块 落矶 水手 海鹰 巨人 爵士 爱国者 酋长 皇家 蓝鸟 暴龙 猛龙
     国民 巫师 印地安人 骑士 响尾蛇 太阳 红人 双城 灰狼 红雀 鹈鹕 黄蜂 灰熊 马刺 拓荒者
+    快船 奇才 步行者 森林狼 掘金 雄鹿 老鹰 开拓者 小牛
     """
 )
 """Of the American leagues, behind their city."""
@@ -50,6 +51,10 @@ PART_OF_CITY_NAME_BEHIND = _words(
 )
 PART_OF_CITY_NAME_BEHIND |= TEAMS | {f"{team}队" for team in TEAMS}
 """Behind a city also these: treaties, teams, companies; streets and quarters that are called after it."""
+
+TITLES_TOO = frozenset({"苏丹"})
+"""Countries whose name is a ruler's title, too: 文莱苏丹."""
+RULERS = frozenset({"王", "国王", "陛下", "殿下"})
 
 PART_OF_CITY_NAME_BEFORE = frozenset({"皇家", "圣", "小", "台风", "飓风"})
 

@@ -9,14 +9,15 @@ its scripts change; in other languages nothing is looked for.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import compress
+from itertools import zip_longest
 from operator import itemgetter
 
 from msgspec import Struct
 
 from agents.content.gazetteer import NOTHING, Kind, Meaning, Site, gazetteer
+from agents.enrich.name_words import words as name_words
 from agents.enrich.place_tables import (
     BEFORE,
     BEHIND,
@@ -27,12 +28,14 @@ from agents.enrich.place_tables import (
     PART_OF_CITY_NAME_BEFORE,
     PART_OF_CITY_NAME_BEHIND,
     PART_OF_NAME_BEHIND,
+    RULERS,
     SURNAMES,
     SUSPECT_BEFORE,
     SUSPECT_BEHIND,
     SYLLABLES_BEFORE,
     SYLLABLES_BEHIND,
     SYLLABLES_BEHIND_COUNTRY,
+    TITLES_TOO,
 )
 from agents.enrich.prose import Prose, Span
 from schemas import Place
@@ -48,6 +51,13 @@ _WHERE = (" in ", " In ", " to ", " from ", " at ", " near ", " outside ")
 _JAPANESE_RUN = re.compile(r"[\u30a1-\u30fa\u30fc]{2,}|[\u3400-\u9fff々]{2,}")
 
 
+_JAPANESE_PART_OF_NAME = re.compile(
+    r"[人語洋海湾川山島族教石]|協定|条約|議定書|銀行|証券|航空|大学|新聞|通信|料理|革命"
+)
+"""Behind a place in katakana these make another name of it: インド洋, フランス語, パリ協定."""
+_KATAKANA_BEFORE = re.compile(r"([\u30a1-\u30fa\u30fc]+)[・＝]\Z")
+_KATAKANA_BEHIND = re.compile(r"[・＝]([\u30a1-\u30fa\u30fc]+)")
+_LONGEST_KATAKANA = 20
 _JAPANESE_PERSON = re.compile(r"[ぁ-ゖ]{2,4}氏|(?:[ぁ-ゖ]{2,4})?(?:さん|ちゃん|さま)(?=[はがのもをとへ、。」』）]|\Z)")
 """Behind what is also a family name: 福島みずほ氏, 福島さん."""
 
@@ -66,7 +76,7 @@ _Mention = tuple[int, int, Meaning]
 def find_places(prose: Prose, taken: Sequence[Span] = ()) -> FoundPlaces:
     """Find the places in title and text. Nothing inside of the spans of `taken`, names found before, is one."""
     if prose.chinese:
-        mentions = _in_chinese(prose.words, prose.simple)
+        mentions = _in_chinese(prose)
         if latin := _in_latin(prose.text, gazetteer().latin["en"]):
             mentions = sorted([*mentions, *latin], key=itemgetter(0))
     elif prose.language == "ja":
@@ -127,32 +137,37 @@ def _decided(meaning: Meaning, sure: set[str]) -> tuple[Site, ...]:
     return (possible[0],) if len(possible) == 1 else meaning.sites
 
 
-def _in_chinese(words: list[str], simple: str) -> list[_Mention]:
-    known, longer = gazetteer().chinese, gazetteer().longer
+def _in_chinese(prose: Prose) -> list[_Mention]:
+    names, words, simple = gazetteer(), prose.words, prose.simple
+    if not (places := names.openings.places(simple)):
+        return []
+    known, longer, ends = names.chinese, names.longer, prose.ends
     mentions: list[_Mention] = []
     people = set()
-    at = done = 0  # the word `done` begins at the character `at`
+    ending = done = 0  # numbers of words
     last = len(words)
-    for begin in compress(range(last), map(known.__contains__, words)):
-        if begin < done:
+    for at in places:
+        ending = bisect_left(ends, at, ending)
+        if ends[ending] != at and at:
             continue
-        word = words[begin]
-        meaning = known[word]
+        begin = ending + 1 if at else 0
+        if begin < done or (meaning := known.get(word := words[begin])) is None:
+            continue
         end = begin + 1
         behind = words[end] if end < last else ""
-        if word in longer and behind in longer[word]:
-            end, meaning = _longest(words, end, longer[word][behind], meaning)
+        if (seconds := longer.get(word)) and behind in seconds:
+            end, meaning = _longest(words, end, seconds[behind], meaning)
             behind = words[end] if end < last else ""
-        at += len("".join(words[done:begin]))
         done = end
-        stop = at + (len(word) if end == begin + 1 else len("".join(words[begin:end])))
         if meaning is NOTHING:
-            at = stop
             continue
+        stop = ends[end - 1]
         before = words[begin - 1] if begin else ""
+        if word in TITLES_TOO and (behind in RULERS or (mentions and mentions[-1][1] == at)):
+            people.add(simple[at:stop])
+            continue
         if before in SUSPECT_BEFORE or behind in SUSPECT_BEHIND:
             if not _stands_alone(before, words[begin:end], behind, meaning):
-                at = stop
                 continue
             if behind in BRACKETS and _is_person(simple, stop):
                 people.add(simple[at:stop])
@@ -160,7 +175,6 @@ def _in_chinese(words: list[str], simple: str) -> list[_Mention]:
             mentions += _parts(at, meaning)
         else:
             mentions.append((at, stop, meaning))
-        at = stop
     if people:
         return [each for each in mentions if simple[each[0] : each[1]] not in people]
     return mentions
@@ -223,6 +237,8 @@ def _standing_alone(text: str, words: list[tuple[int, str]], found: list[tuple[i
     ends = {end for _, end, _ in found}
     mentions = []
     people = set()
+    forenames = name_words("given names")
+    bearers = set()  # places that are a person's name in this text, and seldom elsewhere
     for place, end, meaning in found:
         begin = words[place][0]
         if meaning is NOTHING:
@@ -231,18 +247,39 @@ def _standing_alone(text: str, words: list[tuple[int, str]], found: list[tuple[i
         between = text[begin_before + len(before) : begin]
         if between in (" ", "-") and before.capitalize() not in BEFORE and begin - 1 not in ends:
             people.add(text[begin:end])
+            if between == " " and before in forenames:
+                bearers.add(text[begin:end])
             continue
         if between in (" of ", " of the ") and before in BODIES:
             continue
         if text[end : end + 1] in (" ", "-") and end + 1 not in begins:
             behind = _CAPITALISED.match(text, end + 1)
             if behind and behind[0] not in BEHIND and behind[0].capitalize() not in BEHIND:
+                if text[end] == " " and text[begin:end] in forenames:
+                    bearers.add(text[begin:end])
                 continue
         mentions.append((begin, end, meaning))
-    if people:
-        people -= {text[begin:end] for begin, end, _ in mentions if text.endswith(_WHERE, 0, begin)}
-        return [each for each in mentions if not (each[2].personal and text[each[0] : each[1]] in people)]
+    mentions = [each for each, behind in zip_longest(mentions, mentions[1:]) if not _is_elsewhere(text, each, behind)]
+    if people or bearers:
+        where = {text[begin:end] for begin, end, _ in mentions if text.endswith(_WHERE, 0, begin)}
+        people -= where
+        bearers -= where
+        return [each for each in mentions if not _is_somebody(each[2], text[each[0] : each[1]], people, bearers)]
     return mentions
+
+
+def _is_somebody(meaning: Meaning, name: str, people: set[str], bearers: set[str]) -> bool:
+    return name in bearers or (meaning.personal and name in people)
+
+
+def _is_elsewhere(text: str, mention: _Mention, behind: _Mention | None) -> bool:
+    """Whether a state behind a city says that it is another of its name: London, Ontario."""
+    if behind is None or behind[0] != mention[1] + 2 or text[mention[1] : behind[0]] != ", ":
+        return False
+    here, state = mention[2].sites, behind[2].sites
+    if not here or not state or here[0].kind is not Kind.CITY or state[0].kind is not Kind.REGION:
+        return False
+    return here[0].country != state[0].country and not mention[2].likely
 
 
 def _in_japanese(text: str) -> Iterator[_Mention]:
@@ -251,6 +288,23 @@ def _in_japanese(text: str) -> Iterator[_Mention]:
         word = run[0]
         for length in range(min(len(word), 12), 1, -1):
             if word[:length] in known and (length == len(word) or word[length:] in JAPANESE_BEHIND):
-                if length < len(word) or not _JAPANESE_PERSON.match(text, run.end()):
+                if length < len(word) or _is_japanese_place(text, run.start(), run.end(), known):
                     yield run.start(), run.start() + length, known[word[:length]]
                 break
+
+
+def _is_japanese_place(text: str, begin: int, end: int, known: dict[str, Meaning]) -> bool:
+    """Whether a run that is a place's name is no part of another one: ジョージ・ワシントン, ジョージア州."""
+    if _JAPANESE_PERSON.match(text, end):
+        return False
+    if text[begin] > "\u30ff":
+        return True
+    sites = known[text[begin:end]].sites
+    country = bool(sites) and sites[0].kind is Kind.COUNTRY
+    if _JAPANESE_PART_OF_NAME.match(text, end) or (text[end : end + 1] == "州" and country):
+        return False
+    before = _KATAKANA_BEFORE.search(text[max(0, begin - _LONGEST_KATAKANA) : begin])
+    if before and before[1] not in known:
+        return False
+    behind = _KATAKANA_BEHIND.match(text, end)
+    return country or behind is None or behind[1] in known

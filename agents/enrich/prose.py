@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from itertools import accumulate
 
 from msgspec import Struct
@@ -14,24 +13,20 @@ Span = tuple[int, int]
 """Begin and end (not included) in `Prose.text`."""
 
 
-class Prose(Struct, frozen=True, dict=True):
+class Prose(Struct, frozen=True):
     """What an item says, as the enriching steps read it.
 
     `text` is the title, a blank line and the text, both without the boilerplate of the site. `simple` is the same in
     Simplified characters, each in its place. `words` are the words, punctuation and white space of `simple` in order
-    (joined they are `simple`) where the language is Chinese; elsewhere there are none.
+    (joined they are `simple`) where the language is Chinese; elsewhere there are none. `ends` say where each ends.
     """
 
     text: str
     title_end: int
     simple: str
     words: list[str]
+    ends: list[int]
     language: str
-
-    @cached_property
-    def ends(self) -> list[int]:
-        """Where each of the words ends in `simple`; several steps ask, so it is kept."""
-        return list(accumulate(map(len, self.words)))
 
     @property
     def title(self) -> str:
@@ -51,6 +46,7 @@ def read_prose(title: str, text: str, language: Language) -> Prose:
     """Make ready what the steps share. Linear in the length of the text."""
     whole = f"{title}\n\n{text}"
     if not language.tag.startswith("zh"):
-        return Prose(whole, len(title), whole, [], language.tag)
+        return Prose(whole, len(title), whole, [], [], language.tag)
     simple = simplified(whole)
-    return Prose(whole, len(title), simple, cut(simple), language.tag)
+    words = cut(simple)
+    return Prose(whole, len(title), simple, words, list(accumulate(map(len, words))), language.tag)

@@ -115,6 +115,12 @@ def renders(han: str, token: str) -> bool:
     return any(score >= _ENOUGH * length for length, score in enumerate(fit(han, token), 1))
 
 
+def is_rendering(han: str, token: str) -> bool:
+    """Whether all of `han` is a rendering of `token`, as far as sound can tell."""
+    scores = fit(han, token)
+    return len(scores) == len(han) and scores[-1] >= _ENOUGH * len(han)
+
+
 @lru_cache(maxsize=4096)
 def _units(token: str) -> tuple[Unit, ...]:
     """What of a token is rendered, the last first."""

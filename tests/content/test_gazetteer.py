@@ -182,3 +182,13 @@ def test_a_word_with_a_place_and_more() -> None:
     assert parts(gazetteer().chinese["中国政府"]) == [(2, "China")]
     assert parts(gazetteer().chinese["美国纽约"]) == [(2, "United States"), (2, "New York")]
     assert "北京大学" not in gazetteer().chinese
+
+
+def test_the_openings_miss_no_chinese_name() -> None:
+    names = [name for name in gazetteer().chinese if len(name) > 1]
+    names += [first + second for first, seconds in gazetteer().longer.items() for second in seconds]
+    assert [name for name in names if 2 not in gazetteer().openings.places(f"渡𠀀{name}")] == []
+
+
+def test_no_name_opens_in_what_is_too_short() -> None:
+    assert gazetteer().openings.places("") == gazetteer().openings.places("美") == []

@@ -120,6 +120,36 @@ def names(text: str, language: str = "zh-Hans") -> list[tuple[str, str | None]]:
         pytest.param("英国《泰晤士报》(The Times)", "泰晤士报", "The Times", id="book marks"),
         pytest.param("引擎大厂康明思（Cummins Inc.）", "康明思", "Cummins Inc.", id="company"),
         pytest.param("在推特（Twitter）上", "推特", "Twitter", id="known"),
+        pytest.param("韩国厂商AB灯塔（AB Lantern）说", "AB灯塔", "AB Lantern", id="letters that the gloss has, too"),
+        pytest.param("今日印度（India Today）说", "今日印度", "India Today", id="today"),
+        pytest.param("印度星期天卫报（The Sunday Guardian）", "星期天卫报", "The Sunday Guardian", id="Sunday"),
+        pytest.param("对皇家马德里（Real Madrid）", "皇家马德里", "Real Madrid", id="royal"),
+        pytest.param("作家H.G.威尔士（HG Wells）写道", "H.G.威尔士", "HG Wells", id="initials with full stops"),
+        pytest.param("示威者游行至巴育（Prayut Chan-ocha）官邸", "巴育", "Prayut Chan-ocha", id="cut with 至"),
+        pytest.param("在场。当苏提达（Suthida）抵达", "苏提达", "Suthida", id="cut with 当"),
+        pytest.param("领袖之一巴利（Parit Chiwarak）", "巴利", "Parit Chiwarak", id="one of them"),
+        pytest.param("将军林德森（Adm. Oleg Lindsen）", "林德森", "Oleg Lindsen", id="a rank in the gloss"),
+        pytest.param("通用灯塔公司（General Motors）", "通用灯塔公司", "General Motors", id="General is no rank"),
+        pytest.param("王后大学（Queen Mary University）", "王后大学", "Queen Mary University", id="Queen of a body"),
+        pytest.param(
+            "在新泽西罗格斯大学（Rutgers University）", "罗格斯大学", "Rutgers University", id="a state before"
+        ),
+        pytest.param(
+            "新泽西州西顿大学（Seton University）", "西顿大学", "Seton University", id="a state with its word"
+        ),
+        pytest.param(
+            "巴黎灯塔大学（Paris Beacon University）", "巴黎灯塔大学", "Paris Beacon University", id="named so"
+        ),
+        pytest.param("北京大学（Peking University）", "北京大学", "Peking University", id="named so, as it sounds"),
+        pytest.param("根据美中贸易委员会（USCBC）", "美中贸易委员会", "USCBC", id="two countries"),
+        pytest.param("据政府间渡轮委员会（IFC）", "政府间渡轮委员会", "IFC", id="between governments"),
+        pytest.param(
+            "；战略与国际问题研究中心（CSIS）", "战略与国际问题研究中心", "CSIS", id="as many words as letters"
+        ),
+        pytest.param("购买美元公债及抵押支持证券（MBS）", "抵押支持证券", "MBS", id="two things"),
+        pytest.param("新媒体暨影视发展协会（NMEA）", "影视发展协会", "NMEA", id="a word that joins"),
+        pytest.param("德国汽车奔驰（Mercedes-Benz）", "奔驰", "Mercedes-Benz", id="a word that is a company"),
+        pytest.param("登在「自然」（Nature）上", "自然", "Nature", id="a word that is a journal"),
         pytest.param(
             "総裁アントニー・ブリンケン（Antony Blinken）", "アントニー・ブリンケン", "Antony Blinken", id="kana"
         ),
@@ -160,6 +190,13 @@ def test_glossed_names(text: str, name: str, gloss: str) -> None:
         "船长说“很好”（Very Good）",
         "码头上的电动汽车（EV）",
         "问过聊天机器人（ChatGPT）",
+        "同业拆放款利率（Libor）上升",
+        "阿拉伯联盟政党（Joint Arab List）",
+        "职衔改为“代表”（Representative）",
+        "灯塔社印度（India Beacon）说",
+        "图为总统（President Biden）",
+        "渡轮造成甘贾市（Ganja）停电",
+        "多家非政府组织（NGO）",
     ],
 )
 def test_brackets_that_translate_no_name(text: str) -> None:
@@ -217,6 +254,7 @@ def test_the_longest_form_counts() -> None:
         pytest.param("On Monday Harbour Bank said so", None, id="a body"),
         pytest.param("Jordan Valley said so. Valley", None, id="a place"),
         pytest.param("President Harroson said", None, id="one word"),
+        pytest.param("The Christian Science Monitor said so.", None, id="a paper"),
     ],
 )
 def test_people_in_english(text: str, expected: str | None) -> None:
@@ -243,6 +281,8 @@ def test_english_counts_the_family_name() -> None:
         pytest.param("Michael Seal said so. Seal-Bear, Bear-Seal, anti-Seal and Anti-Seal.", "", 3, id="hyphens"),
         pytest.param("Michael Seal said so.", "Mayor Sees Seal Win", 2, id="a title's capitals say nothing"),
         pytest.param("Michael Seal said so.", "Seal Tower of Mary Seal", 1, id="but words that are known do"),
+        pytest.param("Michael Seal said so at Michael Seal Airport.", "", 1, id="a thing with the whole name"),
+        pytest.param("Michael Seal said so. Seal & Seal left.", "", 1, id="a company"),
     ],
 )
 def test_an_english_family_name_has_to_stand_alone(text: str, title: str, expected: int) -> None:
@@ -265,6 +305,7 @@ def test_an_english_family_name_has_to_stand_alone(text: str, title: str, expect
         pytest.param("导演朗·霍华德（Ron Howard）说。小霍华德走了。", 1, id="the son"),
         pytest.param("导演朗·霍华德（Ron Howard）说。1.霍华德走了。", 2, id="a number is no given name"),
         pytest.param("制片《战狼》（Wolf Warriors）说。战狼外交也说。战狼走了", 2, id="in a longer word"),
+        pytest.param("首相强生（Boris Johnson）说，强生公司停业。强生走了", 2, id="a company of his name"),
         pytest.param("议员约瑟夫·麦卡锡（Joseph McCarthy）说。麦卡锡主义。麦卡锡走了", 2, id="his doctrine"),
         pytest.param("幕僚博明（Matthew Pottinger）到了，博明说，请问博明在哪", 3, id="cut amiss"),
     ],

@@ -46,6 +46,11 @@ def shown(text: str, language: str = "zh-Hans") -> str:
         pytest.param("2018年任湖北省长，游青岛", "湖北 CN 1, 青岛 CN 1", id="verbs that are surnames, too"),
         pytest.param("路易斯安那州与宾夕法尼亚州的渡轮", "路易斯安那 US 1, 宾夕法尼亚 US 1", id="long states"),
         pytest.param("加薩走廊沒有渡輪", "加薩走廊 PS 1", id="a name of two words"),
+        pytest.param(
+            "刚果（布）与刚果（金）的渡轮", "刚果（布） CG 1, 刚果（金） CD 1", id="by what stands in brackets"
+        ),
+        pytest.param("苏丹的渡轮，南苏丹的渡轮", "苏丹 SD 1, 南苏丹 SS 1", id="Sudan"),
+        pytest.param("文莱苏丹与苏丹王坐渡轮，苏丹说很好", "文莱 BN 1", id="a sultan"),
     ],
 )
 def test_chinese(text: str, expected: str) -> None:
@@ -78,6 +83,9 @@ def test_chinese(text: str, expected: str) -> None:
         pytest.param("渡轮停在南京东路旁", id="street"),
         pytest.param("上海合作组织谈渡轮", id="organisation"),
         pytest.param("哈萨克族乘客和蒙古族乘客", id="peoples"),
+        pytest.param("中华台北队坐渡轮，台北时间三点", id="a team, a clock"),
+        pytest.param("华盛顿奇才与丹佛掘金坐渡轮", id="teams as the mainland calls them"),
+        pytest.param("多哈回合、巴黎公社、罗马诺夫王朝、美国队长、意大利面", id="other names and things"),
     ],
 )
 def test_no_place_in_chinese(text: str) -> None:
@@ -103,6 +111,9 @@ def test_no_place_in_chinese(text: str) -> None:
         pytest.param("In Tbilisi, Georgia, ferries", "Tbilisi GE 1, Georgia GE 1", id="Georgia by its capital"),
         pytest.param("In Atlanta, Georgia, ferries", "Atlanta US 1, Georgia US 1", id="Georgia by its city"),
         pytest.param("The ferry left Jordan for Egypt.", "Jordan JO 1, Egypt EG 1", id="Jordan"),
+        pytest.param("London, Ontario, and Paris, Texas", "Ontario CA 1, Texas US 1", id="others of their name"),
+        pytest.param("ferries of Boston, Massachusetts", "Boston US 1, Massachusetts US 1", id="with its state"),
+        pytest.param("Robert Downey took the ferry to Downey. Downey", "Downey US 2", id="somebody, and the city"),
         pytest.param("Visit Washington! Ferries in Washington", "Washington US 1", id="no forename, as the rest shows"),
     ],
 )
@@ -118,6 +129,8 @@ def test_english(text: str, expected: str) -> None:
         "Paris Hilton and Jack London took the ferry. Ms Hilton liked it.",
         "Michael Jordan took the ferry. Jordan liked it.",
         "George Washington took the ferry. Washington liked it.",
+        "Robert Downey took the ferry. Downey liked it.",
+        "Charlotte Seal took the ferry. Charlotte liked it.",
         "Georgia Tech has no ferry. Georgia is a nice name.",
         "Most ferries of March are nice. Nice! Reading is best on a Mobile.",
         "Chinese and American ferries, a Briton on board",
@@ -139,6 +152,14 @@ def test_no_place_in_english(text: str) -> None:
         pytest.param("東京大学のフェリー", "", id="university"),
         pytest.param("福島みずほ氏と福島さんはフェリーに乗った", "", id="a family name"),
         pytest.param("福島で福島から来たフェリー", "福島 JP 2", id="no family name"),
+        pytest.param("インド洋とメキシコ湾のフェリー", "", id="waters"),
+        pytest.param("フランス人のフランス語とパリ協定とドイツ銀行", "", id="people, treaty, bank"),
+        pytest.param("ジョージア州のフェリー", "", id="a state with a country's name"),
+        pytest.param("ジョージ・ワシントンとシカゴ・カブス", "", id="a person, a team"),
+        pytest.param(
+            "アメリカ・フランスとロンドン・パリ", "アメリカ US 1, フランス FR 1, ロンドン GB 1, パリ FR 1", id="lists"
+        ),
+        pytest.param("フランス・マクロン大統領", "フランス FR 1", id="a country and its president"),
     ],
 )
 def test_japanese(text: str, expected: str) -> None:
