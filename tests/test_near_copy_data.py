@@ -26,10 +26,10 @@ LANGUAGES = {"zh-Hans", "zh-Hant", "en"}
 
 
 def items(records: list[RawRecord]) -> list[Item]:
-    """What the mill makes of records."""
-    pipeline, state, made = Pipeline(), RunState(), list[Item]()
+    """What the mill makes of each record where it is the first: which are copies it is not asked here."""
+    pipeline, made = Pipeline(), list[Item]()
     for number, record in enumerate(records):
-        (result,) = pipeline.process(raw_document(record, number, NOW), state, NOW)
+        (result,) = pipeline.process(raw_document(record, number, NOW), RunState(), NOW)
         assert result.value is not None
         made.append(msgspec.json.decode(result.value, type=Item))
     return made
