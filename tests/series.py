@@ -1,6 +1,7 @@
 """Invented series, as near-copy detection meets them: tests/data/series, whose README says what the files hold.
 
-`python -m tests.series` prints all of them as JSON Lines, in order of arrival, for `feedmill process`.
+`python -m tests.series` prints all of them as JSON Lines, in order of arrival, for `feedmill process`;
+`python -m tests.series blind` those of tests/data/series.blind, by which no rule is tuned.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from msgspec import Struct
 from agents.sources.records import RawRecord
 
 FOLDER = Path(__file__).parent / "data" / "series"
+BLIND = FOLDER.with_suffix(".blind")
 
 _ZONE = timezone(timedelta(hours=8))
 _DIGITS = "〇一二三四五六七八九"
@@ -40,9 +42,9 @@ class _Form(Struct, frozen=True):
     paragraphs: list[str]
 
 
-def members() -> list[Member]:
-    """The records of all series, in order of arrival."""
-    found = [member for path in sorted(FOLDER.glob("*.txt")) for member in read_series(path)]
+def members(folder: Path = FOLDER) -> list[Member]:
+    """The records of all series of a folder, in order of arrival."""
+    found = [member for path in sorted(folder.glob("*.txt")) for member in read_series(path)]
     return sorted(found, key=lambda member: member.record.received_at or "")
 
 
@@ -113,4 +115,5 @@ def _line(record: RawRecord) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.writelines(_line(member.record) + b"\n" for member in members())
+    folder = BLIND if "blind" in sys.argv[1:] else FOLDER
+    sys.stdout.buffer.writelines(_line(member.record) + b"\n" for member in members(folder))
