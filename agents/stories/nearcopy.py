@@ -158,8 +158,10 @@ def _other_facts(alike: Likeness) -> str | None:
         return None
     if figures < 0.25 and alike.shared < 0.97:
         return "other figures"
-    in_form = alike.shared >= 0.7 and alike.runs >= 0.4
-    if alike.scattered > 1.3 and figures <= (0.605 if in_form else 0.4):
+    most = 0.4
+    if alike.shared >= 0.7:
+        most = 0.605 if alike.runs >= 0.4 else 0.5
+    if alike.scattered > 1.3 and figures <= most:
         return "other figures in the same sentences"
     return None
 
