@@ -88,7 +88,7 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
         stream_wait_empty=True,
         stream_buffer_maxsize=256,  # messages; of 64, a transaction had too few. Bytes are bounded by the inbox
         consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=4 * 1024 * 1024,
+        consumer_max_fetch_size=1024 * 1024,  # of a partition; a larger record comes all the same
         consumer_group_instance_id=settings.group_instance_id,
         broker_session_timeout=settings.session_timeout_seconds,
         broker_heartbeat_interval=settings.heartbeat_seconds,

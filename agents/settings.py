@@ -88,7 +88,9 @@ class Settings(BaseSettings):
             "deleted while the worker is stopped."
         ),
     )
-    rocksdb_cache_mb: int = Field(64, ge=1, le=65536, description="Block cache of all the worker's stores, in MB.")
+    rocksdb_cache_mb: int = Field(
+        64, ge=1, le=65536, description="Block cache and memory tables of all the worker's stores, in MB."
+    )
     session_timeout_seconds: float = Field(
         10,
         ge=1,

@@ -20,6 +20,10 @@ def worker() -> None:
     """Run one worker until SIGTERM. Settings come from FEEDMILL_* in the environment."""
     signal.signal(signal.SIGTERM, _end_before_the_start)
 
+    from agents.engine.memory import bound_malloc
+
+    bound_malloc()  # before the libraries start threads
+
     from agents.app import run_worker
     from agents.engine.logs import configure_logs
     from agents.settings import load_settings

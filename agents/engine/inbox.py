@@ -10,7 +10,7 @@ from typing import Any
 
 from mode.utils.queues import ThrowableQueue
 
-MAX_BYTES = 32 * 1024 * 1024
+MAX_BYTES = 8 * 1024 * 1024
 
 
 class Inbox(ThrowableQueue[Any]):

@@ -22,6 +22,7 @@ from agents.engine.health import Health
 from agents.engine.kafka import KafkaTransport
 from agents.engine.lag import LagReader
 from agents.engine.loop import StageLoop
+from agents.engine.memory import Spare
 from agents.engine.metrics import MillMetrics
 from agents.engine.taking import taken
 from agents.engine.transport import EngineError, UnavailableError
@@ -37,6 +38,7 @@ BEAT_SECONDS = 1.0
 CONTACT_SECONDS = 2.0
 HINT_SECONDS = 1.0
 LAG_SECONDS = 5.0
+SPARE_SECONDS = 2.0
 
 
 class Watchers:
@@ -88,6 +90,7 @@ class Mill(Service):
         self._lag_reader = lag_reader
         self._watchers = watchers
         self._contact = contact
+        self._spare = Spare(time.process_time)
         self._running = False
 
     async def on_start(self) -> None:
@@ -201,6 +204,11 @@ class Mill(Service):
             end_process(str(error), EXIT_ENDED)
         except Exception as error:
             log.warning("The starting hint was not committed (%s): a restart will skip a few more records.", error)
+
+    @Service.timer(SPARE_SECONDS)
+    async def give_back(self) -> None:
+        """Give the memory back that batches have left behind."""
+        self._spare.give_back()
 
     @Service.timer(LAG_SECONDS)
     async def measure_lag(self) -> None:

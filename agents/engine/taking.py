@@ -10,7 +10,7 @@ from typing import Any
 
 from agents.engine.transport import Incoming
 
-MAX_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
 """What is taken is worked off before a rebalance or a stop goes on."""
 
 

@@ -41,6 +41,9 @@ SHORT_TEXT = SHORTEST
 TOLERANCE = timedelta(hours=24)
 """Clocks and time zones may be off by so much before a date counts as one in the future."""
 
+GROUP = 50
+"""Items whose words, pages and names are in memory at once: five hundred take 46 MiB and no less time each."""
+
 _news = msgspec.msgpack.Decoder(News)
 _drafts = msgspec.msgpack.Decoder(Draft)
 _pack = msgspec.msgpack.Encoder()
@@ -61,6 +64,10 @@ class EnrichStage:
         yield from ()
 
     def handle(self, batch: Sequence[bytes], state: State, now: datetime) -> list[Output]:
+        groups = (batch[first : first + GROUP] for first in range(0, len(batch), GROUP))
+        return [output for group in groups for output in self._enriched(group, now)]
+
+    def _enriched(self, batch: Sequence[bytes], now: datetime) -> list[Output]:
         outputs: dict[int, Output] = {}
         news_of: dict[int, News] = {}
         readable: list[Readable] = []

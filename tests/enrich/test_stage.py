@@ -7,7 +7,7 @@ import msgspec
 import orjson
 import pytest
 
-from agents.enrich.stage import EnrichStage
+from agents.enrich.stage import GROUP, EnrichStage
 from agents.stage import EntryRef, Output, Topic
 from schemas import (
     Attachment,
@@ -270,3 +270,9 @@ def test_the_same_news_gives_the_same_bytes_in_any_order() -> None:
     there = STAGE.handle(records, Nowhere(), NOW)
     back = EnrichStage("0.1.0").handle(records[::-1], Nowhere(), NOW + HOUR)
     assert there == back[::-1]
+
+
+def test_a_batch_of_any_size_is_answered_in_its_order() -> None:
+    batch = [news(entry(title=f"第{number}號"), retraction=number % 7 == 3) for number in range(2 * GROUP + 1)]
+    outputs = STAGE.handle([msgspec.msgpack.encode(each) for each in batch], Nowhere(), NOW)
+    assert outputs == [enrich(each) for each in batch]
