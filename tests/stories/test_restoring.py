@@ -21,7 +21,7 @@ from agents.stories.index import Index
 from agents.stories.memory import Memory
 from agents.stories.stage import StoriesStage
 from schemas import Draft
-from tests.stories.desk import HOURS, draft, retraction, sentences
+from tests.stories.desk import HOURS, draft, id_of, retraction, sentences
 from tests.stories.samples import ARRIVAL
 
 MOST, SMALLEST = 40, 16
@@ -186,6 +186,21 @@ def test_evicted_and_restored() -> None:
     assert values == undisturbed(rounds)
     kept = [number for number, _ in Memory(Overlay(mill.store)).sightings(0)]
     assert len(kept) <= MOST + SMALLEST
+
+
+def test_what_the_index_drops_is_gone_at_once() -> None:
+    """And not when it is swept from the state: that depends on how much came in a batch."""
+    text = sentences(0)
+    shown = [draft("a", "甲", text), *(draft(f"f{number}", "渡轮", sentences(50 + number)) for number in range(MOST))]
+    shown += [
+        draft("drops", "渡轮", sentences(49)),
+        draft("a", "甲", text, revision=2),
+        draft("copy", "乙", text, site="nanyang.example"),
+    ]
+    records = [msgspec.msgpack.encode(one) for one in shown]
+    [*_, copy] = undisturbed([Round(records)])
+    assert [*undisturbed([Round([record]) for record in records])][-1] == copy
+    assert msgspec.json.decode(copy or b"")["reprint_of"] == id_of("a").hex()
 
 
 @pytest.mark.parametrize("least", [1 << 4, 1 << 6, 1 << 12])
