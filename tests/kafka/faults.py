@@ -147,8 +147,15 @@ def place_of(value: dict[str, Any]) -> Place:
     return source["partition"], source["offset"], -1 if source["index"] is None else source["index"]
 
 
+UNCERTAIN = {"failed_at", "story_id", "reprint_of", "grouping"}
+"""When it was made; and with several partitions who came first decides whose copy and whose story an item is."""
+
+
 def comparable(value: dict[str, Any]) -> dict[str, Any]:
-    return {key: part for key, part in value.items() if key != "failed_at"}
+    told = {key: part for key, part in value.items() if key not in UNCERTAIN}
+    if told.get("verdict") == "reprint":
+        told["verdict"] = "new"
+    return told
 
 
 def one_process(raw: Iterable[Incoming], naming: Naming, pipeline: str) -> dict[Place, tuple[Topic, dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Gates on the invented series and copies: nothing merged that is not the same, and of each kind of copy how many found."""
+"""Gates on the invented series and copies: nothing is merged that is not the same, and most copies are found."""
 
 from __future__ import annotations
 
