@@ -8,7 +8,7 @@ stage makes of it. So the results stand in the order of the entries, whatever is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from agents.engine.delivery import Dispatch
 from agents.engine.topics import Naming
 from agents.runstate import Changes, RunState
 from agents.sources.records import Read, Refused, raw_document
-from agents.stage import Headers, Output, Stage, State, Topic
+from agents.stage import Headers, NoState, Output, Stage, State, Topic
 from agents.stages import make_stages
 from schemas import RawDocument, StageName
 
@@ -49,7 +49,7 @@ class Pipeline:
         self.sites = sites
         self._names = {topic: self.naming.topic(topic) for topic in Topic}
         self._stages = make_stages(version, sites)
-        self._stateless = _NoState()
+        self._stateless = NoState()
         self._dispatch = {name: Dispatch(stage, self.naming, 1) for name, stage in self._stages.items()}
 
     def read(self, document: RawDocument, now: datetime) -> list[Output]:
@@ -102,22 +102,3 @@ class Pipeline:
     def _sendable(self, stage: Stage[Any], outputs: list[Output], now: datetime) -> list[Output]:
         """What no topic would take becomes a dead letter, as in the engine: the same results as with a broker."""
         return self._dispatch[stage.name].settle(outputs, {}, lambda: now)
-
-
-class _NoState:
-    """The state of a stage that has none."""
-
-    version = 0
-    derived: object = None
-
-    def get(self, key: bytes) -> bytes | None:
-        raise RuntimeError("a stateless stage asked for state")
-
-    def put(self, key: bytes, value: bytes) -> None:
-        raise RuntimeError("a stateless stage wrote state")
-
-    def delete(self, key: bytes) -> None:
-        raise RuntimeError("a stateless stage wrote state")
-
-    def scan(self, prefix: bytes, start: bytes) -> Iterator[tuple[bytes, bytes]]:
-        raise RuntimeError("a stateless stage asked for state")

@@ -89,6 +89,25 @@ class State(Protocol):
         ...
 
 
+class NoState:
+    """The state of a stage that has none."""
+
+    version = 0
+    derived: object = None
+
+    def get(self, key: bytes) -> bytes | None:
+        raise RuntimeError("a stateless stage asked for state")
+
+    def put(self, key: bytes, value: bytes) -> None:
+        raise RuntimeError("a stateless stage wrote state")
+
+    def delete(self, key: bytes) -> None:
+        raise RuntimeError("a stateless stage wrote state")
+
+    def scan(self, prefix: bytes, start: bytes) -> Iterator[tuple[bytes, bytes]]:
+        raise RuntimeError("a stateless stage asked for state")
+
+
 In = TypeVar("In", contravariant=True)
 
 

@@ -27,6 +27,7 @@ from agents.stage import Output, Topic
 from agents.stories.stage import StoriesStage
 from schemas import DeadLetter, DeadLetterCode, DedupeRule, Duplicate, Item
 from tests.documents import FIRST, LATER, atom, markdown, record
+from tests.states import DictState
 
 FEED = "https://lanhai.example/feed.json"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -39,34 +40,18 @@ REPLAYED = {"source", "decision", "replay_of", "grouping"}
 PIPELINE = Pipeline(version="0.0.0")
 
 
-class Memory:
-    """What a stage remembers, and a copy of it for each replay."""
-
-    def __init__(self, values: Mapping[bytes, bytes] | None = None) -> None:
-        self.values = dict(values or {})
-
-    def get(self, key: bytes, /) -> bytes | None:
-        return self.values.get(key)
-
-    def put(self, key: bytes, value: bytes, /) -> None:
-        self.values[key] = value
-
-    def delete(self, key: bytes, /) -> None:
-        self.values.pop(key, None)
-
-
 class Mill:
     """The four stages, with what dedupe and stories remember."""
 
-    def __init__(self, dedupe: Memory | None = None, stories: Memory | None = None) -> None:
+    def __init__(self, dedupe: DictState | None = None, stories: DictState | None = None) -> None:
         self.pipeline = PIPELINE
-        self.dedupe = dedupe or Memory()
-        self.stories = stories or Memory()
+        self.dedupe = dedupe or DictState()
+        self.stories = stories or DictState()
         self.retracted: set[str] = set()
 
     def again(self) -> Mill:
         """One that remembers the same, and forgets what it learns."""
-        return Mill(Memory(self.dedupe.values), Memory(self.stories.values))
+        return Mill(DictState(self.dedupe), DictState(self.stories))
 
     def take(self, record: RawRecord, number: int, now: datetime = NOW) -> list[tuple[Output, Output, Result]]:
         """The results of a document that are no tombstones, each with its news and its draft where it has them."""
@@ -92,7 +77,7 @@ class Refused(Struct, frozen=True):
 
 def letters_of(news: Output, draft: Output, item: Item) -> tuple[DeadLetter, ...]:
     stories = StoriesStage()
-    [sent] = stories.handle([draft.value or b""], Memory(), NOW)
+    [sent] = stories.handle([draft.value or b""], DictState(), NOW)
     refusals = ((DedupeStage(), news), (EnrichStage("0.0.0"), draft), (stories, sent))
     made = (stage.refused(output, DeadLetterCode.REFUSED_BY_BROKER, "Refused.", NOW) for stage, output in refusals)
     return tuple(msgspec.json.decode(letter.value or b"", type=DeadLetter) for letter in made)

@@ -78,6 +78,29 @@ def test_state_of_another_format(meta: bytes, says: str) -> None:
         RunState(table)
 
 
+def test_what_a_stage_derives_is_its_own_until_the_run_is_taken_back() -> None:
+    state, changes = RunState(), dict[bytes, bytes | None]()
+    stories = state.of(StageName.STORIES, changes)
+    stories.derived = made = object()
+    assert state.of(StageName.STORIES, {}).derived is made
+    assert state.of(StageName.DEDUPE, {}).derived is None
+    assert stories.version != stories.version, "nothing of a run is taken back by itself"
+    state.forget_pending()
+    assert stories.derived is None
+
+
+def test_a_scan_shows_a_stage_its_own_keys_as_they_were_written_down() -> None:
+    state, changes = RunState(), dict[bytes, bytes | None]()
+    for stage in (StageName.DEDUPE, StageName.STORIES):
+        for key in (b"b", b"a2", b"a1"):
+            state.of(stage, changes).put(key, stage.value.encode())
+    view = state.of(StageName.STORIES, {})
+    assert list(view.scan(b"a", b"a")) == []
+    state.commit(changes, 1)
+    assert list(view.scan(b"a", b"a")) == [(b"a1", b"stories"), (b"a2", b"stories")]
+    assert list(view.scan(b"a", b"a2")) == [(b"a2", b"stories")]
+
+
 steps = st.lists(
     st.tuples(
         st.sampled_from(["dedupe", "stories", "commit"]),

@@ -83,8 +83,7 @@ class Groups:
     def sweep(self, handled: int) -> None:
         """Throw some sightings away that the index has dropped: a few for each item that came."""
         shelf = self._index.shelf
-        first = shelf.segments[0][0] if shelf.segments else shelf.next
-        last = min(first, shelf.kept + _SWEPT * handled)
+        last = min(self._index.first, shelf.kept + _SWEPT * handled)
         for number in range(shelf.kept, last):
             self._memory.forget_sighting(number)
         self._index.swept(last)
@@ -103,7 +102,7 @@ class Groups:
         else:
             brief = draft.traits is not None and draft.traits.brief
             near = self._joined(probe, terms, found, NEAR_BRIEF if brief else NEAR)
-            if near is None or (member := self._memory.sighting(near.number)) is None:
+            if near is None or (member := self._sighting(near.number)) is None:
                 story, near = id, None
                 grouping = Grouping(GroupingRule.FIRST_REPORT, evidence=_kept_apart(found))
             else:
@@ -121,7 +120,7 @@ class Groups:
 
     def _seen_again(self, id: Id, draft: Draft, probe: Sighting, before: Membership) -> tuple[Membership, Grouping]:
         after = msgspec.structs.replace(before, last_arrival=max(before.last_arrival, draft.arrival))
-        known = None if before.compared is None else self._memory.sighting(before.compared)
+        known = None if before.compared is None else self._sighting(before.compared)
         probe = msgspec.structs.replace(probe, story=before.story)
         again = known is not None and _same_again(probe, known)
         if probe.signature is None or again:
@@ -148,19 +147,19 @@ class Groups:
         alike: list[tuple[int, Sighting]] = []
         apart: list[tuple[int, Sighting, str]] = []
         for number in self._index.copies(numbers(probe.signature.bands)):
-            sighting = self._memory.sighting(number)
+            sighting = self._sighting(number)
             if sighting is None or sighting.id == probe.id or (judgement := judge(probe, sighting)) is None:
                 continue
             if judgement.series:
                 apart.append((number, sighting, judgement.series))
             elif judgement.rule and self._stands(sighting.id, arrival):
                 alike.append((number, sighting))
-        mine = self._memory.copies(probe.id)
+        mine = self._copies(probe.id)
         found: list[Copy] = []
         for original in dict.fromkeys(self._original(sighting.id, arrival) for _, sighting in alike):
             if original == probe.id:
                 continue
-            group = self._memory.copies(original) or [
+            group = self._copies(original) or [
                 number for number, sighting in alike if self._original(sighting.id, arrival) == original
             ]
             if (against := self._against(probe, group, mine)) is not None:
@@ -171,9 +170,9 @@ class Groups:
 
     def _against(self, probe: Sighting, group: Iterable[int], mine: Iterable[int]) -> tuple[int, Sighting, str] | None:
         """A member of a group that is a sibling in a series of the item, or of one of the item's own copies."""
-        own = [probe, *filter(None, map(self._memory.sighting, mine))]
+        own = [probe, *filter(None, map(self._sighting, mine))]
         for number in group:
-            if (member := self._memory.sighting(number)) is None:
+            if (member := self._sighting(number)) is None:
                 continue
             for one in own:
                 if one.id == member.id or ((judged := judge(one, member)) is not None and judged.rule is not None):
@@ -184,7 +183,7 @@ class Groups:
 
     def _earliest(self, probe: Sighting, original: Id, group: Iterable[int], arrival: datetime) -> Copy | None:
         for number in sorted(group):
-            member = self._memory.sighting(number)
+            member = self._sighting(number)
             if member is None or member.id == probe.id or not self._stands(member.id, arrival):
                 continue
             judgement = judge(probe, member)
@@ -199,7 +198,7 @@ class Groups:
             near = self._nearest(probe, terms, without, None)
             if near is None or near.near < least:
                 return None
-            member = self._memory.sighting(near.number)
+            member = self._sighting(near.number)
             if member is None or renumbered(probe, member) is None:
                 return near
             without.add(near.number)
@@ -215,7 +214,7 @@ class Groups:
         number = self._index.add(sighting)
         self._memory.add_sighting(number, sighting)
         original = self._original(sighting.id, arrival) if copy is None else copy.original
-        group = self._memory.copies(original)
+        group = self._copies(original)
         if copy is not None:
             mine = self._memory.copies(sighting.id)
             known = self._memory.membership(original, arrival)
@@ -226,6 +225,13 @@ class Groups:
         if group:
             self._memory.note_copies(original, sorted({*group, number})[:MOST_COPIES])
         return number
+
+    def _sighting(self, number: int) -> Sighting | None:
+        """A sighting that the index has. When the others are swept away depends on how the items came in batches."""
+        return self._memory.sighting(number) if number >= self._index.first else None
+
+    def _copies(self, original: Id) -> list[int]:
+        return [number for number in self._memory.copies(original) if number >= self._index.first]
 
     def _original(self, id: Id, arrival: datetime) -> Id:
         """The end of the chain of originals."""

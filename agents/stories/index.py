@@ -129,24 +129,27 @@ class _Segment:
 class Index:
     """The index of one partition, in step with its state."""
 
-    def __init__(self, shelf: Shelf, *, most: int) -> None:
+    def __init__(self, shelf: Shelf, *, most: int, smallest: int = MIN_CAPACITY) -> None:
+        """`smallest` is the capacity that a segment has at least, a power of two."""
         self._most = most
+        self._smallest = smallest
         self.shelf = shelf
         self._segments = [_Segment(first, capacity) for first, capacity in shelf.segments]
         self._settled = shelf
+        self._settled_latest = 0
         self._written: list[tuple[BandTable | TermTable, Written]] = []
         self._reshaped = False
         self._version = -1
 
     @classmethod
-    def restored(cls, memory: Memory, *, most: int) -> Iterator[Index | None]:
+    def restored(cls, memory: Memory, *, most: int, smallest: int = MIN_CAPACITY) -> Iterator[Index | None]:
         """Make it from the state: None after each piece of work, the index at the end."""
-        index = cls(memory.shelf(), most=most)
-        first = index._segments[0].first if index._segments else index.shelf.next
-        for count, (number, sighting) in enumerate(memory.sightings(first), 1):
+        index = cls(memory.shelf(), most=most, smallest=smallest)
+        for count, (number, sighting) in enumerate(memory.sightings(index.first), 1):
             index._segment(number).add(number, sighting)
             if count % _SLICE == 0:
                 yield None
+        index._drop_terms()
         yield index
 
     def begin(self, version: int) -> bool:
@@ -159,14 +162,22 @@ class Index:
             for table, written in reversed(self._written):
                 table.undo(written)
             self.shelf = self._settled
+            if self._segments:
+                self._segments[-1].latest = self._settled_latest
         self._settled = self.shelf
+        self._settled_latest = self._segments[-1].latest if self._segments else 0
         self._written.clear()
         self._reshaped = False
         return True
 
+    @property
+    def first(self) -> int:
+        """The number of the first sighting that can be found."""
+        return self._segments[0].first if self._segments else self.shelf.next
+
     def __len__(self) -> int:
         """Sightings that can be found."""
-        return self.shelf.next - self._segments[0].first if self._segments else 0
+        return self.shelf.next - self.first
 
     @property
     def bytes(self) -> int:
@@ -223,13 +234,17 @@ class Index:
         ):
             del self._segments[0]
             self._reshape()
+        self._drop_terms()
+
+    def _drop_terms(self) -> None:
         for segment in self._segments[:-1]:
-            if segment.terms is not None and segment.latest + STORY_WINDOW + _EARLY < latest:
+            if segment.terms is not None and segment.latest + STORY_WINDOW + _EARLY < self.shelf.latest:
                 segment.terms = None
+                self._reshaped = True
 
     def _open(self, number: int) -> None:
         wanted = len(self) // _SEGMENTS
-        capacity = min(max(1 << max(wanted - 1, 0).bit_length(), MIN_CAPACITY), MAX_CAPACITY)
+        capacity = min(max(1 << max(wanted - 1, 0).bit_length(), self._smallest), MAX_CAPACITY)
         self._segments.append(_Segment(number, capacity))
         self._reshape()
 

@@ -16,6 +16,7 @@ from agents.stories.grouping import Groups
 from agents.stories.index import Index
 from agents.stories.memory import Memory
 from agents.stories.size import encode_item
+from agents.stories.tables import MIN_CAPACITY
 from schemas import Confidence, DeadLetterCode, Draft, Item, News, StageName, Verdict
 from schemas.cloudevents import event_headers
 
@@ -30,12 +31,16 @@ class StoriesStage:
 
     name = StageName.STORIES
 
-    def __init__(self, most: int = MOST_SIGHTINGS) -> None:
-        """`most` sightings are kept in the index of a partition, fewer where the window ends before."""
+    def __init__(self, most: int = MOST_SIGHTINGS, smallest: int = MIN_CAPACITY) -> None:
+        """`most` sightings are kept in the index of a partition, fewer where the window ends before.
+
+        `smallest`: so many of them at least are thrown away at once.
+        """
         self._most = most
+        self._smallest = smallest
 
     def prepare(self, state: State) -> Iterator[None]:
-        for index in Index.restored(Memory(state), most=self._most):
+        for index in Index.restored(Memory(state), most=self._most, smallest=self._smallest):
             if index is None:
                 yield
             else:

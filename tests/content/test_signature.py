@@ -7,8 +7,21 @@ import random
 import numpy as np
 import pytest
 
-from agents.content.signature import BANDS, KEPT, SHORTEST, band_keys, read_signature, shingles, sign
+from agents.content.signature import (
+    BANDS,
+    KEPT,
+    KEPT_FIGURES,
+    KEPT_LEAD,
+    KEPT_RUNS,
+    LEAD,
+    SHORTEST,
+    band_keys,
+    numbers,
+    shingles,
+    sign,
+)
 from agents.content.sketch import fold_codes
+from schemas.internal import Signature
 
 
 def text(seed: int, length: int) -> str:
@@ -21,26 +34,75 @@ def edited(original: str, share: float, seed: int) -> str:
     return "".join(chr(chance.randrange(0x5200, 0x5600)) if chance.random() < share else char for char in original)
 
 
+def signed(text: str) -> Signature:
+    signature = sign(text)
+    assert signature is not None
+    return signature
+
+
 def jaccard(left: str, right: str) -> float:
     a, b = ({one[place : place + 5] for place in range(len(one) - 4)} for one in (left, right))
     return len(a & b) / len(a | b)
 
 
+def shared(one: bytes, other: bytes) -> float:
+    left, right = set(numbers(one).tolist()), set(numbers(other).tolist())
+    return len(left & right) / len(left | right)
+
+
 def test_a_short_text_has_none() -> None:
-    assert sign(fold_codes(text(1, SHORTEST - 1))) is None
-    assert sign(fold_codes(text(1, SHORTEST))) is not None
+    assert sign(text(1, SHORTEST - 1)) is None
+    assert sign("，。！" * SHORTEST) is None, "what is folded away does not count"
+    assert sign(text(1, SHORTEST)) is not None
 
 
 def test_its_parts() -> None:
-    long = fold_codes(text(2, 2000))
-    signed = sign(long)
-    assert signed is not None
-    count, keys, least = read_signature(signed)
-    assert (count, keys.size, least.size) == (shingles(long).size, BANDS, KEPT)
-    assert (np.diff(least.astype(np.int64)) > 0).all()
-    short = sign(fold_codes(text(3, 100)))
-    assert short is not None
-    assert read_signature(short)[0] == read_signature(short)[2].size == 96
+    long = text(2, 2000) + "".join(f"，{number}" for number in range(1000, 1100))
+    signature = signed(long)
+    assert signature.count == shingles(fold_codes(long)).size
+    sizes = [numbers(part).size for part in (signature.least, signature.runs, signature.lead, signature.figures)]
+    assert sizes == [KEPT, KEPT_RUNS, KEPT_LEAD, KEPT_FIGURES]
+    assert numbers(signature.bands).size == BANDS
+    for part in (signature.least, signature.runs, signature.lead, signature.figures):
+        assert (np.diff(numbers(part).astype(np.int64)) > 0).all()
+
+
+def test_a_shorter_text_is_there_whole() -> None:
+    signature = signed(text(3, 100))
+    assert signature.count == numbers(signature.least).size == 96
+    assert numbers(signature.runs).size == 76
+    assert signature.figures == b""
+
+
+def test_a_repeated_text_has_what_it_has() -> None:
+    signature = signed("渡轮在浓雾中搁浅" * 300)
+    assert signature.count == numbers(signature.least).size == 8
+    assert 1 <= numbers(signature.runs).size <= 8
+
+
+def test_a_changed_paragraph_breaks_few_runs_and_scattered_changes_most() -> None:
+    original = text(4, 1500)
+    passage = original[:700] + text(5, 120) + original[820:]
+    everywhere = list(original)
+    for place in range(10, 1500, 50):
+        everywhere[place] = "囧"
+    scattered = "".join(everywhere)
+    assert jaccard(original, passage) == pytest.approx(jaccard(original, scattered), abs=0.05)
+    one, whole, small = signed(original), signed(passage), signed(scattered)
+    assert shared(one.runs, whole.runs) > shared(one.runs, small.runs) + 0.3
+
+
+def test_the_lead_is_of_the_beginning_alone() -> None:
+    beginning = text(6, LEAD)
+    one, other = signed(beginning + text(7, 400)), signed(beginning + text(8, 400))
+    assert one.lead == other.lead
+    assert signed(text(9, LEAD) + text(7, 400)).lead != one.lead
+
+
+def test_figures_are_the_same_in_any_script() -> None:
+    body = text(10, 200)
+    one, other = signed(f"{body}共2,600人，3月5日"), signed(f"{body}共二千六百人，三月五日")
+    assert one.figures == other.figures != b""
 
 
 @pytest.mark.parametrize("length", [80, 200, 1400])
@@ -71,4 +133,4 @@ def test_traditional_and_simplified_copies_sign_alike() -> None:
     traditional = (
         "燈塔灣的渡輪星期四清晨在濃霧中擱淺，港務局說雷達失靈，兩艘拖船中午趕到，渡輪在漲潮以後被拉回航道。" * 3
     )
-    assert sign(fold_codes(simplified)) == sign(fold_codes(traditional))
+    assert sign(simplified) == sign(traditional)

@@ -28,6 +28,7 @@ from schemas import (
     Position,
     Source,
 )
+from tests.states import DictState
 
 START = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 LINK = "https://www.lanhai.example/a/20261102/ferry.html"
@@ -104,22 +105,17 @@ def found(day: float, origin: DateOrigin) -> FoundDate:
     return FoundDate(at(day), at(day).isoformat(), origin, Confidence.EXACT)
 
 
-class Shelf:
+class Shelf(DictState):
     """State that counts its writes."""
 
-    def __init__(self) -> None:
-        self.kept: dict[bytes, bytes] = {}
-        self.writes = 0
+    writes = 0
 
-    def get(self, key: bytes, /) -> bytes | None:
-        return self.kept.get(key)
-
-    def put(self, key: bytes, value: bytes, /) -> None:
-        self.kept[key] = value
+    def put(self, key: bytes, value: bytes) -> None:
+        super().put(key, value)
         self.writes += 1
 
-    def delete(self, key: bytes, /) -> None:
-        self.kept.pop(key, None)
+    def delete(self, key: bytes) -> None:
+        super().delete(key)
         self.writes += 1
 
 

@@ -56,8 +56,8 @@ def _outcome(value: bytes, letters: dict[str, str]) -> str:
     decision = record["decision"]
     if record["schema"] == "feedmill.duplicate.v1":
         return f"{letter} {decision['rule']}"
-    if record["verdict"] == "new":
-        return f"{letter} new"
+    if record["verdict"] in ("new", "reprint"):
+        return f"{letter} {record['verdict']}"
     return f"{letter} revision {record['revision']} {' '.join(each for each in decision['changed'] if each != 'dates')}"
 
 

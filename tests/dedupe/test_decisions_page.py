@@ -66,10 +66,10 @@ CHANGES = [
 
 
 def other_hashes(desk: Desk) -> None:
-    for key in [key for key, value in desk.state.kept.items() if value[:1] == LINEAGE]:
+    for key in [key for key, value in desk.state.items() if value[:1] == LINEAGE]:
         found = read_lineage(desk.state, key)
         assert found is not None
-        desk.state.kept[key] = lineages.encode(msgspec.structs.replace(found[1], hashing=HASH_VERSION + 1))
+        desk.state[key] = lineages.encode(msgspec.structs.replace(found[1], hashing=HASH_VERSION + 1))
 
 
 @pytest.mark.parametrize("rule", list(DedupeRule))

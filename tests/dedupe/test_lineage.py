@@ -24,7 +24,7 @@ def ferry(text: str = FERRY, title: str = FERRY_TITLE, **known: object) -> Entry
 
 def only(state: Shelf) -> tuple[bytes, Lineage]:
     """The single lineage of a state."""
-    [key] = [key for key, value in state.kept.items() if value[:1] == LINEAGE]
+    [key] = [key for key, value in state.items() if value[:1] == LINEAGE]
     found = read_lineage(state, key)
     assert found is not None
     return found
@@ -40,7 +40,7 @@ def hashed_by_other_rules(desk: Desk) -> None:
         versions=versions,
         print=msgspec.structs.replace(kept.print, title_hash=b"otherone", text_hash=b"othertoo", prefixes=b""),
     )
-    desk.state.kept[id] = lineages.encode(foreign)
+    desk.state[id] = lineages.encode(foreign)
 
 
 def test_a_duplicate_writes_nothing() -> None:
@@ -78,7 +78,7 @@ def test_a_generator_that_makes_new_guids_does_not_fill_the_state() -> None:
     desk = Desk()
     writes = [desk.see(ferry(guid=f"build-{number}", day=number * HOUR / 60)).writes for number in range(200)]
     assert sum(writes[MAX_ALIASES:]) == 0
-    assert len(desk.state.kept) == MAX_ALIASES
+    assert len(desk.state) == MAX_ALIASES
     assert len(only(desk.state)[1].aliases) == MAX_ALIASES
     assert desk.saw(ferry(guid="build-1", link=None, feed=OWN)) == ["same-text A1"]
 
@@ -87,7 +87,7 @@ def test_links_that_change_with_every_fetch_do_not_either() -> None:
     desk = Desk()
     shown = [ferry(link=f"https://lanhai.example/t{number}/ferry", guid="7") for number in range(200)]
     assert set(desk.saw(*shown)) == {"first-sighting A1", "same-text A1"}
-    assert len(desk.state.kept) == MAX_ALIASES
+    assert len(desk.state) == MAX_ALIASES
     assert desk.saw(ferry(FERRY_CORRECTED, link="https://lanhai.example/t999/ferry", guid="7")) == [
         "content-changed A2"
     ]
@@ -100,7 +100,7 @@ def test_articles_that_take_turns_leave_one_lineage_each_and_one_pointer() -> No
         text = "".join(chr(0x4E00 + (number * 500 + letter * 7) % 20000) for letter in range(120))
         told = desk.see(entry(text[:12], text, link=page))
         assert str(told).split()[0] == ("first-sighting" if number == 0 else "reused-address")
-    assert len(desk.state.kept) == 20 + 1
+    assert len(desk.state) == 20 + 1
 
 
 def test_an_owned_alias_does_not_move() -> None:
@@ -177,10 +177,10 @@ def test_an_article_in_turn_is_not_rebased_onto_another() -> None:
     desk = Desk()
     desk.see(ferry())
     hashed_by_other_rules(desk)
-    first = desk.state.kept.copy()
-    desk.state.kept.clear()
+    first = desk.state.copy()
+    desk.state.clear()
     desk.saw(ferry(), entry(BREAD_TITLE, BREAD, link=LINK))
-    desk.state.kept.update(first)
+    desk.state.update(first)
     assert desk.saw(entry(BREAD_TITLE, BREAD, link=LINK, markup="div")) == ["same-text B1"]
 
 

@@ -147,7 +147,7 @@ def test_retraction_of_an_unknown_item() -> None:
     assert (found.id, found.revision, found.failed_at) == (None, None, START)
     assert found.message == f"A retraction names link {LINK}, guid 7, but no such item is known here."
     assert output.entry == EntryRef(0, 0, 0)
-    assert not desk.state.kept
+    assert not desk.state
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_batches_do_not_matter(shown: list[Entry], data: st.DataObject) -> None:
     for start, end in zip([0, *ends], ends, strict=False):
         outputs += stage.handle(encoded[start:end], parts, NOW)
     assert outputs == expected
-    assert parts.kept == whole.kept
+    assert parts == whole
 
 
 @given(st.lists(shown_entries, max_size=24))

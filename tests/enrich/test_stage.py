@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from agents.enrich.stage import GROUP, EnrichStage
-from agents.stage import EntryRef, Output, Topic
+from agents.stage import EntryRef, NoState, Output, Topic
 from schemas import (
     Attachment,
     Confidence,
@@ -40,19 +40,6 @@ BODY = (
     "還有一位專門照顧海豹的船員。</p><p>船長說，海豹們還沒有買票，但是牠們每天早上都在碼頭等著，看起來相當期待，"
     '乘客們也很高興。<a href="/map">地圖</a></p>'
 )
-
-
-class Nowhere:
-    """The state of a stage that has none."""
-
-    def get(self, key: bytes, /) -> bytes | None:
-        raise AssertionError
-
-    def put(self, key: bytes, value: bytes, /) -> None:
-        raise AssertionError
-
-    def delete(self, key: bytes, /) -> None:
-        raise AssertionError
 
 
 def found(at: datetime, origin: DateOrigin = DateOrigin.FEED) -> FoundDate:
@@ -90,7 +77,7 @@ def news(of: Entry, **given: Any) -> News:
 
 
 def enrich(of: News) -> Output:
-    (output,) = STAGE.handle([msgspec.msgpack.encode(of)], Nowhere(), NOW)
+    (output,) = STAGE.handle([msgspec.msgpack.encode(of)], NoState(), NOW)
     return output
 
 
@@ -250,7 +237,7 @@ def test_too_deep_is_a_dead_letter_that_names_the_item() -> None:
 
 def test_one_bad_entry_does_not_stop_its_batch() -> None:
     batch = [news(entry()), news(entry(body="<b>" * 5000)), news(entry())]
-    outputs = STAGE.handle([msgspec.msgpack.encode(each) for each in batch], Nowhere(), NOW)
+    outputs = STAGE.handle([msgspec.msgpack.encode(each) for each in batch], NoState(), NOW)
     assert [output.topic for output in outputs] == [Topic.DRAFTS, Topic.DEAD_LETTER, Topic.DRAFTS]
 
 
@@ -267,12 +254,12 @@ def test_a_refused_draft_is_a_dead_letter_of_its_item() -> None:
 def test_the_same_news_gives_the_same_bytes_in_any_order() -> None:
     one, two = news(entry()), news(entry(title="另一則", body="<p>Ferry</p>"))
     records = [msgspec.msgpack.encode(each) for each in (one, two)]
-    there = STAGE.handle(records, Nowhere(), NOW)
-    back = EnrichStage("0.1.0").handle(records[::-1], Nowhere(), NOW + HOUR)
+    there = STAGE.handle(records, NoState(), NOW)
+    back = EnrichStage("0.1.0").handle(records[::-1], NoState(), NOW + HOUR)
     assert there == back[::-1]
 
 
 def test_a_batch_of_any_size_is_answered_in_its_order() -> None:
     batch = [news(entry(title=f"第{number}號"), retraction=number % 7 == 3) for number in range(2 * GROUP + 1)]
-    outputs = STAGE.handle([msgspec.msgpack.encode(each) for each in batch], Nowhere(), NOW)
+    outputs = STAGE.handle([msgspec.msgpack.encode(each) for each in batch], NoState(), NOW)
     assert outputs == [enrich(each) for each in batch]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,9 @@ class Counting:
     """A stage that numbers the values of each key: every error of the engine shows in a number."""
 
     name = StageName.STORIES
+
+    def prepare(self, state: State) -> Iterator[None]:
+        yield from ()
 
     def handle(self, batch: Sequence[Incoming], state: State, now: datetime) -> list[Output]:
         outputs = []

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from agents.parse.stage import ParseStage
-from agents.stage import Output, Topic
+from agents.stage import NoState, Output, Topic
 from schemas import DeadLetter, Entry, Moment, RawDocument
 
 ARRIVAL = datetime(2024, 2, 17, 12, 0, tzinfo=UTC)
@@ -15,19 +15,6 @@ FEED = "https://news.example.org/feed.xml"
 
 _entries = msgspec.msgpack.Decoder(Entry)
 _letters = msgspec.json.Decoder(DeadLetter)
-
-
-class NoState:
-    """Parse has none; it must not ask."""
-
-    def get(self, key: bytes, /) -> bytes | None:
-        raise AssertionError("parse asked for state")
-
-    def put(self, key: bytes, value: bytes, /) -> None:
-        raise AssertionError("parse wrote state")
-
-    def delete(self, key: bytes, /) -> None:
-        raise AssertionError("parse wrote state")
 
 
 def raw(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agents.deadletters import entry_document
 from agents.parse.stage import ParseStage
-from agents.stage import EntryRef, Topic
+from agents.stage import EntryRef, NoState, Topic
 from schemas import (
     MAX_DOCUMENT_BYTES,
     DateOrigin,
@@ -23,7 +23,7 @@ from schemas import (
     RawDocument,
     StageName,
 )
-from tests.parse.reading import ARRIVAL, NoState, atom, decoded, entries, entry, letter, outputs, raw, results, rss
+from tests.parse.reading import ARRIVAL, atom, decoded, entries, entry, letter, outputs, raw, results, rss
 
 BLOCK = "<!--1708119543000-->\n[渡轮增班](https://www.news.example.org/1)\n------\n\n<p>码头</p>"
 

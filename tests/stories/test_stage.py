@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from agents.engine.store import MemoryTables, Overlay, Store
+from agents.engine.store import MemoryTables, Overlay, Position, Store
 from agents.stage import EntryRef, Output, Topic
-from agents.stories.memory import Membership, remember
+from agents.stories.index import Index
+from agents.stories.memory import Membership, Memory
 from agents.stories.stage import StoriesStage
 from schemas import (
     Confidence,
@@ -18,11 +19,14 @@ from schemas import (
     Dates,
     DeadLetter,
     DeadLetterCode,
+    Grouping,
     GroupingRule,
     Item,
     StageName,
     Verdict,
 )
+from tests.stories.desk import draft as show
+from tests.stories.desk import id_of, sentences
 from tests.stories.samples import ARRIVAL, BODY, ID, draft, item
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -57,15 +61,65 @@ def test_a_new_item_is_a_story_of_its_own(state: Overlay) -> None:
 
 def test_a_story_once_issued_stays(state: Overlay) -> None:
     """Promise 8, read from state: what an earlier version of the stage gave out is found again."""
-    remember(state, bytes.fromhex(ID), None, Membership(b"\xaa" * 16, b"\xbb" * 16, ARRIVAL, ARRIVAL))
+    given = Membership(b"\xaa" * 16, b"\xbb" * 16, ARRIVAL, ARRIVAL, GroupingRule.NEAR_COPY, b"\xbb" * 16, 0.9)
+    Memory(state).remember(bytes.fromhex(ID), None, given)
     revision = item(revision=2, verdict=Verdict.REVISION)
     [output] = handle(state, draft(revision, ARRIVAL + timedelta(days=90)))
     assert (item_of(output).story_id, item_of(output).reprint_of) == ("aa" * 16, "bb" * 16)
     assert item_of(output).verdict is Verdict.REVISION
+    assert item_of(output).grouping == Grouping(GroupingRule.KEPT, "bb" * 16, 0.9, ["given before, as near-copy"])
     [output] = handle(state, draft(revision, ARRIVAL + timedelta(days=179)))
     assert item_of(output).story_id == "aa" * 16, "each sighting keeps it for 90 days more"
     [output] = handle(state, draft(revision, ARRIVAL + timedelta(days=270)))
     assert (item_of(output).story_id, item_of(output).reprint_of) == (ID, None)
+
+
+def test_a_reprint_is_labelled_so_when_it_is_new(state: Overlay) -> None:
+    shown = [
+        show("a", "甲", sentences(1)),
+        show("b", "乙", sentences(1), site="nanyang.example"),
+        show("b", "乙", sentences(2), site="nanyang.example", revision=2),
+    ]
+    outputs = handle(state, *(msgspec.msgpack.encode(one) for one in shown))
+    assert [output.label for output in outputs] == ["new", "reprint", "revision"]
+    assert [item_of(output).verdict for output in outputs] == [Verdict.NEW, Verdict.REPRINT, Verdict.REVISION]
+    assert [item_of(output).reprint_of for output in outputs] == [None, id_of("a").hex(), id_of("a").hex()]
+
+
+def test_a_replayed_item_keeps_its_verdict(state: Overlay) -> None:
+    """Only what is let through as new becomes a reprint: a consumer must not take a revision for one."""
+    text = sentences(1)
+    changed = show("b", "乙", text, site="nanyang.example")
+    assert changed.item is not None
+    changed = msgspec.structs.replace(changed, item=msgspec.structs.replace(changed.item, verdict=Verdict.REVISION))
+    _, output = handle(state, *(msgspec.msgpack.encode(one) for one in (show("a", "甲", text), changed)))
+    assert item_of(output).reprint_of == id_of("a").hex()
+    assert output.label == "revision"
+
+
+def test_the_index_is_prepared_in_pieces_or_made_when_it_is_needed() -> None:
+    store = Store(MemoryTables(), "stories-changelog", 0)
+    stage, first = StoriesStage(), Overlay(store)
+    stage.handle([msgspec.msgpack.encode(show(f"{n}", "甲", sentences(n))) for n in range(501)], first, NOW)
+    store.committed(first.changes(), Position(1, b"w", 1), 1)
+    store.derived = None
+    assert list(stage.prepare(Overlay(store))) == [None]
+    prepared = store.derived
+    assert isinstance(prepared, Index)
+    copy = msgspec.msgpack.encode(show("copy", "乙", sentences(7), site="nanyang.example"))
+    [output] = stage.handle([copy], Overlay(store), NOW)
+    assert item_of(output).reprint_of == id_of("7").hex()
+    assert store.derived is prepared
+    store.derived = "another stage's"
+    [again] = stage.handle([copy], Overlay(store), NOW)
+    assert again == output
+
+
+def test_what_changes_nothing_writes_nothing(state: Overlay) -> None:
+    handle(state, draft(item()))
+    before = state.changes()
+    handle(state, draft(item()))
+    assert state.changes() == before
 
 
 def test_a_retraction_becomes_a_tombstone(state: Overlay) -> None:

@@ -11,14 +11,17 @@ import msgspec
 from msgspec import Struct
 
 from agents.engine.intake import document_intake
+from agents.engine.store import Overlay
 from agents.engine.topics import INPUT
 from agents.engine.transport import Incoming
 from agents.stage import Output, Stage, Topic
 from schemas import DeadLetterCode, StageName
 from tests.engine.model.broker import ModelBroker
 from tests.engine.model.documents import MARKS
+from tests.engine.model.mirror import Mirror
 from tests.engine.model.names import ENDS, NAMING, NOW, PARTITIONS
 from tests.engine.model.world import REFUSAL, Stages, World
+from tests.states import DictState
 
 Ref = tuple[int, int, int]
 """An entry: partition and offset of its raw record, its index there; -1 for the document as a whole."""
@@ -48,16 +51,6 @@ class Outcome(Struct, frozen=True):
     told: Told
 
 
-class Memory(dict[bytes, bytes]):
-    """The state of a stage in one process."""
-
-    def put(self, key: bytes, value: bytes) -> None:
-        self[key] = value
-
-    def delete(self, key: bytes) -> None:
-        self.pop(key, None)
-
-
 def violations(world: World) -> list[Violation]:
     """Every promise that the history broke; none is what a sound engine gives."""
     outcomes = list(_outcomes(world.broker))
@@ -67,6 +60,7 @@ def violations(world: World) -> list[Violation]:
     found += _exactly_once(world, outcomes, whole=world.ended)
     found += _revisions(outcomes, whole=world.ended)
     found += _replays(world, outcomes)
+    found += _derived(world)
     found += [
         Violation(f"{place} is no frame, and was passed over without the operator's word", about=tuple(_about(place)))
         for place in world.garbage
@@ -176,6 +170,19 @@ def _replays(world: World, outcomes: Sequence[Outcome]) -> list[Violation]:
     return found
 
 
+def _derived(world: World) -> list[Violation]:
+    """What was made of a state and is kept beside it is what would be made of it now."""
+    found: list[Violation] = []
+    for worker in world.survivors:
+        for loop in worker.loops.values():
+            for part in loop.parts.values():
+                mirror = part.store.derived
+                if part.ready and isinstance(mirror, Mirror) and (why := mirror.differs(Overlay(part.store))):
+                    what = f"{worker.name}, {loop.changelog_topic}/{part.partition}: {why}"
+                    found.append(Violation(what, about=tuple(_about(what))))
+    return found
+
+
 def _as_one_process(world: World, outcomes: Sequence[Outcome]) -> list[Violation]:
     """The very bytes that one process makes, and each item's records in the very order."""
     expected = _alone(tuple(committed(world.broker, Topic.RAW)), _Stages(world.stages))
@@ -233,7 +240,10 @@ def one_process(raw: Iterable[Incoming], stages: Stages) -> Iterable[Outcome]:
     for stage_name in StageName:
         stage: Stage[Any] = stages[stage_name]
         following: list[Any] = []
-        for output in map(_taken(stage), stage.handle(current, Memory(), NOW)):
+        state = DictState()
+        for _ in stage.prepare(state):
+            pass
+        for output in map(_taken(stage), stage.handle(current, state, NOW)):
             if output.topic not in ENDS:
                 following.append(output.value)
             elif output.value is None:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import gc
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import cache
+from typing import Any
+
+import msgspec
 
 from agents.dedupe.stage import DedupeStage
 from agents.engine.loop import StageLoop
 from agents.enrich.stage import EnrichStage
 from agents.parse.stage import ParseStage
+from agents.stage import Output, Stage, State
 from agents.stories.stage import StoriesStage
-from schemas import StageName
+from schemas import Draft, StageName
 from tests.engine.model.check import count_outcomes, violations
 from tests.engine.model.faults import Faults
+from tests.engine.model.mirror import Mirroring
 from tests.engine.model.remembering import Remembering
 from tests.engine.model.report import report
 from tests.engine.model.worker import Disk
@@ -34,13 +40,27 @@ def bare_stages() -> Stages:
         StageName.PARSE: ParseStage(),
         StageName.DEDUPE: DedupeStage(),
         StageName.ENRICH: EnrichStage(pipeline="model"),
-        StageName.STORIES: StoriesStage(),
+        StageName.STORIES: Mirroring(Ungrouped()),
     }
 
 
 @cache
 def remembering_stages() -> Stages:
-    return {name: Remembering(stage) for name, stage in bare_stages().items()}
+    stages: dict[StageName, Stage[Any]] = {name: Remembering(stage) for name, stage in bare_stages().items()}
+    stages[StageName.STORIES] = Mirroring(Remembering(Ungrouped()))
+    return stages
+
+
+class Ungrouped(StoriesStage):
+    """Stories of one item each: which of two items from two partitions comes first is not promised."""
+
+    def handle(self, batch: Sequence[bytes], state: State, now: datetime) -> list[Output]:
+        return super().handle([_without_traits(record) for record in batch], state, now)
+
+
+def _without_traits(record: bytes) -> bytes:
+    draft = msgspec.msgpack.decode(record, type=Draft)
+    return msgspec.msgpack.encode(msgspec.structs.replace(draft, traits=None))
 
 
 @cache

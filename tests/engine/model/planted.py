@@ -304,6 +304,37 @@ class _Uncommitted(ModelChangelog):
         return {number: self._broker.read((topic, number), start, 5, False) for number, start in starts.items()}
 
 
+# -- what the stage makes of its state
+
+
+class NeverPrepares(Sound):
+    def _prepare(self, store: Store) -> Iterator[None]:
+        yield from ()
+
+
+class KeepsDerived(Sound):
+    async def _restore(self, parts: Sequence[Part]) -> None:
+        before = [part.store.derived for part in parts]
+        await super()._restore(parts)
+        for part, derived in zip(parts, before, strict=True):
+            part.store.derived = derived
+
+
+class CountsTakenBack(Sound):
+    async def _transact(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *, singly: bool) -> None:
+        try:
+            await super()._transact(part, batch, inputs, singly=singly)
+        except RefusedError:
+            part.store.version += 1
+            raise
+
+
+class CountsNothing(Sound):
+    async def _transact(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *, singly: bool) -> None:
+        await super()._transact(part, batch, inputs, singly=singly)
+        part.store.version = 0
+
+
 # -- refusals
 
 
@@ -431,6 +462,9 @@ AMNESIC = replace(Faults(), lose_markers=0.3)
 SLEEPY = replace(Faults(), pause_at_commit=0.4)
 """Workers that are often paused between sending and committing."""
 
+NODDING = replace(Faults(), pause=0.03, wake=0.1, kill=0.0005, stop=0.0005)
+"""Workers that are paused again and again, and come back to what they held."""
+
 REFUSING = replace(Faults(), refused=0.3, lower_limit=0.5, small_batches=1.0)
 """Topics that refuse much."""
 
@@ -485,6 +519,10 @@ PLANTED = [
     Planted(TwoWrites, "changes and position are one write of the store", ("power_cut", "stale", "foreign"), UNPOWERED),
     Planted(RestoresUncommitted, "the changelog is read committed"),
     Planted(Sound, "the consumer too", faults=replace(Faults(), read_committed=False), name="ConsumesUncommitted"),
+    Planted(NeverPrepares, "what a stage derives is there before its first batch"),
+    Planted(KeepsDerived, "what another owner wrote makes it anew", faults=NODDING),
+    Planted(CountsTakenBack, "a batch that was taken back is none", ("refused", "lower_limit")),
+    Planted(CountsNothing, "a batch that was committed is one"),
     Planted(DropsRefused, "a refused record becomes a dead letter", ("refused",)),
     Planted(BlamesTheFrame, "and nothing else of its frame", ("refused", "lower_limit")),
     Planted(GoesOnAfterRefusal, "after a refusal the partition is taken over anew", ("refused", "lower_limit")),

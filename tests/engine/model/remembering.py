@@ -8,7 +8,7 @@ played with the bare stages (`history.py`), and one test compares both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,7 @@ class Watched:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self.derived: object = None
         self.asked: dict[bytes, bytes | None] = {}
         self.changes: dict[bytes, bytes | None] = {}
 
@@ -53,6 +54,15 @@ class Watched:
         if key not in self.asked:
             self.asked[key] = self._state.get(key)
         return self.asked[key]
+
+    @property
+    def version(self) -> int:
+        return self._state.version
+
+    def scan(self, prefix: bytes, start: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """What is found so cannot be noted as an answer: nothing may be there."""
+        assert not list(self._state.scan(prefix, start))
+        return iter(())
 
     def put(self, key: bytes, value: bytes) -> None:
         self.changes[key] = value
@@ -70,6 +80,9 @@ class Remembering:
         self.worked = 0
         self.remembered = 0
         self._known: dict[Any, Question | Result] = {}
+
+    def prepare(self, state: State) -> Iterator[None]:
+        yield from ()
 
     def handle(self, batch: Sequence[Any], state: State, now: datetime) -> list[Output]:
         outputs: list[Output] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from agents.engine.intake import document_intake
 from agents.engine.loop import StageLoop, frame_intake
-from agents.engine.store import FORMAT, Change, MemoryTable, MemoryTables, Meta, StateSize
+from agents.engine.store import FORMAT, Change, MemoryTable, MemoryTables, Meta, Pair, StateSize
 from agents.engine.transport import EngineError, Incoming
 from agents.engine.turns import Turns
 from agents.stage import Output
@@ -269,6 +269,9 @@ class LivingTable:
 
     def get(self, key: bytes) -> bytes | None:
         return self._table.get(key)
+
+    def scan(self, prefix: bytes, start: bytes) -> Iterator[Pair]:
+        return self._table.scan(prefix, start)
 
     def write(self, changes: Iterable[Change]) -> None:
         if not self._worker.alive:

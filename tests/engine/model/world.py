@@ -84,6 +84,8 @@ class World:
         self.alive: list[Worker] = []
         self.asleep: list[Worker] = []
         """Those of them who are paused."""
+        self.survivors: list[Worker] = []
+        """Who lives when the history is over."""
         self.slept = 0.0
         """Seconds that went by without a step."""
         self._rates = rates(self.faults)
@@ -107,6 +109,7 @@ class World:
         try:
             self.loop.play(self._begin, self._happen)
         finally:
+            self.survivors = list(self.alive)
             for worker in self.workers:
                 worker.kill()
             self.loop.end()
