@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import count as counted
 from typing import Any
 
 import msgspec
@@ -17,7 +18,6 @@ from agents.content.html import read_html, sanitize, visible_text
 from agents.content.language import Language, detect
 from agents.content.signature import sign
 from agents.content.sites import Sites
-from agents.content.sketch import fold_codes
 from agents.content.text import count
 from agents.content.urls import canonicalize
 from agents.dedupe.fingerprint import fingerprint
@@ -52,6 +52,7 @@ NEW_BUDGET = 700
 
 _PARSE, _DEDUPE = ParseStage(), DedupeStage()
 _NOW = datetime(2026, 11, 23, tzinfo=UTC)
+_versions = counted()
 _ENGLISH = "The council of the small harbour town voted on Thursday to keep the old lighthouse lit for another winter. "
 _DATES = {
     "ISO 8601": "2026-11-20T14:57:39Z",
@@ -66,6 +67,16 @@ _DATES = {
 
 class Memory(dict[bytes, bytes]):
     """A stage's state, in a dict."""
+
+    derived: object = None
+
+    @property
+    def version(self) -> int:
+        """Always another: nothing is taken back here."""
+        return next(_versions)
+
+    def scan(self, prefix: bytes, start: bytes) -> Iterator[tuple[bytes, bytes]]:
+        return ((key, self[key]) for key in sorted(self) if key.startswith(prefix) and key >= start)
 
     def put(self, key: bytes, value: bytes) -> None:
         self[key] = value
@@ -123,7 +134,7 @@ def main() -> Iterator[Table]:
             _way(f"new item, all stages, {BATCH} at a time", _new_item(material, BATCH), NEW_BUDGET),
             _way("new item, all stages, one at a time", _new_item(material, 1), NEW_BUDGET),
         ],
-        "Without Kafka, frames and metrics. Near-copies are not looked for yet; their signature is part of enrichment. "
+        "Without Kafka, frames and metrics; the window of stories holds these articles only. "
         "One at a time costs more: each stage finds the processor's caches full of another stage's work.",
     )
 
@@ -213,7 +224,7 @@ def _found(titled: list[tuple[str, str]]) -> Iterator[Figure]:
     yield _each("keywords", sought, lambda one: find_keywords(*one))
     summed: list[Any] = list(zip(prose, terms, strict=True))
     yield _each("summary", summed, lambda one: summarize(one[0].body, 0, one[0].title, one[1]))
-    yield _each("signature", [text for _, text in titled], lambda text: sign(fold_codes(text)))
+    yield _each("signature", [text for _, text in titled], sign)
 
 
 def _stages(given: Material) -> Iterator[Figure]:
