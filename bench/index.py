@@ -93,8 +93,8 @@ def main() -> Iterator[Table]:
             "A restart of the stories stage, state on disk, seconds",
             ("items in the window", "imports", "index", "to the first output", "budget", "RSS MiB", "without index"),
             restarts,
-            "A new process imports what a worker does, opens the store, makes the index and handles one draft. The best "
-            "of three where they are few. To join its group takes a worker some seconds more.",
+            "A new process imports what a worker does, opens the store, makes the index and handles one draft. The "
+            "best of three where they are few. To join its group takes a worker some seconds more.",
         )
         filled = Filled(many, filled.folder, _store(filled.folder))
         yield from _measured(filled)

@@ -8,7 +8,10 @@ outside. docs/decisions/0009 has the figures.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from agents.stories.index import Kin
@@ -46,11 +49,12 @@ def nearest(kin: Kin, weights: Floats, seen: int, without: set[int], only: int |
     `weights` are those of the terms asked for, of length 1 as a vector.
     """
     if without:
-        kin = kin.take(~np.isin(kin.numbers, sorted(without)))
+        kin = kin.take(np.flatnonzero(~np.isin(kin.numbers, sorted(without))))
     if not kin.numbers.size:
         return None
-    numbers, first, member = np.unique(kin.numbers, return_index=True, return_inverse=True)
-    facts = kin.facts[first]
+    new = _changes(kin.numbers)
+    first, member = np.flatnonzero(new), np.cumsum(new) - 1
+    numbers, facts = kin.numbers[first], kin.facts.take(first)
     keys, story = np.unique(facts["story"], return_inverse=True)
     asked = _damped(weights, kin.terms, story[member], keys.size)
     fresh = np.exp2(-np.abs(facts["seen"] - seen) / _HALF_LIFE)
@@ -64,7 +68,7 @@ def nearest(kin: Kin, weights: Floats, seen: int, without: set[int], only: int |
         numbers, dots, plain, of, ranks, norms = (part[there] for part in (numbers, dots, plain, of, ranks, norms))
     order = np.lexsort((-dots, of))  # in the order of their numbers where these are equal
     of = of[order]
-    starts = np.flatnonzero(np.concatenate(([True], of[1:] != of[:-1])))
+    starts = np.flatnonzero(_changes(of))
     place = np.arange(of.size) - np.repeat(starts, np.diff(np.append(starts, of.size)))
     sizes = np.maximum.reduceat(ranks[order], starts)
     closest = np.add.reduceat(np.where(place < _CLOSEST, dots[order], 0.0), starts) / np.minimum(sizes, _CLOSEST)
@@ -84,6 +88,13 @@ def nearest(kin: Kin, weights: Floats, seen: int, without: set[int], only: int |
         float(whole[best]),
         float(np.add.reduceat(plain[order], starts)[best]),
     )
+
+
+def _changes(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Where other values begin; there is one at least."""
+    new = np.ones(values.size, np.bool_)
+    np.not_equal(values[1:], values[:-1], out=new[1:])
+    return new
 
 
 def _sums(member: Places, products: Floats) -> Floats:
