@@ -14,7 +14,7 @@ PYTHON ?=
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo try test lint test-all bench broker schemas lock clean
+.PHONY: help install demo try test lint test-all bench nearcopies broker schemas lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,11 @@ test-all: install ## what CI runs next: the heavy tests alone
 
 bench: install ## the figures of docs/performance.md
 	$(BIN)/python -m bench $(ARGS)
+
+nearcopies: install ## near-copies beside datasketch and rensa, which come into a folder of their own
+	$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes \
+		--upgrade --target build/others --requirement requirements-bench.lock
+	PYTHONPATH=build/others $(BIN)/python -m bench nearcopies $(ARGS)
 
 broker: install ## the embedded Kafka alone, until Ctrl-C
 	$(BIN)/feedmill broker $(ARGS)

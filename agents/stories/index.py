@@ -9,15 +9,16 @@ What a batch adds is taken back where the batch was: `State.version` tells.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice, pairwise
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from agents.content.signature import numbers
+from agents.content.signature import BANDS, numbers
 from agents.stories.memory import Memory, Shelf, Sighting
 from agents.stories.nearcopy import WINDOW
 from agents.stories.tables import (
@@ -44,35 +45,46 @@ _SLICE = 500  # sightings that are put back between two pauses
 _EARLY = 86_400
 """Seconds that a sender's clock may be ahead of an arrival, and a sighting of it."""
 
+FACTS = np.dtype([("seen", "<i8"), ("story", "<u8"), ("rank", "<u4"), ("norm", "<f4")])
+_PLAIN = np.dtype((np.void, FACTS.itemsize))  # what has no fields is copied ten times as fast
+Facts = npt.NDArray[np.void]
+"""When sightings were seen, their stories' keys, which they were of their story, and the story's norm by then."""
+
 _TERM = np.dtype([("hash", "<u4"), ("weight", "<u2")])
 _FULL_WEIGHT = 8191.0
 
 
 class Kin(Struct, frozen=True):
-    """Sightings that share terms with a new one. Shapes (n,), in the order of term and number.
+    """Sightings that share terms with a new one. Shapes (n,), in the order of number and term.
 
-    `terms` are places in the list asked for; `stories` are the first 8 bytes of the stories' ids.
+    `terms` are places in the list asked for.
     """
 
     terms: Places
     numbers: Places
     weights: Floats
-    seen: npt.NDArray[np.int64]
-    stories: Slots
-    ranks: Words
-    norms: Floats
+    facts: Facts
 
-    def take(self, at: Places | npt.NDArray[np.bool_]) -> Kin:
+    @property
+    def seen(self) -> npt.NDArray[np.int64]:
+        return self.facts["seen"]
+
+    @property
+    def stories(self) -> Slots:
+        """The first 8 bytes of the stories' ids."""
+        return self.facts["story"]
+
+    @property
+    def ranks(self) -> Words:
+        return self.facts["rank"]
+
+    @property
+    def norms(self) -> Floats:
+        return self.facts["norm"].astype(np.float64)
+
+    def take(self, at: Places) -> Kin:
         """Some of them, in another order."""
-        return Kin(
-            self.terms[at],
-            self.numbers[at],
-            self.weights[at],
-            self.seen[at],
-            self.stories[at],
-            self.ranks[at],
-            self.norms[at],
-        )
+        return Kin(self.terms.take(at), self.numbers.take(at), self.weights.take(at), self.facts.take(at))
 
 
 class _Segment:
@@ -84,10 +96,7 @@ class _Segment:
         self.latest = 0  # arrival
         self.bands = BandTable(capacity)
         self.terms: TermTable | None = TermTable(capacity)
-        self.seen = np.zeros(capacity, np.int64)
-        self.stories = np.zeros(capacity, np.uint64)
-        self.ranks = np.zeros(capacity, np.uint32)
-        self.norms = np.zeros(capacity, np.float32)
+        self.facts = np.zeros(capacity, FACTS)
 
     def add(self, number: int, sighting: Sighting) -> list[tuple[BandTable | TermTable, Written]]:
         at = number - self.first
@@ -97,33 +106,38 @@ class _Segment:
         if sighting.terms and self.terms is not None:
             terms = unpack_terms(sighting.terms)
             written.append((self.terms, self.terms.add(*terms, at)))
-        self.latest = max(self.latest, sighting.arrival)
-        self.seen[at] = sighting.seen
-        self.stories[at] = story_key(sighting.story)
-        self.ranks[at] = sighting.rank
-        self.norms[at] = sighting.norm
+        self._note(at, sighting)
         return written
+
+    def add_all(self, sightings: Sequence[tuple[int, Sighting]]) -> None:
+        """The same of many, by number; they leave the same tables behind, in a quarter of the time."""
+        signed = [(number, one.signature) for number, one in sightings if one.signature is not None]
+        if signed:
+            keys = numbers(b"".join(signature.bands for _, signature in signed)).reshape(-1, BANDS)
+            self.bands.add_all(keys, np.array([number for number, _ in signed]) - self.first)
+        if self.terms is not None:
+            terms = unpack_terms(b"".join(one.terms for _, one in sightings))
+            counts = [len(one.terms) // _TERM.itemsize for _, one in sightings]
+            self.terms.add_all(*terms, np.repeat([number for number, _ in sightings], counts) - self.first)
+        for number, one in sightings:
+            self._note(number - self.first, one)
+
+    def _note(self, at: int, sighting: Sighting) -> None:
+        self.latest = max(self.latest, sighting.arrival)
+        self.facts[at] = (sighting.seen, story_key(sighting.story), sighting.rank, sighting.norm)
 
     def kin(self, terms: Words, seen: int) -> Kin:
         """The sightings that share terms, seen within the story window of a moment."""
         assert self.terms is not None
         found = self.terms.find(terms)
-        near = np.abs(self.seen[found.ordinals] - seen) <= STORY_WINDOW
-        at = found.ordinals[near]
-        return Kin(
-            found.terms[near],
-            at + self.first,
-            found.weights[near],
-            self.seen[at],
-            self.stories[at],
-            self.ranks[at],
-            self.norms[at].astype(np.float64),
-        )
+        facts = self.facts.take(found.ordinals)
+        kin = Kin(found.terms, found.ordinals + self.first, found.weights, facts)
+        near = np.abs(facts["seen"] - seen) <= STORY_WINDOW
+        return kin if near.all() else kin.take(np.flatnonzero(near))
 
     @property
     def bytes(self) -> int:
-        arrays = self.seen.nbytes + self.stories.nbytes + self.ranks.nbytes + self.norms.nbytes
-        return arrays + self.bands.bytes + (self.terms.bytes if self.terms else 0)
+        return self.facts.nbytes + self.bands.bytes + (self.terms.bytes if self.terms else 0)
 
 
 class Index:
@@ -145,10 +159,11 @@ class Index:
     def restored(cls, memory: Memory, *, most: int, smallest: int = MIN_CAPACITY) -> Iterator[Index | None]:
         """Make it from the state: None after each piece of work, the index at the end."""
         index = cls(memory.shelf(), most=most, smallest=smallest)
-        for count, (number, sighting) in enumerate(memory.sightings(index.first), 1):
-            index._segment(number).add(number, sighting)
-            if count % _SLICE == 0:
-                yield None
+        sightings = memory.sightings(index.first)
+        while some := list(islice(sightings, _SLICE)):
+            for segment, these in groupby(some, key=lambda one: index._segment(one[0])):
+                segment.add_all(list(these))
+            yield None
         index._drop_terms()
         yield index
 
@@ -185,30 +200,25 @@ class Index:
 
     def copies(self, bands: Words) -> list[int]:
         """The numbers of sightings that share a band, those that share most of them first, CANDIDATES at most."""
-        found = [segment.bands.find(bands).astype(np.int64) + segment.first for segment in self._segments]
-        if not sum(part.size for part in found):
-            return []
-        distinct, shared = np.unique(np.concatenate(found), return_counts=True)
-        order = np.lexsort((distinct, -shared))[:CANDIDATES]
-        return [int(number) for number in distinct[order]]
+        shared: Counter[int] = Counter()
+        for segment in self._segments:
+            if (found := segment.bands.find(bands)).size:
+                shared.update((found.astype(np.int64) + segment.first).tolist())
+        return sorted(shared, key=lambda number: (-shared[number], number))[:CANDIDATES]
 
     def kin(self, terms: Words, seen: int) -> Kin:
         """The sightings of the story window that share terms; `terms` are distinct hashes."""
         parts = [segment.kin(terms, seen) for segment in self._segments if segment.terms is not None]
-        which = np.concatenate([part.terms for part in parts] or [_NOWHERE])
-        number = np.concatenate([part.numbers for part in parts] or [_NOWHERE])
-        order = np.lexsort((number, which))
-        if len(parts) == 1:
-            return parts[0].take(order)
-        return Kin(
-            which[order],
-            number[order],
-            np.concatenate([part.weights for part in parts] or [np.empty(0)])[order],
-            np.concatenate([part.seen for part in parts] or [np.empty(0, np.int64)])[order],
-            np.concatenate([part.stories for part in parts] or [np.empty(0, np.uint64)])[order],
-            np.concatenate([part.ranks for part in parts] or [np.empty(0, np.uint32)])[order],
-            np.concatenate([part.norms for part in parts] or [np.empty(0)])[order],
-        )
+        parts = [part for part in parts if part.numbers.size] or [_NO_KIN]
+        kin = parts[0]
+        if len(parts) > 1:
+            kin = Kin(
+                np.concatenate([part.terms for part in parts]),
+                np.concatenate([part.numbers for part in parts]),
+                np.concatenate([part.weights for part in parts]),
+                np.concatenate([part.facts.view(_PLAIN) for part in parts]).view(FACTS),
+            )
+        return kin.take((kin.numbers * terms.size + kin.terms).argsort(kind="stable"))
 
     def add(self, sighting: Sighting) -> int:
         """Take a sighting in; its number."""
@@ -278,4 +288,4 @@ def story_key(story: bytes) -> int:
     return int.from_bytes(story[:8], "little")
 
 
-_NOWHERE: Places = np.empty(0, np.intp)
+_NO_KIN = Kin(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0), np.empty(0, FACTS))

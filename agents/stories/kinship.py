@@ -8,11 +8,14 @@ outside. docs/decisions/0010 has the figures.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from agents.stories.index import Kin
-from agents.stories.tables import Floats, Places, Slots
+from agents.stories.tables import Floats, Places
 
 NEAR = 0.27
 NEAR_BRIEF = 0.15
@@ -46,23 +49,26 @@ def nearest(kin: Kin, weights: Floats, seen: int, without: set[int], only: int |
     `weights` are those of the terms asked for, of length 1 as a vector.
     """
     if without:
-        kin = kin.take(~np.isin(kin.numbers, sorted(without)))
+        kin = kin.take(np.flatnonzero(~np.isin(kin.numbers, sorted(without))))
     if not kin.numbers.size:
         return None
-    asked = _damped(weights, kin.terms, kin.stories)
-    numbers, first, member = np.unique(kin.numbers, return_index=True, return_inverse=True)
-    fresh = np.exp2(-np.abs(kin.seen[first] - seen) / _HALF_LIFE)
+    new = _changes(kin.numbers)
+    first, member = np.flatnonzero(new), np.cumsum(new) - 1
+    numbers, facts = kin.numbers[first], kin.facts.take(first)
+    keys, story = np.unique(facts["story"], return_inverse=True)
+    asked = _damped(weights, kin.terms, story[member], keys.size)
+    fresh = np.exp2(-np.abs(facts["seen"] - seen) / _HALF_LIFE)
     dots = _sums(member, asked[kin.terms] * kin.weights) * fresh
     plain = _sums(member, weights[kin.terms] * kin.weights)
-    of, ranks, norms = kin.stories[first], kin.ranks[first], kin.norms[first]
+    of, ranks, norms = facts["story"], facts["rank"], facts["norm"].astype(np.float64)
     if only is not None:
         there = of == np.uint64(only)
         if not there.any():
             return None
         numbers, dots, plain, of, ranks, norms = (part[there] for part in (numbers, dots, plain, of, ranks, norms))
-    order = np.lexsort((numbers, -dots, of))
+    order = np.lexsort((-dots, of))  # in the order of their numbers where these are equal
     of = of[order]
-    starts = np.flatnonzero(np.concatenate(([True], of[1:] != of[:-1])))
+    starts = np.flatnonzero(_changes(of))
     place = np.arange(of.size) - np.repeat(starts, np.diff(np.append(starts, of.size)))
     sizes = np.maximum.reduceat(ranks[order], starts)
     closest = np.add.reduceat(np.where(place < _CLOSEST, dots[order], 0.0), starts) / np.minimum(sizes, _CLOSEST)
@@ -84,17 +90,21 @@ def nearest(kin: Kin, weights: Floats, seen: int, without: set[int], only: int |
     )
 
 
+def _changes(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Where other values begin; there is one at least."""
+    new = np.ones(values.size, np.bool_)
+    np.not_equal(values[1:], values[:-1], out=new[1:])
+    return new
+
+
 def _sums(member: Places, products: Floats) -> Floats:
     return np.bincount(member, products).astype(np.float64, copy=False)
 
 
-def _damped(weights: Floats, terms: Places, stories: Slots) -> Floats:
-    """The weights, less for terms of many stories; of length 1 again."""
-    order = np.lexsort((stories, terms))
-    term, story = terms[order], stories[order]
-    new = np.ones(term.size, np.bool_)
-    new[1:] = (term[1:] != term[:-1]) | (story[1:] != story[:-1])
-    spread = np.bincount(term[new], minlength=weights.size)
-    damped: Floats = weights / (1.0 + _DAMPING * np.log1p(spread))
+def _damped(weights: Floats, terms: Places, stories: Places, count: int) -> Floats:
+    """The weights, less for terms of many of `count` stories; of length 1 again."""
+    told = np.zeros((weights.size, count), np.bool_)
+    told[terms, stories] = True
+    damped: Floats = weights / (1.0 + _DAMPING * np.log1p(np.count_nonzero(told, axis=1)))
     damped /= float(np.sqrt((damped * damped).sum()))
     return damped

@@ -24,7 +24,11 @@ MAX_CAPACITY = 1 << 18
 
 _ORDINAL_BITS = 19  # of MAX_CAPACITY and the empty slot
 _EMPTY = np.uint32(0)
-_ORDINALS = (1 << _ORDINAL_BITS) - 1
+_ONE = np.uint32(1)
+_ORDINALS = np.uint32((1 << _ORDINAL_BITS) - 1)
+
+_HALVES = np.dtype([("low", "<u4"), ("hash", "<u4")])
+"""A slot of terms; the machine is taken to be little-endian, as all that numpy has wheels for."""
 
 _FULL_WEIGHT = 8191.0
 """The weight 1.0 as a slot holds it."""
@@ -34,7 +38,7 @@ class Written(Struct, frozen=True):
     """What an insertion changed: slots, and what they held before."""
 
     places: Places
-    before: npt.NDArray[np.unsignedinteger[npt.NBitBase]]
+    before: Words | Slots
 
 
 class BandTable:
@@ -56,19 +60,28 @@ class BandTable:
 
     def find(self, keys: Words) -> Words:
         """The ordinals behind the keys, shape (n,); one for each band that an item shares."""
-        apart = self._slots[self._first + (keys >> self._shift)] ^ _tags(keys)[:, None]
-        found: Words = apart[(apart <= _ORDINALS) & (apart != _EMPTY)]
-        return found - np.uint32(1)
+        apart = self._slots.take(self._first + (keys >> self._shift), axis=0)
+        apart ^= _tags(keys)[:, None]
+        apart -= _ONE  # what was 0, an empty slot, is now greater than every ordinal
+        found: Words = apart[apart < _ORDINALS]
+        return found
 
     def add(self, keys: Words, ordinal: int) -> Written:
         rows = self._first + (keys >> self._shift)
-        free = self._slots[rows] == _EMPTY
-        ways = free.argmax(axis=1)
-        ways[~free.any(axis=1)] = ordinal % self.WAYS
+        ways = np.count_nonzero(self._slots.take(rows, axis=0), axis=1)
+        ways[ways == self.WAYS] = ordinal % self.WAYS
         places = rows * self.WAYS + ways
-        written = Written(places, self._flat[places])
+        written = Written(places, self._flat.take(places))
         self._flat[places] = _tags(keys) | np.uint32(ordinal + 1)
         return written
+
+    def add_all(self, keys: Words, ordinals: Places) -> None:
+        """The same of many items, one after the other; shapes (n, 32) and (n,)."""
+        rows = (self._first + (keys >> self._shift)).reshape(-1)
+        ordinal = np.repeat(ordinals, BANDS)
+        ways = np.count_nonzero(self._slots.take(rows, axis=0), axis=1) + _turns(rows)
+        ways = np.where(ways < self.WAYS, ways, ordinal % self.WAYS)
+        self._flat[rows * self.WAYS + ways] = _tags(keys.reshape(-1)) | (ordinal + 1).astype(np.uint32)
 
     def undo(self, written: Written) -> None:
         self._flat[written.places] = written.before
@@ -87,7 +100,10 @@ class Postings(Struct, frozen=True):
 
 
 class TermTable:
-    """Which items have a term, the newest of each bucket. 256 bytes an item of the segment's capacity."""
+    """Which items have a term, the newest of each bucket. 256 bytes an item of the segment's capacity.
+
+    The slots of a bucket are filled in turn, over and over.
+    """
 
     WAYS = 64
     _LOAD = 2  # items for each bucket
@@ -97,37 +113,55 @@ class TermTable:
         self._shift = np.uint32(32 - (buckets.bit_length() - 1))
         self._slots = np.zeros((buckets, self.WAYS), np.uint64)
         self._flat = self._slots.reshape(-1)
+        self._next = np.zeros(buckets, np.uint8)  # whose turn it is; beyond 255 it begins anew, as the turns do
 
     def find(self, terms: Words) -> Postings:
         """`terms` are distinct hashes."""
-        held = self._slots[terms >> self._shift]
-        which, ways = np.nonzero((held >> np.uint64(32)).astype(np.uint32) == terms[:, None])
-        low = held[which, ways].astype(np.uint32)
-        ordinals = (low & np.uint32(_ORDINALS)).astype(np.intp) - 1
-        there = ordinals >= 0  # an empty slot looks like the hash 0
-        return Postings(which[there], ordinals[there], _weight(low[there]))
+        halves = self._slots.take(terms >> self._shift, axis=0).view(_HALVES)
+        at = np.flatnonzero(halves["hash"] == terms[:, None])
+        low = halves["low"].reshape(-1)[at]
+        there = (low & _ORDINALS) != _EMPTY  # an empty slot looks like the hash 0
+        if not there.all():
+            at, low = at[there], low[there]
+        return Postings(at // self.WAYS, (low & _ORDINALS).astype(np.intp) - 1, _weight(low))
 
     def add(self, terms: Words, weights: Floats, ordinal: int) -> Written:
+        return self._put(terms, weights, np.uint64(ordinal + 1))
+
+    def add_all(self, terms: Words, weights: Floats, ordinals: Places) -> None:
+        """The same of many items, one after the other; shapes (n,), an ordinal for each term."""
+        self._put(terms, weights, (ordinals + 1).astype(np.uint64))
+
+    def _put(self, terms: Words, weights: Floats, ordinals: np.uint64 | Slots) -> Written:
         rows = (terms >> self._shift).astype(np.intp)
-        held = self._slots[rows]
-        ways = (held & np.uint64(_ORDINALS)).argmin(axis=1)  # an empty slot, else the oldest item's
-        seen: dict[int, int] = {}
-        for number, row in enumerate(rows.tolist()):
-            if (nth := seen.get(row, 0)) > 0:
-                ways[number] = (held[number] & np.uint64(_ORDINALS)).argsort(kind="stable")[nth]
-            seen[row] = nth + 1
-        places = rows * self.WAYS + ways
-        written = Written(places, self._flat[places])
-        low = (np.rint(weights * _FULL_WEIGHT).astype(np.uint64) << np.uint64(_ORDINAL_BITS)) | np.uint64(ordinal + 1)
-        self._flat[places] = (terms.astype(np.uint64) << np.uint64(32)) | low
+        ways = self._next.take(rows)
+        if len(set(rows.tolist())) < rows.size:
+            ways += _turns(rows).astype(np.uint8)
+        self._next[rows] = ways + np.uint8(1)
+        places = rows * self.WAYS + ways % self.WAYS
+        written = Written(places, self._flat.take(places))
+        low = np.rint(weights * _FULL_WEIGHT).astype(np.uint64) << np.uint64(_ORDINAL_BITS)
+        self._flat[places] = (terms.astype(np.uint64) << np.uint64(32)) | low | ordinals
         return written
 
     def undo(self, written: Written) -> None:
         self._flat[written.places] = written.before
+        np.subtract.at(self._next, written.places // self.WAYS, np.uint8(1))
 
     @property
     def bytes(self) -> int:
-        return self._slots.nbytes
+        return self._slots.nbytes + self._next.nbytes
+
+
+def _turns(rows: Places) -> Places:
+    """How-manieth of its kind each row is, counted from 0, in order."""
+    order = rows.argsort(kind="stable")
+    ordered = rows[order]
+    at = np.arange(rows.size)
+    begins = np.where(np.concatenate(([True], ordered[1:] != ordered[:-1])), at, 0)
+    turns = np.empty_like(at)
+    turns[order] = at - np.maximum.accumulate(begins)
+    return turns
 
 
 def _tags(keys: Words) -> Words:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench.accuracy import agreement, enrichment, identity, reading
+from bench.accuracy import agreement, enrichment, identity, reading, stories
 from bench.accuracy.measure import Measure
 from bench.process import corpus
 from bench.report import Table
@@ -18,6 +18,7 @@ MEASURES: dict[str, Callable[[Path], list[Measure]]] = {
     "Reading": reading.measures,
     "Identity": identity.measures,
     "Enrichment": enrichment.measures,
+    "Stories": stories.measures,
     "Labels": agreement.measures,
 }
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 import html
-import json
 import re
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -18,10 +18,13 @@ from msgspec import Struct
 
 from agents.pipeline import Pipeline
 from agents.runstate import RunState
-from agents.sources.records import RawRecord, raw_document
+from agents.sources.records import RawRecord, raw_document, read_line
+from agents.stage import Topic
+from schemas import StageName
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 SAMPLE = "waimei-sample.jsonl.gz"
+STORIES = "stories.jsonl.gz"
 
 _FORM = re.compile(
     r"(?:---\n(?P<front>.*?)\n---\n)?<!--(?P<comment>\d+|NaN)-->\n\[(?P<title>.*)\]\((?P<link>\S*)\)\n------\n\n(?P<body>.*)",
@@ -43,6 +46,13 @@ class Known(Struct, frozen=True):
         return self.results[0]
 
 
+class Milled(Struct, frozen=True):
+    """What became of some records, and what the last stage was given of them."""
+
+    known: list[Known]
+    drafts: list[bytes]
+
+
 class Independent(Struct, frozen=True):
     """A document of the seed's form as a regular expression and the standard library read it."""
 
@@ -53,19 +63,48 @@ class Independent(Struct, frozen=True):
     body: str
 
 
-@lru_cache(maxsize=1)
 def milled(corpus: Path) -> list[Known]:
     """The whole sample through one mill, in order."""
-    pipeline, state = Pipeline(), RunState()
-    found = []
-    with gzip.open(corpus / SAMPLE, "rt", encoding="utf-8") as lines:
-        for number, line in enumerate(lines):
-            known = json.loads(line)
-            record = RawRecord(body=known["body"].encode(), received_at=known["received_at"], ref=known["ref"])
-            results = pipeline.process(raw_document(record, number, NOW), state, NOW)
-            decoded = [msgspec.json.decode(result.value) for result in results if result.value is not None]
-            found.append(Known(known["ref"], known["body"], decoded))
-    return found
+    return _sample(corpus).known
+
+
+@lru_cache(maxsize=1)
+def milled_stories(corpus: Path) -> list[Known]:
+    """The English titles through one mill, in order."""
+    return mill(_records(corpus / STORIES)).known
+
+
+def drafts(corpus: Path) -> list[bytes]:
+    """What the last stage is given for the sample, in order."""
+    return _sample(corpus).drafts
+
+
+@lru_cache(maxsize=1)
+def _sample(corpus: Path) -> Milled:
+    return mill(_records(corpus / SAMPLE))
+
+
+def mill(records: Iterable[RawRecord]) -> Milled:
+    """Records through one mill, in order."""
+    pipeline, state, made = Pipeline(), RunState(), Milled([], [])
+    for number, record in enumerate(records):
+        document, changes = raw_document(record, number, NOW), dict[bytes, bytes | None]()
+        judged = pipeline.judge(pipeline.read(document, NOW), state.of(StageName.DEDUPE, changes), NOW)
+        enriched = pipeline.enrich(judged, NOW)
+        results = pipeline.settle(enriched, state.of(StageName.STORIES, changes), NOW)
+        state.commit(changes, number + 1)
+        decoded = [msgspec.json.decode(result.value) for result in results if result.value is not None]
+        made.known.append(Known(record.ref or "", record.body.decode(), decoded))
+        made.drafts.extend(output.value for output in enriched if output.topic is Topic.DRAFTS and output.value)
+    return made
+
+
+def _records(path: Path) -> Iterator[RawRecord]:
+    with gzip.open(path, "rb") as lines:
+        for line in lines:
+            record = read_line(line, path.name, "")
+            assert isinstance(record, RawRecord), record
+            yield record
 
 
 def read_independently(document: str) -> Independent:

@@ -9,7 +9,7 @@ import pytest
 from agents.stories.index import CANDIDATES, STORY_WINDOW, Index, pack_terms, story_key, unpack_terms
 from agents.stories.memory import Memory, Shelf, Sighting
 from agents.stories.nearcopy import WINDOW
-from agents.stories.tables import MAX_CAPACITY
+from agents.stories.tables import MAX_CAPACITY, TermTable
 from schemas.internal import Signature
 from tests.states import DictState
 
@@ -134,7 +134,7 @@ def test_terms_go_after_the_story_window_and_copies_are_still_found() -> None:
     one.expire(START + STORY_WINDOW + DAY)
     assert one.bytes == before
     one.expire(START + STORY_WINDOW + DAY + 1)
-    assert one.bytes == before - 16 * 256
+    assert one.bytes == before - TermTable(16).bytes
     assert one.kin(terms(7), START).numbers.tolist() == [16, 17, 18, 19]
     assert one.copies(keys(3)) == [3]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from agents.stories.index import Kin
+from agents.stories.index import FACTS, Kin
 from agents.stories.kinship import Nearest, nearest
 
 NOW = 1_790_000_000
@@ -28,17 +28,14 @@ class Member(Struct, frozen=True):
 
 
 def kin(members: list[Member]) -> Kin:
-    """As the index gives them: in the order of term and number."""
-    found = sorted((term, number, weight) for number, one in enumerate(members) for term, weight in one.terms.items())
-    of = [members[number] for _, number, _ in found]
+    """As the index gives them: in the order of number and term."""
+    found = sorted((number, term, weight) for number, one in enumerate(members) for term, weight in one.terms.items())
+    of = [members[number] for number, _, _ in found]
     return Kin(
-        np.array([term for term, _, _ in found], np.intp),
-        np.array([number for _, number, _ in found], np.intp),
+        np.array([term for _, term, _ in found], np.intp),
+        np.array([number for number, _, _ in found], np.intp),
         np.array([weight for _, _, weight in found], np.float64),
-        np.array([one.seen for one in of], np.int64),
-        np.array([one.story for one in of], np.uint64),
-        np.array([one.rank for one in of], np.uint32),
-        np.array([one.norm for one in of], np.float64),
+        np.array([(one.seen, one.story, one.rank, one.norm) for one in of], FACTS),
     )
 
 
