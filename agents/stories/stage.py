@@ -89,6 +89,7 @@ class StoriesStage:
             entry,
             headers,
             label=item.verdict,
+            grouping=item.grouping.rule,
             site=item.site,
             arrival=draft.arrival,
             freshness=_freshness(item),
