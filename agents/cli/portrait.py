@@ -84,8 +84,10 @@ class Known(Struct):
 class Gallery:
     """Draws outcomes one after the other, and remembers what it drew so that later ones can be told by it."""
 
-    def __init__(self) -> None:
+    def __init__(self, titles: Mapping[str, str] = {}) -> None:
+        """`titles` are of items that it does not draw."""
         self._known: dict[str, Known] = {}
+        self._titles = titles
 
     def heading(self, source: Source) -> RenderableType:
         """The line over the outcomes of one document."""
@@ -119,8 +121,7 @@ class Gallery:
         return portrait("DEAD LETTER", _DEAD_STYLE, "", facts, entry=_entry(letter.source))
 
     def tombstone(self, id: str) -> RenderableType:
-        title = self._known[id].title if id in self._known else ""
-        return portrait("TAKEN BACK", _DEAD_STYLE, title, [("item", self._told(id, None))])
+        return portrait("TAKEN BACK", _DEAD_STYLE, self._title(id), [("item", self._told(id, None))])
 
     def _item_facts(self, item: Item, before: Known | None) -> Iterator[Fact]:
         yield from _why(item.decision)
@@ -143,8 +144,7 @@ class Gallery:
             yield "places", [brief(", ".join(f"{place.name} ({place.country})" for place in item.places[:_TERMS]))]
         if item.flags:
             yield "flags", [", ".join(flag.value for flag in item.flags)]
-        titles = {id: known.title for id, known in self._known.items()}
-        yield "grouped", grouped(item.grouping, titles)
+        yield "grouped", grouped(item.grouping, {id: self._title(id) for id in others(item.grouping)})
         if item.grouping.matched not in (None, item.reprint_of):
             yield "near", self._named(item.grouping.matched)
         if item.reprint_of:
@@ -155,8 +155,11 @@ class Gallery:
 
     def _named(self, id: str) -> list[str]:
         """Another item by its title, where it was shown."""
-        title = [safe_line(self._known[id].title)] if id in self._known else []
-        return [*title, *self._told(id, None)]
+        title = brief(self._title(id))
+        return [*([title] if title else []), *self._told(id, None)]
+
+    def _title(self, id: str) -> str:
+        return self._known[id].title if id in self._known else self._titles.get(id, "")
 
     def _told(self, id: str, revision: int | None) -> list[str]:
         lines = [id if revision is None else f"{id}, revision {revision}"]
@@ -197,8 +200,16 @@ def grouped(grouping: Grouping, titles: Mapping[str, str]) -> list[str]:
     return [f"{rule}{score}: {GROUPINGS[grouping.rule]}", *(f"- {line}" for line in lines)]
 
 
+def others(grouping: Grouping) -> Iterator[str]:
+    """The ids of the items that a grouping speaks of."""
+    if grouping.matched is not None:
+        yield grouping.matched
+    for line in grouping.evidence:
+        yield from _ID.findall(line)
+
+
 def _with_title(id: str, titles: Mapping[str, str]) -> str:
-    return f"{titles[id]} ({id})" if id in titles else id
+    return f"{titles[id]} ({id})" if titles.get(id) else id
 
 
 def _why(decision: Decision) -> list[Fact]:
