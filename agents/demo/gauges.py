@@ -14,7 +14,8 @@ from agents.demo.workers import Worker
 from schemas import GroupingRule, StageName
 
 _SAMPLE = re.compile(
-    r"feedmill_(ready|inputs_total|results_total|stories_grouped_total|lag_records|lag_timestamp_seconds)(?:\{([^}]*)\})? ([0-9.eE+-]+)",
+    r"feedmill_(ready|inputs_total|results_total|stories_grouped_total|lag_records|lag_timestamp_seconds)"
+    r"(?:\{([^}]*)\})? ([0-9.eE+-]+)",
     re.ASCII,
 )
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
