@@ -22,7 +22,7 @@ from agents.engine.topics import Naming
 from agents.runstate import Changes, RunState
 from agents.sources.records import Read, Refused, raw_document
 from agents.stage import Headers, NoState, Output, Stage, State, Topic
-from agents.stages import make_stages
+from agents.stages import MOST_SIGHTINGS, make_stages
 from schemas import RawDocument, StageName
 
 
@@ -43,12 +43,19 @@ class Result(Struct, frozen=True, gc=False):
 class Pipeline:
     """The stages of one mill. It holds no state: the steps that need some are given it."""
 
-    def __init__(self, naming: Naming | None = None, *, version: str = __version__, sites: Sites | None = None) -> None:
+    def __init__(
+        self,
+        naming: Naming | None = None,
+        *,
+        version: str = __version__,
+        sites: Sites | None = None,
+        most_sightings: int = MOST_SIGHTINGS,
+    ) -> None:
         self.naming = naming or Naming()
         self.version = version
         self.sites = sites
         self._names = {topic: self.naming.topic(topic) for topic in Topic}
-        self._stages = make_stages(version, sites)
+        self._stages = make_stages(version, sites, most_sightings)
         self._stateless = NoState()
         self._dispatch = {name: Dispatch(stage, self.naming, 1) for name, stage in self._stages.items()}
 

@@ -144,6 +144,16 @@ class Settings(BaseSettings):
             "What they held is lost, and `feedmill ledger` will say so."
         ),
     )
+    stories_max_items: int = Field(
+        1_000_000,
+        ge=10_000,
+        le=10_000_000,
+        description=(
+            "Sightings of articles that new ones are compared with, in each partition of the stories stage: those of "
+            "the last 14 days, or of fewer where this limit comes first. One takes up to 700 bytes of memory. The same "
+            "on every worker."
+        ),
+    )
     metrics_host: str = Field(
         "127.0.0.1", description="Address that `/metrics`, `/healthz` and `/readyz` listen on; `0.0.0.0` for all."
     )

@@ -6,10 +6,10 @@ The Faust agents, `feedmill process` and the tests drive the same four objects. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from msgspec import Struct
 
@@ -48,9 +48,9 @@ class Output(Struct, frozen=True, gc=False):
     way this record continues or ends; None for a record that is no entry's outcome (a tombstone).
 
     The rest is what is counted without decoding `value`; none of it is sent. `label` is a duplicate's rule, a dead
-    letter's code, an item's verdict. An item also carries its `site`, its `arrival`, and its `freshness`: seconds
-    from publication to first sighting, where both are exact. `origin` is the stage's input that it was made of, where
-    `refused` needs more than `value` tells.
+    letter's code, an item's verdict. An item also carries its grouping's rule, its `site`, its `arrival`, and its
+    `freshness`: seconds from publication to first sighting, where both are exact. `origin` is the stage's input that
+    it was made of, where `refused` needs more than `value` tells.
     """
 
     topic: Topic
@@ -59,10 +59,36 @@ class Output(Struct, frozen=True, gc=False):
     entry: EntryRef | None
     headers: Headers = ()
     label: str = ""
+    grouping: str = ""
     site: str | None = None
     arrival: datetime | None = None
     freshness: float | None = None
     origin: bytes | None = None
+
+
+class Dropped(StrEnum):
+    """Why an index let go of something."""
+
+    WINDOW = "window"
+    LIMIT = "limit"
+
+
+class IndexSize(Struct, frozen=True):
+    """How many things can be found in an index, and its bytes of memory."""
+
+    items: int
+    bytes: int
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """An index that a stage derives from its state, as far as the engine knows it: to show its figures."""
+
+    def size(self) -> IndexSize: ...
+
+    def take_dropped(self) -> Mapping[Dropped, int]:
+        """How much was dropped since this was last asked: after each batch, once it is settled."""
+        ...
 
 
 class State(Protocol):

@@ -10,15 +10,20 @@ from agents.dedupe.stage import DedupeStage
 from agents.enrich.stage import EnrichStage
 from agents.parse.stage import ParseStage
 from agents.stage import Stage
-from agents.stories.stage import StoriesStage
+from agents.stories.stage import MOST_SIGHTINGS, StoriesStage
 from schemas import StageName
 
+__all__ = ["MOST_SIGHTINGS", "make_stages"]
 
-def make_stages(version: str = __version__, sites: Sites | None = None) -> dict[StageName, Stage[Any]]:
-    """`version` is what items name as their `pipeline`; `sites` what an operator's file says."""
+
+def make_stages(
+    version: str = __version__, sites: Sites | None = None, most_sightings: int = MOST_SIGHTINGS
+) -> dict[StageName, Stage[Any]]:
+    """`version` is what items name as their `pipeline`; `sites` what an operator's file says; `most_sightings` how many
+    the stories stage compares with."""
     return {
         StageName.PARSE: ParseStage(sites),
         StageName.DEDUPE: DedupeStage(),
         StageName.ENRICH: EnrichStage(version, sites),
-        StageName.STORIES: StoriesStage(),
+        StageName.STORIES: StoriesStage(most_sightings),
     }

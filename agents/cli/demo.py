@@ -11,21 +11,23 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
 from msgspec import Struct
-from rich.console import Console, RenderableType
+from rich.console import Console
 
 from agents.cli.exits import CommandError, ExitCode
+from agents.cli.explain import show
 from agents.cli.ingest import publish
 from agents.cli.invocation import command
 from agents.cli.ledger import lines as ledger_lines
 from agents.cli.portrait import Gallery
 from agents.cli.session import Session, run, session
+from agents.cli.storyline import Stories, Story, drawn
 from agents.cli.terminal import console, safe, safe_line
 from agents.demo.display import Display, Progress
 from agents.demo.gauges import Gauges, Sums
@@ -38,6 +40,7 @@ from agents.engine.ledger import Account
 from agents.engine.publisher import Publisher
 from agents.engine.reader import Reader
 from agents.engine.topics import Naming, topic_table
+from agents.engine.transport import Incoming
 from agents.settings import Settings, load_settings, variable
 from agents.sources.files import SAMPLES, Documents, SourceError
 from agents.stage import Topic
@@ -57,6 +60,7 @@ FALL_SECONDS = 3.0
 
 _SHOWN_FROM = 2000  # records of each topic that the examples are chosen from
 _WIDEST = 100  # columns
+_LONGEST_STORY = 6  # items
 
 _OWN = (
     *("broker", "topic_prefix", "generation", "partitions", "replication", "state_dir", "metrics_host", "metrics_port"),
@@ -80,6 +84,7 @@ class Finished(Struct, frozen=True):
     start_seconds: float
     seconds: float
     bytes: int
+    sums: Sums
 
 
 def register(app: typer.Typer) -> None:
@@ -284,8 +289,8 @@ class _Run:
                 if account.outcomes != outcomes:
                     moved, outcomes = time.monotonic(), account.outcomes
             seconds = time.monotonic() - self._began - self._start_seconds
-            await self._look(settled=account.settled)
-            return Finished(account, audit.window_begins_ms, self._start_seconds, seconds, size)
+            sums = await self._look(settled=account.settled)
+            return Finished(account, audit.window_begins_ms, self._start_seconds, seconds, size, sums)
 
     async def _look(self, *, settled: bool = False) -> Sums:
         self._mill.watch()
@@ -317,6 +322,10 @@ def _report(shown: Console, settings: Settings, mill: Workers, finished: Finishe
         f"{account.raw:,} {noun}, {finished.bytes:,} bytes in {finished.seconds:.1f} s, "
         f"after {finished.start_seconds:.1f} s for the workers' start."
     )
+    shown.print(
+        f"The items make {finished.sums.stories:,} stories; {finished.sums.copies:,} are reprints of others.",
+        soft_wrap=True,
+    )
     shown.print()
     shown.print(f"Metrics, health and readiness of the workers{'' if keep else ', while they ran'}:")
     for worker in mill.all:
@@ -328,6 +337,7 @@ def _report(shown: Console, settings: Settings, mill: Workers, finished: Finishe
         shown.print(f"`{feedmill} demo --keep` leaves it running. Then, in another shell:")
     for arguments, what in (
         ("tail -n 5", "the last five items, readable; without -n it follows"),
+        ("explain ID", "all that became of an item; --story ID shows a story"),
         ("ingest YOUR-FEEDS/", "more documents: RSS, Atom, JSON Feed, Markdown"),
         ("dead-letters list", "what could not be processed, and why"),
         ("ledger", "nothing missing, nothing doubled"),
@@ -343,46 +353,58 @@ def _report(shown: Console, settings: Settings, mill: Workers, finished: Finishe
 
 
 async def _examples(shown: Console, settings: Settings) -> None:
-    """A few outcomes, drawn: an item, a revision, a reprint, a duplicate, a dead letter, as far as there are any."""
+    """A few outcomes, drawn: an item, a revision, a reprint, a duplicate, a dead letter, a story, if there are any."""
     async with session(settings) as here:
-        items = await _some(here, Topic.ENRICHED, Item)
-        duplicates = await _some(here, Topic.DUPLICATES, Duplicate)
-        letters = await _some(here, Topic.DEAD_LETTER, DeadLetter)
+        records = await _first(here, Topic.ENRICHED)
+        items = _decoded(records, Item)
+        duplicates = _decoded(await _first(here, Topic.DUPLICATES), Duplicate)
+        letters = _decoded(await _first(here, Topic.DEAD_LETTER), DeadLetter)
     gallery = Gallery()
-    drawn = {(item.id, item.revision): gallery.item(item) for item in sorted(items, key=lambda item: item.revision)}
+    portraits = {(item.id, item.revision): gallery.item(item) for item in sorted(items, key=lambda item: item.revision)}
     for best in (
         _best(items, lambda item: item.verdict is Verdict.NEW and bool(item.images) and bool(item.dateline)),
-        _best(items, lambda item: Changed.TITLE in item.decision.changed and (item.id, item.revision - 1) in drawn),
+        _best(items, lambda item: Changed.TITLE in item.decision.changed and (item.id, item.revision - 1) in portraits),
         _best(items, lambda item: item.verdict is Verdict.REPRINT),
     ):
         if best is not None:
-            _draw(shown, drawn[best.id, best.revision])
+            show(shown, portraits[best.id, best.revision])
     duplicates.sort(key=lambda one: _TELLING.index(one.decision.rule) if one.decision.rule in _TELLING else 99)
     if duplicates:
-        _draw(shown, gallery.duplicate(duplicates[0]))
+        show(shown, gallery.duplicate(duplicates[0]))
     letters.sort(key=lambda letter: letter.code is DeadLetterCode.NO_ENTRIES)
     if letters:
-        _draw(shown, gallery.dead_letter(letters[0]))
+        show(shown, gallery.dead_letter(letters[0]))
+    if (story := _telling(records)) is not None:
+        for piece in drawn(story):
+            show(shown, piece)
 
 
-def _draw(shown: Console, drawn: RenderableType) -> None:
-    """Print without the blanks at the ends of lines that rich fills its columns up with."""
-    with shown.capture() as captured:
-        shown.print(drawn)
-    sys.stdout.write("".join(f"{line.rstrip(' ')}\n" for line in captured.get().splitlines()))
+def _telling(records: Sequence[Incoming]) -> Story | None:
+    """The story of most publishers among those that are short enough to be an example."""
+    stories = Stories("")
+    for record in records:
+        stories.take((record.key or b"").decode("utf-8", "replace"), record.value)
+    short = [story for story in stories.all() if len(story.members) <= _LONGEST_STORY]
+    best = max(short, key=lambda story: (story.sites, len(story.members)), default=None)
+    return best if best is not None and best.sites > 1 else None
 
 
 def _best(items: list[Item], fits: Callable[[Item], bool]) -> Item | None:
     return next((item for item in items if fits(item)), None)
 
 
-async def _some(here: Session, topic: Topic, kind: type[T]) -> list[T]:
-    """The first records of a topic; tombstones left out."""
+async def _first(here: Session, topic: Topic) -> list[Incoming]:
+    """The first records of a topic."""
     name = here.naming.topic(topic)
-    found: list[T] = []
+    found: list[Incoming] = []
     async with Reader(here.connection) as reader:
         bounds = await reader.bounds([(name, partition) for partition in range(here.settings.partitions)])
         spans = {at: (begin, min(end, begin + _SHOWN_FROM)) for at, (begin, end) in bounds.items()}
         async for batch in reader.read(spans):
-            found += [msgspec.json.decode(record.value, type=kind) for record in batch if record.value is not None]
+            found += batch
     return found
+
+
+def _decoded(records: Sequence[Incoming], kind: type[T]) -> list[T]:
+    """What records say; tombstones left out."""
+    return [msgspec.json.decode(record.value, type=kind) for record in records if record.value is not None]

@@ -5,7 +5,8 @@ Everything that came from outside goes through `safe_line`. Nothing is said by c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -23,6 +24,8 @@ from schemas import (
     Decision,
     DedupeRule,
     Duplicate,
+    Grouping,
+    GroupingRule,
     ImageRole,
     Item,
     Name,
@@ -47,7 +50,17 @@ RULES = {
     DedupeRule.RETRACTION: "takes the item back",
     DedupeRule.RETRACTED: "the item was taken back before",
 }
-"""Each rule in a few words."""
+"""Each rule of dedupe in a few words."""
+
+GROUPINGS = {
+    GroupingRule.NOT_GROUPED: "nothing to compare it by",
+    GroupingRule.FIRST_REPORT: "nothing seen before is near enough, a story of its own",
+    GroupingRule.SAME_EVENT: "title and beginning are near a story's",
+    GroupingRule.NEAR_COPY: "the text is an earlier item's",
+    GroupingRule.EXCERPT: "part of an earlier item's text, or all of it and more",
+    GroupingRule.KEPT: "its story stays what it was",
+}
+"""Each rule of stories in a few words."""
 
 _VERDICT_STYLE = {Verdict.NEW: "bold green", Verdict.REVISION: "bold cyan", Verdict.REPRINT: "bold magenta"}
 _DUPLICATE_STYLE = "bold yellow"
@@ -55,6 +68,7 @@ _DEAD_STYLE = "bold red"
 _LABEL_WIDTH = 9
 _TERMS = 8  # keywords, names or places shown
 _LONGEST = 320  # characters of one line of what is said: five lines of a terminal
+_ID = re.compile(r"\b[0-9a-f]{32}\b")
 
 Fact = tuple[str, Sequence[str]]
 """A label and the lines of what it says, already safe."""
@@ -70,8 +84,10 @@ class Known(Struct):
 class Gallery:
     """Draws outcomes one after the other, and remembers what it drew so that later ones can be told by it."""
 
-    def __init__(self) -> None:
+    def __init__(self, titles: Mapping[str, str] = {}) -> None:
+        """`titles` are of items that it does not draw."""
         self._known: dict[str, Known] = {}
+        self._titles = titles
 
     def heading(self, source: Source) -> RenderableType:
         """The line over the outcomes of one document."""
@@ -79,7 +95,7 @@ class Gallery:
         parts = [source.format.value]
         if source.count is not None:
             parts.append("1 entry" if source.count == 1 else f"{source.count:,} entries")
-        parts.append(_moment(source.received_at))
+        parts.append(moment(source.received_at))
         return Text.assemble(("▌ ", "blue"), (name, "bold"), ("  " + " · ".join(parts), "dim"))
 
     def item(self, item: Item) -> RenderableType:
@@ -89,30 +105,29 @@ class Gallery:
         before = self._known.get(item.id)
         facts = list(self._item_facts(item, before))
         self._known[item.id] = Known(before.first if before else _place(item.source), item.title)
-        return _portrait(verdict, _VERDICT_STYLE[item.verdict], item.title, facts, item.source)
+        return portrait(verdict, _VERDICT_STYLE[item.verdict], item.title, facts, entry=_entry(item.source))
 
     def duplicate(self, duplicate: Duplicate) -> RenderableType:
         facts = [*_why(duplicate.decision), ("of", self._told(duplicate.id, duplicate.revision))]
         if duplicate.url:
-            facts.append(("link", [_brief(duplicate.url)]))
-        return _portrait("DUPLICATE", _DUPLICATE_STYLE, duplicate.title, facts, duplicate.source)
+            facts.append(("link", [brief(duplicate.url)]))
+        return portrait("DUPLICATE", _DUPLICATE_STYLE, duplicate.title, facts, entry=_entry(duplicate.source))
 
     def dead_letter(self, letter: DeadLetter) -> RenderableType:
-        facts: list[Fact] = [("why", [f"{letter.code.value}, in {letter.stage.value}", _brief(letter.message)])]
+        facts: list[Fact] = [("why", [f"{letter.code.value}, in {letter.stage.value}", brief(letter.message)])]
         if letter.id:
             facts.append(("item", self._told(letter.id, letter.revision)))
         facts.append(("payload", [_payload(letter)]))
-        return _portrait("DEAD LETTER", _DEAD_STYLE, "", facts, letter.source)
+        return portrait("DEAD LETTER", _DEAD_STYLE, "", facts, entry=_entry(letter.source))
 
     def tombstone(self, id: str) -> RenderableType:
-        title = self._known[id].title if id in self._known else ""
-        return _portrait("TAKEN BACK", _DEAD_STYLE, title, [("item", self._told(id, None))], None)
+        return portrait("TAKEN BACK", _DEAD_STYLE, self._title(id), [("item", self._told(id, None))])
 
     def _item_facts(self, item: Item, before: Known | None) -> Iterator[Fact]:
         yield from _why(item.decision)
         if Changed.TITLE in item.decision.changed and before is not None and before.title != item.title:
             yield "was", [safe_line(before.title)]
-        yield "link", [_brief(item.url or "none")]
+        yield "link", [brief(item.url or "none")]
         yield from _dates(item)
         if item.authors:
             yield "by", [safe_line(", ".join(item.authors))]
@@ -120,18 +135,31 @@ class Gallery:
             yield "dateline", [safe_line(item.dateline)]
         yield "content", [_content(item)]
         if item.summary and (before is None or Changed.TEXT in item.decision.changed):
-            yield "summary", [_brief(item.summary)]
+            yield "summary", [brief(item.summary)]
         if item.keywords:
-            yield "about", [_brief(", ".join(keyword.term for keyword in item.keywords[:_TERMS]))]
+            yield "about", [brief(", ".join(keyword.term for keyword in item.keywords[:_TERMS]))]
         if item.names:
-            yield "names", [_brief(", ".join(map(_name, item.names[:_TERMS])))]
+            yield "names", [brief(", ".join(map(_name, item.names[:_TERMS])))]
         if item.places:
-            yield "places", [_brief(", ".join(f"{place.name} ({place.country})" for place in item.places[:_TERMS]))]
+            yield "places", [brief(", ".join(f"{place.name} ({place.country})" for place in item.places[:_TERMS]))]
         if item.flags:
             yield "flags", [", ".join(flag.value for flag in item.flags)]
+        yield "grouped", grouped(item.grouping, {id: self._title(id) for id in others(item.grouping)})
+        if item.grouping.matched not in (None, item.reprint_of):
+            yield "near", self._named(item.grouping.matched)
         if item.reprint_of:
-            yield "copy of", self._told(item.reprint_of, None)
+            yield "copy of", self._named(item.reprint_of)
+        if item.story_id != item.id:
+            yield "story", [item.story_id]
         yield "id", [item.id]
+
+    def _named(self, id: str) -> list[str]:
+        """Another item by its title, where it was shown."""
+        title = brief(self._title(id))
+        return [*([title] if title else []), *self._told(id, None)]
+
+    def _title(self, id: str) -> str:
+        return self._known[id].title if id in self._known else self._titles.get(id, "")
 
     def _told(self, id: str, revision: int | None) -> list[str]:
         lines = [id if revision is None else f"{id}, revision {revision}"]
@@ -140,10 +168,10 @@ class Gallery:
         return lines
 
 
-def _portrait(verdict: str, style: str, title: str, facts: Sequence[Fact], source: Source | None) -> RenderableType:
-    entry = ""
-    if source is not None and source.index is not None and source.count is not None and source.count > 1:
-        entry = f"{source.index + 1}/{source.count}  "
+def portrait(
+    verdict: str, style: str, title: str, facts: Sequence[Fact], *, entry: str = "", indent: int = 2
+) -> RenderableType:
+    """A head of two parts, `verdict` and `title`, over facts; `indent` columns from the left."""
     head = Table.grid(padding=(0, 2))
     head.add_column(no_wrap=True)
     head.add_column(overflow="fold")
@@ -153,12 +181,40 @@ def _portrait(verdict: str, style: str, title: str, facts: Sequence[Fact], sourc
     body.add_column(overflow="fold")
     for label, lines in facts:
         body.add_row(Text(label, "dim"), Text("\n".join(lines)))
-    return Padding(Group(head, body), (0, 0, 1, 2), expand=False)
+    return Padding(Group(head, body), (0, 0, 1, indent), expand=False)
+
+
+def _entry(source: Source) -> str:
+    if source.index is None or source.count is None or source.count == 1:
+        return ""
+    return f"{source.index + 1}/{source.count}  "
+
+
+def grouped(grouping: Grouping, titles: Mapping[str, str]) -> list[str]:
+    """Why an item stands in its story, line by line; ids in the evidence with the titles that are known of them."""
+    rule = grouping.rule.value
+    if grouping.rule is GroupingRule.KEPT and len(grouping.evidence) == 1:
+        return [f"{rule}: {brief(grouping.evidence[0])}"]
+    score = "" if grouping.score is None else f" {grouping.score:.2f}"
+    lines = [brief(_ID.sub(lambda id: _with_title(id[0], titles), line)) for line in grouping.evidence]
+    return [f"{rule}{score}: {GROUPINGS[grouping.rule]}", *(f"- {line}" for line in lines)]
+
+
+def others(grouping: Grouping) -> Iterator[str]:
+    """The ids of the items that a grouping speaks of."""
+    if grouping.matched is not None:
+        yield grouping.matched
+    for line in grouping.evidence:
+        yield from _ID.findall(line)
+
+
+def _with_title(id: str, titles: Mapping[str, str]) -> str:
+    return f"{titles[id]} ({id})" if titles.get(id) else id
 
 
 def _why(decision: Decision) -> list[Fact]:
     rule = decision.rule.value
-    evidence = [_brief(line) for line in decision.evidence]
+    evidence = [brief(line) for line in decision.evidence]
     if decision.rule is DedupeRule.FIRST_SIGHTING and len(evidence) == 1:
         return [("why", [f"{rule}: {evidence[0]}"])]
     facts: list[Fact] = [("why", [f"{rule}: {RULES[decision.rule]}", *(f"- {line}" for line in evidence)])]
@@ -176,19 +232,19 @@ def _dates(item: Item) -> Iterator[Fact]:
     for name, at, found in named:
         if at is not None:
             how = f"  {found.origin.value}, {found.confidence.value}: {safe_line(found.raw)}" if found else ""
-            yield name, [f"{_moment(at)}{how}"]
+            yield name, [f"{moment(at)}{how}"]
 
 
 def _content(item: Item) -> str:
     sure = "" if item.language == "und" else f" ({item.language_confidence:.2f})"
-    parts = [f"{safe_line(item.language)}{sure}", _some(item.word_count, "word")]
+    parts = [f"{safe_line(item.language)}{sure}", some(item.word_count, "word")]
     if item.images:
         lead = ", one leads" if any(image.role is ImageRole.LEAD for image in item.images) else ""
-        parts.append(_some(len(item.images), "image") + lead)
+        parts.append(some(len(item.images), "image") + lead)
     if item.links:
-        parts.append(_some(len(item.links), "link"))
+        parts.append(some(len(item.links), "link"))
     if item.attachments:
-        parts.append(_some(len(item.attachments), "attachment"))
+        parts.append(some(len(item.attachments), "attachment"))
     if item.reading_seconds:
         parts.append(f"{item.reading_seconds} s to read")
     return " · ".join(parts)
@@ -199,7 +255,7 @@ def _name(name: Name) -> str:
     return f"{name.name}{gloss}" + (f" ×{name.count}" if name.count > 1 else "")
 
 
-def _brief(text: str) -> str:
+def brief(text: str) -> str:
     """One line of text; of a very long one (addresses of 5,000 characters exist) its two ends."""
     if len(text) <= _LONGEST:
         return safe_line(text)
@@ -211,7 +267,7 @@ def _payload(letter: DeadLetter) -> str:
     size = len(letter.payload.encode("utf-8", "replace"))
     if letter.payload_encoding is PayloadEncoding.BASE64:
         size = len(letter.payload.rstrip("=")) * 3 // 4
-    return f"{_some(size, 'byte')}, {letter.payload_encoding.value}" if size else "empty"
+    return f"{some(size, 'byte')}, {letter.payload_encoding.value}" if size else "empty"
 
 
 def _place(source: Source) -> str:
@@ -219,11 +275,11 @@ def _place(source: Source) -> str:
     return f"{source.ref or f'document {source.offset}'}{entry}"
 
 
-def _moment(at: datetime) -> str:
+def moment(at: datetime) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S" if at.second else "%Y-%m-%d %H:%M") + " UTC"
 
 
-def _some(number: int, noun: str) -> str:
+def some(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 

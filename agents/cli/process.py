@@ -64,7 +64,7 @@ def process(
     moment = moment_option(now)
     settings = load_settings()
     naming = Naming(settings.topic_prefix, settings.generation)
-    pipeline = Pipeline(naming, sites=load_sites(settings.sites_file))
+    pipeline = Pipeline(naming, sites=load_sites(settings.sites_file), most_sightings=settings.stories_max_items)
     documents = settled_paths(paths)
     counted = Tally()
     write = _Writer(pretty=pretty)

@@ -79,7 +79,7 @@ class Display:
     def _line(self, progress: Progress) -> str:
         sums = progress.sums
         items, duplicates, letters = (sums.ended(outcome) for outcome in (ITEM, DUPLICATE, DEAD_LETTER))
-        done = f"{items:,} items, {duplicates:,} duplicates, {letters:,} dead letters"
+        done = f"{items:,} items ({_grouped(sums)}), {duplicates:,} duplicates, {letters:,} dead letters"
         return (
             f"{progress.seconds:5.1f} s  workers {sums.ready}/{progress.workers} ready  "
             f"published {_of(progress.published, progress.documents)}  entries done {sums.outcomes:,}: {done}  "
@@ -101,11 +101,15 @@ class Display:
         head.append(f"  workers {sums.ready}/{progress.workers} ready  ")
         head.append(f"{_of(progress.published, progress.documents)} documents published  ")
         head.append(f"{sums.outcomes:,} entries done, {self._rate():,.0f}/s")
-        return Group(head, table)
+        return Group(head, table, Text(f"{_grouped(sums)} among the items", "dim"))
 
 
 def _of(published: int, documents: int | None) -> str:
     return f"{published:,}" if documents is None else f"{published:,}/{documents:,}"
+
+
+def _grouped(sums: Sums) -> str:
+    return f"{sums.stories:,} stories, {sums.copies:,} reprints"
 
 
 def _known(figure: int | None) -> str:

@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from msgspec import Struct, field
 
 from agents.demo.workers import Worker
-from schemas import StageName
+from schemas import GroupingRule, StageName
 
 _SAMPLE = re.compile(
-    r"feedmill_(ready|inputs_total|results_total|lag_records|lag_timestamp_seconds)(?:\{([^}]*)\})? ([0-9.eE+-]+)",
+    r"feedmill_(ready|inputs_total|results_total|stories_grouped_total|lag_records|lag_timestamp_seconds)"
+    r"(?:\{([^}]*)\})? ([0-9.eE+-]+)",
     re.ASCII,
 )
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
@@ -24,11 +25,15 @@ ITEM, DUPLICATE, DEAD_LETTER = "item", "duplicate", "dead-letter"
 
 
 class Reading(Struct):
-    """One look at one worker. `taken` and `became` count since its start; `lag` was read `lag_at`, 0: not yet."""
+    """One look at one worker. Counts are those since its start; `lag` was read `lag_at`, 0: not yet.
+
+    `grouped` counts items by the rule that gave them their story.
+    """
 
     ready: bool = False
     taken: Counter[str] = field(default_factory=Counter)
     became: Counter[tuple[str, str]] = field(default_factory=Counter)
+    grouped: Counter[str] = field(default_factory=Counter)
     lag: Counter[str] = field(default_factory=Counter)
     lag_at: float = 0.0
 
@@ -43,6 +48,7 @@ class Sums(Struct):
     taken: Counter[str]
     became: Counter[tuple[str, str]]
     lag: Counter[str] | None
+    grouped: Counter[str] = field(default_factory=Counter)
 
     def ended(self, outcome: str) -> int:
         """Entries that ended so, in whatever stage."""
@@ -51,6 +57,16 @@ class Sums(Struct):
     @property
     def outcomes(self) -> int:
         return sum(self.ended(outcome) for outcome in (ITEM, DUPLICATE, DEAD_LETTER))
+
+    @property
+    def stories(self) -> int:
+        """Stories that were opened: by a first report, or by an item that can be compared with nothing."""
+        return self.grouped[GroupingRule.FIRST_REPORT] + self.grouped[GroupingRule.NOT_GROUPED]
+
+    @property
+    def copies(self) -> int:
+        """Items that were found to be copies of others."""
+        return self.grouped[GroupingRule.NEAR_COPY] + self.grouped[GroupingRule.EXCERPT]
 
     @property
     def behind(self) -> int | None:
@@ -78,6 +94,7 @@ class Gauges:
         for reading in self._last.values():
             sums.taken.update(reading.taken)
             sums.became.update(reading.became)
+            sums.grouped.update(reading.grouped)
         for reading in now:
             if sums.lag is not None:
                 sums.lag.update(reading.lag)
@@ -98,6 +115,8 @@ def read_metrics(text: str) -> Reading:
             reading.taken[stage] += number
         elif name == "results_total":
             reading.became[stage, named.get("outcome", "")] += number
+        elif name == "stories_grouped_total":
+            reading.grouped[named.get("rule", "")] += number
         else:
             reading.lag[stage] += number
     return reading

@@ -7,14 +7,15 @@ on from the position found in it. docs/decisions/0003 has the reasons and the me
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from agents.engine.delivery import Refusals
 from agents.engine.store import POSITION_KEY, StateSize, Store, Tables
 from agents.engine.topics import INPUT, OUTPUTS, Naming
 from agents.engine.transport import Changelog, EngineError, Incoming, RefusedError, Transactions, Transport
-from agents.stage import Topic
+from agents.stage import Dropped, IndexSize, Measured, Topic
 from schemas import StageName
 
 
@@ -72,6 +73,7 @@ class Holding:
         self._taking_over = asyncio.Lock()
         self._restoring = asyncio.Lock()  # one reader, whose assignment is replaced by each restore
         self._changelog: Changelog | None = None
+        self._dropped: Counter[Dropped] = Counter()
         self.parts: dict[int, Part] = {}
 
     async def start(self) -> None:
@@ -101,6 +103,20 @@ class Holding:
         """Of all the stores of this stage that the worker holds now."""
         sizes = [part.store.size() for part in list(self.parts.values())]
         return StateSize(sum(size.keys for size in sizes), sum(size.bytes for size in sizes))
+
+    def index_size(self) -> IndexSize:
+        """Of the indexes that the stage has made of those stores."""
+        indexes = [part.store.derived for part in list(self.parts.values())]
+        sizes = [index.size() for index in indexes if isinstance(index, Measured)]
+        return IndexSize(sum(size.items for size in sizes), sum(size.bytes for size in sizes))
+
+    def dropped(self) -> Mapping[Dropped, int]:
+        """What these indexes have dropped while this worker held them, in batches that were committed."""
+        return dict(self._dropped)
+
+    def _note_dropped(self, store: Store) -> None:
+        if isinstance(store.derived, Measured):
+            self._dropped.update(store.derived.take_dropped())
 
     async def take_over(self, wanted: Iterable[int]) -> None:
         """Make the owned partitions ready: fence, restore, find the position."""

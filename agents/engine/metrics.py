@@ -24,15 +24,15 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
 )
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from agents import __version__
 from agents.engine.lag import Lag
 from agents.engine.store import StateSize
 from agents.engine.topics import OUTPUTS
-from agents.stage import INTERNAL, Output, Topic
-from schemas import GOES_ON, DeadLetterCode, DedupeRule, StageName, Verdict
+from agents.stage import INTERNAL, Dropped, IndexSize, Output, Topic
+from schemas import GOES_ON, DeadLetterCode, DedupeRule, GroupingRule, StageName, Verdict
 
 MAX_SITES = 1000
 """Sites with a counter of their own; what Prometheus keeps for each is dear, and the list is the operator's."""
@@ -103,6 +103,10 @@ class MillMetrics:
             Counter("feedmill_items", "Items by verdict.", ["verdict"], registry=registry),
             [(verdict,) for verdict in Verdict],
         )
+        self._grouped = _children(
+            Counter("feedmill_stories_grouped", "Items by the stories stage's rule.", ["rule"], registry=registry),
+            [(rule,) for rule in GroupingRule],
+        )
         self._sites = _children(
             Counter("feedmill_site_items", "Items by site, for the sites listed.", ["site"], registry=registry),
             [(site,) for site in sorted({*sites, OTHER})],
@@ -159,8 +163,9 @@ class MillMetrics:
             "feedmill_freshness_seconds", "Seconds from publication to first sighting.", FRESHNESS_SECONDS
         )
         self._state = _StateSizes()
+        self._index = _IndexFigures()
         self._lags = LagMetrics(registry, clock=lambda: clock().timestamp())
-        for collector in (self._latency, self._freshness, self._state):
+        for collector in (self._latency, self._freshness, self._state, self._index):
             registry.register(collector)
         Gauge("feedmill_build_info", "1; the version is in the label.", ["version"], registry=registry).labels(
             __version__
@@ -176,18 +181,23 @@ class MillMetrics:
         now = self._clock()
         self._progress[stage].set(now.timestamp())
         results: Tally[tuple[Topic, bool, str]] = Tally()
+        grouped: Tally[str] = Tally()
         sites: Tally[str | None] = Tally()
         latencies: list[float] = []
         freshness: list[float] = []
         for output in outputs:
             results[output.topic, output.entry is None, output.label] += 1
             if output.arrival is not None:
+                grouped[output.grouping] += 1
                 sites[output.site] += 1
                 latencies.append((now - output.arrival).total_seconds())
                 if output.freshness is not None:
                     freshness.append(output.freshness)
         for (topic, retracts, label), count in results.items():
             self._count(stage, topic, retracts, label, count)
+        for rule, count in grouped.items():
+            if (child := self._grouped.get((rule,))) is not None:
+                child.inc(count)
         for site, count in sites.items():
             self._sites.get((site or OTHER,), self._other).inc(count)
         self._latency.observe(latencies)
@@ -219,6 +229,10 @@ class MillMetrics:
     def watch_state(self, stage: StageName, size: Callable[[], StateSize]) -> None:
         """Ask `size` at each scrape, in the server's thread. Where it raises, the stage's two gauges are NaN."""
         self._state.sizes[stage] = size
+
+    def watch_index(self, size: Callable[[], IndexSize], dropped: Callable[[], Mapping[Dropped, int]]) -> None:
+        """Ask both at each scrape, in the server's thread. `dropped` counts since the worker's start."""
+        self._index.watched = size, dropped
 
     def watch_ready(self, ready: Callable[[], bool]) -> None:
         """Show readiness as a gauge too: alerts look back, a probe does not."""
@@ -332,6 +346,27 @@ class _StateSizes(Collector):
             keys.add_metric([stage], figures[0])
             size.add_metric([stage], figures[1])
         return (keys, size)
+
+
+class _IndexFigures(Collector):
+    watched: tuple[Callable[[], IndexSize], Callable[[], Mapping[Dropped, int]]] | None = None
+
+    def collect(self) -> Iterable[Metric]:
+        items = GaugeMetricFamily("feedmill_stories_index_items", "Sightings that new items are compared with.")
+        size = GaugeMetricFamily("feedmill_stories_index_bytes", "Bytes of memory of the index over them.")
+        evicted = CounterMetricFamily("feedmill_stories_evicted", "Sightings dropped from it.", labels=["reason"])
+        measure, dropped = self.watched or (lambda: IndexSize(0, 0), dict[Dropped, int])
+        try:
+            found = measure()
+            figures = float(found.items), float(found.bytes)
+        except Exception:  # changed under the scrape: as above
+            figures = float("nan"), float("nan")
+        items.add_metric([], figures[0])
+        size.add_metric([], figures[1])
+        counts = dropped()
+        for reason in Dropped:
+            evicted.add_metric([reason], counts.get(reason, 0))
+        return (items, size, evicted)
 
 
 def outcomes(stage: StageName) -> list[str]:

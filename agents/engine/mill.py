@@ -100,6 +100,8 @@ class Mill(Service):
             for stage, loop in self.loops.items():
                 await loop.start()
                 self._watchers.metrics.watch_state(stage, loop.state_size)
+            stories = self.loops[StageName.STORIES]
+            self._watchers.metrics.watch_index(stories.index_size, stories.dropped)
         except UnavailableError as error:
             end_process(str(error), EXIT_ENDED)
         self._contact.heard()

@@ -10,7 +10,7 @@ What a batch adds is taken back where the batch was: `State.version` tells.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice, pairwise
 
 import msgspec
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from agents.content.signature import BANDS, numbers
+from agents.stage import Dropped, IndexSize
 from agents.stories.memory import Memory, Shelf, Sighting
 from agents.stories.nearcopy import WINDOW
 from agents.stories.tables import (
@@ -153,6 +154,7 @@ class Index:
         self._settled_latest = 0
         self._written: list[tuple[BandTable | TermTable, Written]] = []
         self._reshaped = False
+        self._dropped: Counter[Dropped] = Counter()
         self._version = -1
 
     @classmethod
@@ -196,7 +198,15 @@ class Index:
 
     @property
     def bytes(self) -> int:
-        return sum(segment.bytes for segment in self._segments)
+        return sum(segment.bytes for segment in list(self._segments))
+
+    def size(self) -> IndexSize:
+        return IndexSize(len(self), self.bytes)
+
+    def take_dropped(self) -> Mapping[Dropped, int]:
+        """Sightings dropped since this was last asked. Taking a batch back that drops any takes the index, too."""
+        dropped, self._dropped = self._dropped, Counter()
+        return dropped
 
     def copies(self, bands: Words) -> list[int]:
         """The numbers of sightings that share a band, those that share most of them first, CANDIDATES at most."""
@@ -239,9 +249,12 @@ class Index:
         if arrival > self.shelf.latest:
             self.shelf = msgspec.structs.replace(self.shelf, latest=arrival)
         latest = self.shelf.latest
-        while len(self._segments) > 1 and (
-            self._segments[0].latest + WINDOW + _EARLY < latest or len(self) > self._most
-        ):
+        while len(self._segments) > 1:
+            oldest, following = self._segments[:2]
+            past = oldest.latest + WINDOW + _EARLY < latest
+            if not past and len(self) <= self._most:
+                break
+            self._dropped[Dropped.WINDOW if past else Dropped.LIMIT] += following.first - oldest.first
             del self._segments[0]
             self._reshape()
         self._drop_terms()

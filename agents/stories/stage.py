@@ -94,6 +94,7 @@ class StoriesStage:
             entry,
             headers,
             label=item.verdict,
+            grouping=item.grouping.rule,
             site=item.site,
             arrival=draft.arrival,
             freshness=_freshness(item),

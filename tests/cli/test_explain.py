@@ -9,10 +9,11 @@ import pytest
 from rich.cells import cell_len
 from typer.testing import CliRunner
 
+from agents.cli.exits import CommandError, ExitCode
 from agents.cli.main import build
-from agents.cli.portrait import RULES
+from agents.cli.portrait import GROUPINGS, RULES
 from agents.cli.terminal import safe
-from schemas import DedupeRule
+from schemas import DedupeRule, GroupingRule
 from tests.documents import FIRST, LATER, atom, deleted, entry, markdown
 
 runner = CliRunner()
@@ -68,6 +69,55 @@ def test_flags_are_named(folder: Path) -> None:
     assert "flags     no-date" in explain("-", stdin=markdown("渡轮", FIRST, stamp="NaN"))
 
 
+def test_why_an_item_stands_in_its_story(folder: Path) -> None:
+    shown = re.split(r"\n(?=▌|\d+ documents)", explain("samples"))
+    told = {part.split()[1]: part for part in shown if part.startswith("▌")}
+    first = re.findall(r"id +([0-9a-f]{32})", told["157-elephant"])[0]
+    assert "grouped   first-report: nothing seen before is near enough, a story of its own" in told["157-elephant"]
+    assert "\n  story " not in told["157-elephant"], "it is its own"
+    report = told["158-elephant-haitang"]
+    assert re.search(r"grouped   same-event 0\.\d\d: .*\n +- shares 电车, ", report)
+    assert re.search(
+        rf"near      卡斯佩里亚一头大象.*\n +{first}\n +first seen in 157-elephant\n  story     {first}", report
+    )
+    excerpt = told["160-elephant-excerpt"]
+    assert "  REPRINT  大象离开动物园" in excerpt
+    assert re.search(r"grouped   excerpt 0\.94: .*\n +- 94 % of the shorter text stands in the longer one", excerpt)
+    assert "copy of   卡斯佩里亚一头大象" in excerpt
+    assert "- kept apart from Reservoir levels, week 46: Upper Wenlow at 74 per cent" in " ".join(
+        told["165-reservoir"].split()
+    )
+    assert "grouped   kept: given before, as first-report" in told["029-ferry-number"]
+
+
+def test_a_story_in_time_order_with_its_links(folder: Path) -> None:
+    first = re.findall(r"▌ 157-elephant .*?id +([0-9a-f]{32})", explain("samples"), re.DOTALL)[0]
+    shown = explain("samples", "--story", first[:8])
+    assert shown.startswith(f"▌ story {first}\n  5 items, 2 of them copies · 5 sites · 2026-11-22 23:24 UTC to ")
+    titles = re.findall(r"^( +)(↳ )?2026-11-22 \d\d:\d\d  (\S+)", shown, re.MULTILINE)
+    assert titles == [
+        ("  ", "", "卡斯佩里亚一头大象夜离动物园"),
+        ("      ", "↳ ", "大象离开动物园"),
+        ("      ", "↳ ", "卡斯佩里亞一頭大象夜離動物園"),
+        ("  ", "", "大象「鈕扣」夜遊羅森堡"),
+        ("  ", "", "大象睡在电车总站"),
+    ]
+    links = re.findall(r"joined    (\S+)(?: 0\.\d\d)?: ", shown)
+    assert links == ["first-report", "excerpt", "near-copy", "same-event", "same-event"]
+    assert shown.count("copy of   卡斯佩里亚一头大象") == 2
+    assert shown.count("near      卡斯佩里亚一头大象") == 2
+    assert max(map(cell_len, shown.splitlines())) <= 80
+    assert not [line for line in shown.splitlines() if line != line.rstrip()]
+
+
+def test_a_story_that_is_not_there(folder: Path) -> None:
+    (folder / "1.md").write_bytes(markdown("渡轮搁浅 214人安全", FIRST))
+    done = runner.invoke(build("explain"), ["explain", "1.md", "--story", "0" * 32])
+    assert isinstance(done.exception, CommandError)
+    assert done.exception.code is ExitCode.FOUND
+    assert done.exception.message.startswith(f"There is no story {'0' * 32} in 1.md.")
+
+
 def test_80_columns_and_no_trailing_blanks_for_all_samples(folder: Path) -> None:
     shown = explain("samples")
     assert max(map(cell_len, shown.splitlines())) <= 80
@@ -93,3 +143,4 @@ def test_a_very_long_address_is_cut_in_the_middle(folder: Path) -> None:
 
 def test_every_rule_has_its_few_words() -> None:
     assert RULES.keys() == set(DedupeRule)
+    assert GROUPINGS.keys() == set(GroupingRule)

@@ -75,7 +75,9 @@ def test_without_a_broker_no_client_is_loaded(name: str) -> None:
         pytest.param(["process", "-", "--now", "noon"], {}, "--now noon is no moment", id="no moment"),
         pytest.param(["process", "-", "--jobs", "0"], {}, "--jobs", id="no jobs"),
         pytest.param(["process", "samples", "--state", "README.md"], {}, "state folder", id="state is a file"),
-        pytest.param(["explain", "0" * 32], {}, "reads only files", id="explain an id"),
+        pytest.param(["explain"], {}, "There is nothing to explain", id="explain nothing"),
+        pytest.param(["explain", "0" * 32, "samples"], {}, "name it alone", id="explain an id and documents"),
+        pytest.param(["explain", "samples", "--story", "the ferry"], {}, "is no id", id="explain no story"),
         pytest.param(["schema", "items"], {}, "There is no schema called 'items'", id="no such schema"),
         pytest.param(
             ["process", "samples"], {"FEEDMILL_PARTITIONS": "x"}, "FEEDMILL_PARTITIONS cannot be used", id="settings"

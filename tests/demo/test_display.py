@@ -12,7 +12,8 @@ from agents.demo.gauges import Sums
 
 
 def progress(seconds: float, items: int = 0, lag: Counter[str] | None = None) -> Progress:
-    sums = Sums(1, Counter(parse=7), Counter({("stories", "item"): items}), lag)
+    grouped = Counter({"first-report": items, "near-copy": 3, "excerpt": 1, "same-event": 5})
+    sums = Sums(1, Counter(parse=7), Counter({("stories", "item"): items}), lag, grouped)
     return Progress(seconds, 2, 5, 9, sums)
 
 
@@ -23,7 +24,7 @@ def test_without_a_terminal_it_is_plain_lines_seldom_and_the_last_one() -> None:
             display.show(progress(seconds, int(seconds * 10), Counter(dedupe=2) if seconds > 2 else None))
     lines = out.getvalue().splitlines()
     assert [line.split()[0] for line in lines] == ["0.0", "2.5", "3.0"]
-    assert "workers 1/2 ready  published 5/9  entries done 30: 30 items, 0 duplicates, 0 dead letters" in lines[-1]
+    assert "workers 1/2 ready  published 5/9  entries done 30: 30 items (30 stories, 4 reprints), 0 dup" in lines[-1]
     assert lines[0].endswith("lag –"), "not 0: nobody has read it yet"
     assert lines[-1].endswith("lag 2")
     assert "\x1b" not in out.getvalue()
@@ -46,5 +47,6 @@ def test_on_a_terminal_it_is_one_table_of_80_columns() -> None:
     text = out.getvalue()
     assert "duplicates  dead letters" in text
     assert "1,234,567" in text
+    assert "1,234,567 stories, 4 reprints among the items" in text
     assert "–" in text
     assert "a line that stays" in text

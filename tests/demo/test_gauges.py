@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 from prometheus_client import generate_latest
 
@@ -8,9 +9,13 @@ from agents.demo.gauges import DEAD_LETTER, ITEM, Gauges, Sums, read_metrics
 from agents.engine.lag import Lag
 from agents.engine.metrics import MillMetrics
 from agents.stage import EntryRef, Output, Topic
-from schemas import StageName
+from schemas import GroupingRule, StageName
 
 REF = EntryRef(0, 0, 0)
+
+
+def told(rule: GroupingRule) -> Output:
+    return Output(Topic.ENRICHED, b"k", b"", REF, label="new", grouping=rule, arrival=datetime.now(UTC))
 
 
 def page(lag: int | None = None) -> str:
@@ -21,7 +26,7 @@ def page(lag: int | None = None) -> str:
     metrics.watch_ready(lambda: True)
     metrics.handled(StageName.PARSE, 0, 3, [Output(Topic.ENTRIES, b"k", b"", REF)] * 4, 100)
     metrics.handled(StageName.PARSE, 1, 1, [Output(Topic.DEAD_LETTER, None, b"", REF, label="no-entries")], 100)
-    metrics.handled(StageName.STORIES, 0, 2, [Output(Topic.ENRICHED, b"k", b"", REF, label="new")] * 2, 100)
+    metrics.handled(StageName.STORIES, 0, 2, [told(GroupingRule.FIRST_REPORT), told(GroupingRule.EXCERPT)], 100)
     return generate_latest(metrics.registry).decode()
 
 
@@ -36,8 +41,9 @@ def test_the_figures_of_a_real_page() -> None:
 
 def test_sums_over_stages() -> None:
     reading = read_metrics(page())
-    sums = Sums(1, reading.taken, reading.became, reading.lag)
+    sums = Sums(1, reading.taken, reading.became, reading.lag, reading.grouped)
     assert (sums.ended(ITEM), sums.ended(DEAD_LETTER), sums.outcomes) == (2, 1, 3)
+    assert (sums.stories, sums.copies) == (1, 1)
 
 
 def test_a_lag_is_known_when_it_was_read() -> None:

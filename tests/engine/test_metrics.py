@@ -25,9 +25,9 @@ from agents.engine.store import MemoryTables, Overlay, StateSize, Store
 from agents.enrich.stage import EnrichStage
 from agents.parse.stage import ParseStage
 from agents.sources.records import raw_document
-from agents.stage import INTERNAL, EntryRef, Output, Stage, Topic
+from agents.stage import INTERNAL, Dropped, EntryRef, IndexSize, Output, Stage, Topic
 from agents.stories.stage import StoriesStage
-from schemas import GOES_ON, DeadLetterCode, DedupeRule, StageName, Verdict
+from schemas import GOES_ON, DeadLetterCode, DedupeRule, GroupingRule, StageName, Verdict
 from tests.documents import FIRST, LATER, atom, deleted, entry, markdown, record
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "metrics.md"
@@ -59,6 +59,7 @@ def everything(partitions: int = 16, sites: int = 3) -> MillMetrics:
     metrics.watch_ready(lambda: True)
     for stage in StageName:
         metrics.watch_state(stage, lambda: StateSize(keys=10, bytes=1000))
+    metrics.watch_index(lambda: IndexSize(items=10, bytes=7000), dict)
     metrics.assigned({stage: range(partitions) for stage in StageName})
     metrics.lags({(stage, number): Lag(1, 1) for stage in StageName for number in range(partitions)})
     return metrics
@@ -110,13 +111,17 @@ def test_items_have_verdict_site_latency_and_freshness(metrics: MillMetrics) -> 
     arrival = NOW - timedelta(seconds=2)
     outputs = [
         output(Topic.ENRICHED, Verdict.NEW, site="harbour.example", arrival=arrival, freshness=400.0),
-        output(Topic.ENRICHED, Verdict.REPRINT, site="unheard-of.example", arrival=arrival),
+        output(
+            Topic.ENRICHED, Verdict.REPRINT, site="unheard-of.example", arrival=arrival, grouping=GroupingRule.EXCERPT
+        ),
         output(Topic.ENRICHED, Verdict.NEW, site=None, arrival=arrival),
         output(Topic.ENRICHED, entry=False),  # a tombstone
     ]
     metrics.handled(STORIES, 0, 4, outputs, 100)
     assert value(metrics, "feedmill_items_total", verdict="new") == 2
     assert value(metrics, "feedmill_items_total", verdict="reprint") == 1
+    assert value(metrics, "feedmill_stories_grouped_total", rule="excerpt") == 1
+    assert value(metrics, "feedmill_stories_grouped_total", rule="near-copy") == 0
     assert value(metrics, "feedmill_site_items_total", site="harbour.example") == 1
     assert value(metrics, "feedmill_site_items_total", site="灯塔.example") == 0
     assert value(metrics, "feedmill_site_items_total", site="other") == 2
@@ -249,6 +254,18 @@ def test_a_store_that_cannot_be_asked_costs_no_other_figure(metrics: MillMetrics
     assert value(metrics, "feedmill_state_bytes", stage="stories") == 77
 
 
+def test_the_index_of_stories(metrics: MillMetrics) -> None:
+    def reasons() -> dict[Dropped, float | None]:
+        return {reason: value(metrics, "feedmill_stories_evicted_total", reason=reason) for reason in Dropped}
+
+    assert value(metrics, "feedmill_stories_index_items") == 0, "also before anyone asks"
+    assert reasons() == {Dropped.WINDOW: 0, Dropped.LIMIT: 0}
+    metrics.watch_index(lambda: IndexSize(items=5, bytes=3500), lambda: {Dropped.LIMIT: 4096})
+    assert value(metrics, "feedmill_stories_index_items") == 5
+    assert value(metrics, "feedmill_stories_index_bytes") == 3500
+    assert reasons() == {Dropped.WINDOW: 0, Dropped.LIMIT: 4096}
+
+
 def test_readiness_is_a_gauge_too(metrics: MillMetrics) -> None:
     ready = [True]
     metrics.watch_ready(lambda: ready[0])
@@ -274,6 +291,7 @@ def test_children_of_closed_lists_stand_at_zero(metrics: MillMetrics) -> None:
         *DedupeRule
     } - GOES_ON
     assert all(value(metrics, "feedmill_items_total", verdict=verdict) == 0 for verdict in Verdict)
+    assert all(value(metrics, "feedmill_stories_grouped_total", rule=rule) == 0 for rule in GroupingRule)
 
 
 def test_at_most_2000_series_at_1000_sites_and_strangers_add_none() -> None:

@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from agents.engine.admin import administration
 from agents.engine.reader import Reader
-from agents.engine.topics import Naming, topic_table
+from agents.engine.topics import Naming, partition_of, topic_table
 from agents.engine.transport import Incoming
 from agents.stage import Headers, Topic
 from schemas import (
@@ -76,9 +76,17 @@ class Stand:
         return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     async def put(
-        self, topic: Topic, values: Sequence[bytes | Any | None], *, partition: int = 0, headers: Headers = ()
+        self,
+        topic: Topic,
+        values: Sequence[bytes | Any | None],
+        *,
+        partition: int = 0,
+        headers: Headers = (),
+        key: bytes | None = None,
     ) -> list[int]:
-        """Write records (Structs as JSON); their offsets."""
+        """Write records (Structs as JSON); their offsets. Those with a key stand where the mill would put them."""
+        if key is not None:
+            partition = partition_of(topic, key, 0, PARTITIONS)
         producer = AIOKafkaProducer(**self.connection, max_request_size=16 * 1024 * 1024)
         await producer.start()
         try:
@@ -86,7 +94,7 @@ class Stand:
                 await producer.send_and_wait(
                     self.naming.topic(topic),
                     value if value is None or isinstance(value, bytes) else msgspec.json.encode(value),
-                    key=b"key",  # compacted topics refuse records without one
+                    key=key or b"key",  # compacted topics refuse records without one
                     partition=partition,
                     headers=list(headers),
                 )

@@ -55,14 +55,21 @@ def test_it_ends_with_a_whole_ledger_and_examples(environment: Mapping[str, str]
     )
     assert entries == items + duplicates + letters
     assert min(items, duplicates, letters) > 0
-    for shown in ("NEW", "REVISION", "DUPLICATE", "DEAD LETTER", "feedmill tail -n 5", "read_committed"):
+    for shown in ("NEW", "REVISION", "REPRINT", "DUPLICATE", "DEAD LETTER", "feedmill tail -n 5", "read_committed"):
         assert shown in done.stdout
     assert "\x1b" not in done.stdout
     assert done.stderr == ""
+    stories, reprints = map(
+        int, re.findall(r"The items make (\d+) stories; (\d+) are reprints of others\.", done.stdout)[0]
+    )
+    assert items > stories > 0
+    assert reprints >= 3
+    assert re.search(r"^▌ story [0-9a-f]{32}\n  \d items, .* of them .* · [3-5] sites", done.stdout, re.MULTILINE)
+    assert "joined    same-event" in done.stdout
     progress = re.findall(r"workers (\d)/2 ready  published (\d+).*  lag (\S+)$", done.stdout, re.MULTILINE)
     assert progress[0] == ("0", "0", "–"), "no lag is known before one was read"
     assert {ready for ready, published, _ in progress if published != "0"} == {"2"}, "published when both are ready"
-    assert progress[-1] == ("2", "156", "0")
+    assert progress[-1] == ("2", "165", "0")
 
 
 def test_a_worker_killed_at_work_is_started_again_and_nothing_is_lost(
@@ -115,7 +122,7 @@ def test_ended_half_way_it_leaves_nothing(environment: Mapping[str, str], number
     ("arguments", "when"),
     [
         pytest.param([], "workers 0/2 ready", id="while the workers start"),
-        pytest.param([], "published 156/156", id="at work"),
+        pytest.param([], "published 165/165", id="at work"),
         pytest.param(["--keep"], "Everything goes on running", id="left running"),
     ],
 )

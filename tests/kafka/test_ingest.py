@@ -127,7 +127,7 @@ async def test_ctrl_c_says_how_far_it_came(stand: Stand) -> None:
         _, told = await process.communicate()
     assert process.returncode == 130
     published = len(await stand.get(Topic.RAW))
-    assert 0 < published < 156
+    assert 0 < published < 165
     noun = "document" if published == 1 else "documents"
     assert told.decode() == f"feedmill: Stopped after {published} {noun}; all of them are delivered.\n"
 

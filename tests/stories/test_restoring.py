@@ -100,9 +100,9 @@ def same_slots(one: Index, other: Index) -> None:
         assert (left.terms is None) == (right.terms is None)
         if left.terms is not None and right.terms is not None:
             assert np.array_equal(left.terms._slots, right.terms._slots)
+            assert np.array_equal(left.terms._next, right.terms._next)
         used = one.shelf.next - left.first  # what lies beyond may be left of a batch that was taken back
-        for name in ("seen", "stories", "ranks", "norms"):
-            assert np.array_equal(getattr(left, name)[:used], getattr(right, name)[:used])
+        assert np.array_equal(left.facts[:used], right.facts[:used])
 
 
 def encoded(made: Sequence[tuple[str, str, str, str, int, int]], hours: Sequence[int]) -> list[bytes]:

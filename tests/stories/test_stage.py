@@ -103,7 +103,7 @@ def test_the_index_is_prepared_in_pieces_or_made_when_it_is_needed() -> None:
     stage.handle([msgspec.msgpack.encode(show(f"{n}", "甲", sentences(n))) for n in range(501)], first, NOW)
     store.committed(first.changes(), Position(1, b"w", 1), 1)
     store.derived = None
-    assert list(stage.prepare(Overlay(store))) == [None]
+    assert list(stage.prepare(Overlay(store))) == [None, None]
     prepared = store.derived
     assert isinstance(prepared, Index)
     copy = msgspec.msgpack.encode(show("copy", "乙", sentences(7), site="nanyang.example"))

@@ -112,4 +112,5 @@ def test_undone_it_is_as_it_was(seeds: list[int], data: st.DataObject) -> None:
 
 
 def test_their_size() -> None:
-    assert BandTable(1 << 12).bytes == TermTable(1 << 12).bytes == 256 << 12
+    assert BandTable(1 << 12).bytes == 256 << 12
+    assert TermTable(1 << 12).bytes < 257 << 12
