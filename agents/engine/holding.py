@@ -114,7 +114,8 @@ class Holding:
         """What these indexes have dropped while this worker held them, in batches that were committed."""
         return dict(self._dropped)
 
-    def _note_dropped(self, store: Store) -> None:
+    def note_dropped(self, store: Store) -> None:
+        """Count what an index dropped in a batch that was committed just now."""
         if isinstance(store.derived, Measured):
             self._dropped.update(store.derived.take_dropped())
 

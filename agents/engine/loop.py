@@ -170,7 +170,7 @@ class StageLoop(Holding, Generic[In]):
         with self._turns.open():
             offset = await self._commit(part, parcels, [*changes, (POSITION_KEY, encode_position(position))], singly)
         part.store.committed(changes, position, offset)
-        self._note_dropped(part.store)
+        self.note_dropped(part.store)
         part.worked_at = self._timer()
         self._observer.handled(self.stage.name, part.partition, len(inputs), outputs, sum(one.size for one in batch))
         self._observer.took(self.stage.name, self._timer() - started)

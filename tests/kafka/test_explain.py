@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
+import urllib.request
 import uuid
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from agents import samples
 from agents.engine.broker import EmbeddedBroker
 from agents.stage import Topic
 from schemas import Changed, Decision, DedupeRule, Grouping, GroupingRule, Item, Source, Verdict
-from tests.kafka.stand import NOON, Stand, dead_letter, duplicate, item
+from tests.kafka.stand import NOON, Stand, dead_letter, decoded, duplicate, item
+from tests.kafka.test_worker import running
 
 A, B, C, D, E = (f"{letter * 8}{'0' * 24}" for letter in "abcde")
 NASTY = "Bridge \x1b]0;owned\x07 \u202egnp.exe\nsecond line"
@@ -121,3 +125,30 @@ async def test_what_is_not_there_is_a_sentence(stand: Stand, arguments: list[str
     done = await asyncio.to_thread(stand.run, "explain", *arguments)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"feedmill: {says}")
+
+
+async def test_what_a_worker_makes_of_documents(broker: EmbeddedBroker, tmp_path: Path) -> None:
+    """The story and its members are found where a real mill puts them, and the worker shows its index."""
+    stand = Stand(broker.address, f"explain-{uuid.uuid4().hex[:8]}")
+    await stand.create()
+    folder = samples.FOLDER / "documents"
+    refs = ("157-elephant", "160-elephant-excerpt", "158-elephant-haitang")
+    with running(stand, tmp_path, FEEDMILL_STORIES_MAX_ITEMS="10000") as (_, log):
+        for number, ref in enumerate(refs, 1):
+            assert (await asyncio.to_thread(stand.run, "ingest", str(folder / f"{ref}.md"))).returncode == 0
+            for _ in range(60):
+                await asyncio.sleep(0.2)
+                if len(made := await stand.get(Topic.ENRICHED)) == number:
+                    break
+        address = re.findall(r"http://\S+?/metrics", log.read_text())[0]
+        page = await asyncio.to_thread(lambda: urllib.request.urlopen(address, timeout=10).read().decode())
+    items = {item.source.ref: item for item in decoded(made, Item)}
+    first = items[next(ref for ref in items if ref and refs[0] in ref)].id
+    done = await asyncio.to_thread(stand.run, "explain", "--story", first)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.findall(r"joined    (\S+)", done.stdout) == ["first-report:", "excerpt", "same-event"]
+    done = await asyncio.to_thread(stand.run, "explain", "https://www.beichen.example/brief/88120")
+    assert "copy of   卡斯佩里亚一头大象夜离动物园 清晨在电车总站睡着" in done.stdout
+    assert re.findall(r"^feedmill_stories_index_items (\S+)", page, re.MULTILINE) == ["3.0"]
+    assert re.findall(r'^feedmill_stories_evicted_total\{reason="limit"\} (\S+)', page, re.MULTILINE) == ["0.0"]
+    assert re.findall(r'^feedmill_stories_grouped_total\{rule="excerpt"\} (\S+)', page, re.MULTILINE) == ["1.0"]
