@@ -257,3 +257,9 @@ def test_the_same_news_gives_the_same_bytes_in_any_order() -> None:
     there = STAGE.handle(records, NoState(), NOW)
     back = EnrichStage("0.1.0").handle(records[::-1], NoState(), NOW + HOUR)
     assert there == back[::-1]
+
+
+def test_a_senders_clock_far_ahead_is_held_to_the_receipt_whenever_the_record_came() -> None:
+    ahead = found(NOW + 50 * 24 * HOUR, DateOrigin.COMMENT)
+    times = {draft(news(entry(seen=ahead, arrival=NOW + late))).first_seen for late in (HOUR - HOUR, HOUR, 90 * HOUR)}
+    assert times == {NOW + 24 * HOUR}
