@@ -153,8 +153,8 @@ class Traits(Struct, frozen=True, array_like=True):
 class Draft(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An enriched item on its way to `stories`, which fills in `grouping`, `story_id` and `reprint_of`.
 
-    `first_seen` places the item in the story window: `seen_at`, at most arrival + 24 h. `item` is None for a
-    retraction. `news` is the record that the item was made of, for the dead letter of one that cannot leave.
+    `first_seen` places the item in the story window: `seen_at`, at most 24 h after receipt and arrival. `item` is
+    None for a retraction. `news` is the record that the item was made of, for the dead letter of one that cannot leave.
     """
 
     id: str

@@ -191,8 +191,11 @@ def _in_future(entry: Entry, published: FoundDate | None) -> bool:
 
 
 def _first_seen(entry: Entry) -> datetime:
-    """When somebody first saw the item; a sender's clock can be ahead by no more than the tolerance."""
-    return min(entry.seen.at, entry.arrival + TOLERANCE)
+    """When somebody first saw the item; a sender's clock can be ahead by no more than the tolerance.
+
+    Ahead of the receipt, where that is known: a worker and `process` then give the same, whenever they run.
+    """
+    return min(entry.seen.at, min(entry.source.received_at, entry.arrival) + TOLERANCE)
 
 
 def _provenance(found: FoundDate | None) -> DateProvenance | None:

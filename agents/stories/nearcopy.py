@@ -29,6 +29,8 @@ SURE = 0.80
 
 CONTAINED = 0.85
 """Of the shorter text's 5-grams, where it stands in another site's longer one."""
+SHORTENED = 0.95
+"""The same where the two share so little that what differs can only be what the shorter one leaves out."""
 _LEAST_GRAMS = 60
 _LEAST_SAMPLE = 24
 """5-grams and hashes that containment is judged by at least."""
@@ -151,10 +153,10 @@ def _other_report(alike: Likeness, apart: int) -> str | None:
 def _other_facts(alike: Likeness) -> str | None:
     """Whether two texts share their form and tell other things: few figures in common, small differences everywhere.
 
-    Who prints another's article converts a figure or rounds it, and keeps the rest.
+    Who prints another's article converts a figure or rounds it, and keeps the rest; or leaves a table out.
     """
     figures = alike.figures
-    if figures is None:
+    if figures is None or (alike.contained >= SHORTENED and alike.shared < 0.8):
         return None
     if figures < 0.25 and alike.shared < 0.97:
         return "other figures"

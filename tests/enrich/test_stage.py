@@ -263,3 +263,9 @@ def test_a_batch_of_any_size_is_answered_in_its_order() -> None:
     batch = [news(entry(title=f"第{number}號"), retraction=number % 7 == 3) for number in range(2 * GROUP + 1)]
     outputs = STAGE.handle([msgspec.msgpack.encode(each) for each in batch], NoState(), NOW)
     assert outputs == [enrich(each) for each in batch]
+
+
+def test_a_senders_clock_far_ahead_is_held_to_the_receipt_whenever_the_record_came() -> None:
+    ahead = found(NOW + 50 * 24 * HOUR, DateOrigin.COMMENT)
+    times = {draft(news(entry(seen=ahead, arrival=NOW + late))).first_seen for late in (HOUR - HOUR, HOUR, 90 * HOUR)}
+    assert times == {NOW + 24 * HOUR}

@@ -95,6 +95,12 @@ MONDAY, TUESDAY = prices(("1.52", "4.30", "2.10", "886")), prices(("1.64", "4.55
         pytest.param(
             sighting("菜价", MONDAY), sighting("菜价", MONDAY, AWAY, 1), COPY, id="a brief of a series copied"
         ),
+        pytest.param(
+            sighting("菜价", MONDAY + "元、".join(str(number) for number in range(100, 140))),
+            sighting("菜价", MONDAY, AWAY, 1),
+            COPY,
+            id="without its table",
+        ),
         pytest.param(sighting("渡轮", "海豹" * 30), sighting("渡轮", "海豹" * 30, AWAY), None, id="too short to tell"),
     ],
 )
