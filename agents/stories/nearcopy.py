@@ -162,7 +162,7 @@ def _other_facts(alike: Likeness) -> str | None:
         return "other figures"
     most = 0.4
     if alike.shared >= 0.7:
-        most = 0.605 if alike.runs >= 0.4 else 0.5
+        most = 0.605 if alike.runs >= 0.4 and alike.shared < 0.9 else 0.5
     if alike.scattered > 1.3 and figures <= most:
         return "other figures in the same sentences"
     return None
