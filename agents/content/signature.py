@@ -127,18 +127,23 @@ def _bytes(values: Shingles) -> bytes:
 
 def band_keys(found: Shingles) -> Shingles:
     """A key for each band of 4 bins, shape (32,). An empty bin takes the value of the next one that is filled."""
-    numbers, starts = _bins()
+    bins, starts = _bins()
     first = found.searchsorted(starts)
     values = found.take(first, mode="clip")
-    filled = (first < found.size) & (values >> np.uint32(_BITS) == numbers)
-    # from each bin on round the circle to the nearest filled one; how far that is belongs to the value
-    places = np.where(np.concatenate((filled, filled)), np.arange(2 * _BINS), 2 * _BINS)
-    nearest = np.minimum.accumulate(places[::-1])[::-1][:_BINS]
-    dense = values[nearest % _BINS].astype(np.uint64) + ((nearest - np.arange(_BINS)).astype(np.uint64) << _HALF)
+    filled = values >> np.uint32(_BITS) == bins
+    filled &= first < found.size
+    if filled.all():
+        dense = values.astype(np.uint64)
+    else:  # from each bin on round the circle to the nearest filled one; how far that is belongs to the value
+        there, here = np.flatnonzero(filled), np.arange(_BINS)
+        nearest = np.append(there, there[0] + _BINS).take(there.searchsorted(here))
+        dense = (nearest - here).astype(np.uint64) << _HALF
+        dense += values.take(nearest % _BINS)
     rows = dense.reshape(BANDS, _ROWS)
     keys = np.arange(BANDS, dtype=np.uint64)
     for row in range(_ROWS):
-        keys = (keys ^ rows[:, row]) * _HASH
+        keys ^= rows[:, row]
+        keys *= _HASH
         keys ^= keys >> np.uint64(29)
     return (keys >> _HALF).astype(np.uint32)
 
