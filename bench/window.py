@@ -52,7 +52,10 @@ class Made(Struct, frozen=True):
     def draft(self) -> Draft:
         """What the stage would be given of it, without an item to send."""
         moment = datetime.fromtimestamp(self.sighting.arrival, UTC)
-        terms = [(f"word{word}", weight) for word, weight in zip(self.words, self.weights, strict=True)]
+        terms = [
+            (xxhash.xxh32_intdigest(f"word{word}".encode()), weight, f"word{word}")
+            for word, weight in zip(self.words, self.weights, strict=True)
+        ]
         return Draft(
             id=self.sighting.id.hex(),
             family=ScriptFamily.HAN,

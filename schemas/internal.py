@@ -139,14 +139,15 @@ class Signature(Struct, frozen=True, array_like=True):
 class Traits(Struct, frozen=True, array_like=True):
     """What `stories` compares items by. `signature` is None for a text too short to be anyone's copy.
 
-    `title_numbers` and `title_form` (the title without them) tell the members of a series apart. `terms` are the words
-    that say what the item is about, with their weights, heaviest first; `brief` where there is little but a title.
+    `title_numbers` and `title_form` (the title without them) tell the members of a series apart. `terms` say what the
+    item is about, heaviest first: the hash of a word, its weight, and the word as people read it. `brief`: there is
+    little but a title.
     """
 
     signature: Signature | None
     title_numbers: list[str]
     title_form: str
-    terms: list[tuple[str, float]]
+    terms: list[tuple[int, float, str]]
     brief: bool
 
 

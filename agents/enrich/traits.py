@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from math import log
 
+import xxhash
+
 from agents.content.chinese import simplified
 from agents.content.figures import read_title
 from agents.content.signature import sign
@@ -46,7 +48,7 @@ def read_traits(prose: Prose, dateline: Dateline | None) -> Traits:
     return Traits(sign(body), numbers, form, _terms(prose, dateline), len(body) < BRIEF)
 
 
-def _terms(prose: Prose, dateline: Dateline | None) -> list[tuple[str, float]]:
+def _terms(prose: Prose, dateline: Dateline | None) -> list[tuple[int, float, str]]:
     begin = prose.title_end + 2
     behind = begin + (dateline.end if dateline else 0)
     language = prose.language.partition("-")[0]
@@ -66,7 +68,7 @@ def _terms(prose: Prose, dateline: Dateline | None) -> list[tuple[str, float]]:
         if value > 0.0
     ]
     weighed.sort(key=lambda term: (-term[1], term[0]))
-    return weighed[:MAX_TERMS]
+    return [(xxhash.xxh32_intdigest(term.encode()), weight, forms[term]) for term, weight in weighed[:MAX_TERMS]]
 
 
 def _words(prose: Prose, end: int) -> Iterator[tuple[str, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -11,9 +11,9 @@ import xxhash
 from msgspec import Struct
 
 from agents.content.signature import numbers
-from agents.stories.index import Index, pack_terms, story_key
+from agents.stories.index import NO_KIN, Index, Kin, pack_terms, story_key
 from agents.stories.kinship import NEAR, NEAR_BRIEF, Nearest, nearest
-from agents.stories.memory import Id, Membership, Memory, Sighting
+from agents.stories.memory import Id, Member, Membership, Memory, Sighting
 from agents.stories.nearcopy import Judgement, judge, likeness, renumbered, siblings
 from agents.stories.tables import Floats, Words
 from schemas import Draft, Grouping, GroupingRule
@@ -94,18 +94,19 @@ class Groups:
             grouping = Grouping(GroupingRule.NOT_GROUPED)
             return Membership(id, None, arrival, arrival, grouping.rule), grouping
         found = self._find(probe, arrival)
+        kin = self._index.kin(terms.hashes, probe.seen) if terms.words else NO_KIN
         if found.copy is not None:
-            copy = found.copy
-            story = copy.matched.story
-            near = self._nearest(probe, terms, set(), story_key(story))
-            grouping = _as_copy(copy, probe)
+            story = found.copy.matched.story
+            near = nearest(kin, terms.weights, probe.seen, only=story_key(story))
+            grouping = _as_copy(found.copy, probe)
         else:
             brief = draft.traits is not None and draft.traits.brief
-            near = self._joined(probe, terms, found, NEAR_BRIEF if brief else NEAR)
-            if near is None or (member := self._sighting(near.number)) is None:
+            joined = self._joined(probe, terms, kin, found, NEAR_BRIEF if brief else NEAR)
+            if joined is None:
                 story, near = id, None
                 grouping = Grouping(GroupingRule.FIRST_REPORT, evidence=_kept_apart(found))
             else:
+                near, member = joined
                 story = member.story
                 grouping = _as_report(near, member, terms, found)
         rank, norm = (1, 1.0) if near is None else (near.size + 1, near.norm + 1.0 + 2.0 * near.dot)
@@ -144,45 +145,46 @@ class Groups:
         """The earliest item that this is a copy of, in a group none of whose members speaks against it."""
         if probe.signature is None:
             return Found(None, [])
-        alike: list[tuple[int, Sighting]] = []
         apart: list[tuple[int, Sighting, str]] = []
+        found: list[Copy] = []
+        groups: set[Id] = {probe.id}
         for number in self._index.copies(numbers(probe.signature.bands)):
             sighting = self._sighting(number)
-            if sighting is None or sighting.id == probe.id or (judgement := judge(probe, sighting)) is None:
+            if sighting is None or (original := self._original(sighting.id, arrival)) in groups:
+                continue
+            if (judgement := judge(probe, sighting)) is None:
                 continue
             if judgement.series:
                 apart.append((number, sighting, judgement.series))
-            elif judgement.rule and self._stands(sighting.id, arrival):
-                alike.append((number, sighting))
-        mine = self._copies(probe.id)
-        found: list[Copy] = []
-        for original in dict.fromkeys(self._original(sighting.id, arrival) for _, sighting in alike):
-            if original == probe.id:
+            if judgement.rule is None or not self._stands(sighting.id, arrival):
                 continue
-            group = self._copies(original) or [
-                number for number, sighting in alike if self._original(sighting.id, arrival) == original
-            ]
-            if (against := self._against(probe, group, mine)) is not None:
+            groups.add(original)
+            group = self._copies(original) or [(number, sighting.site)]
+            if (against := self._against(probe, group)) is not None:
                 apart.append(against)
             elif (copy := self._earliest(probe, original, group, arrival)) is not None:
                 found.append(copy)
         return Found(min(found, key=lambda copy: copy.number) if found else None, apart)
 
-    def _against(self, probe: Sighting, group: Iterable[int], mine: Iterable[int]) -> tuple[int, Sighting, str] | None:
+    def _against(self, probe: Sighting, group: Sequence[Member]) -> tuple[int, Sighting, str] | None:
         """A member of a group that is a sibling in a series of the item, or of one of the item's own copies."""
-        own = [probe, *filter(None, map(self._sighting, mine))]
-        for number in group:
-            if (member := self._sighting(number)) is None:
+        own = [(None, probe.site), *((number, site) for number, site in self._copies(probe.id))]
+        sites = {site for _, site in own}
+        for number, site in group:
+            if site not in sites or (member := self._sighting(number)) is None:
                 continue
-            for one in own:
-                if one.id == member.id or ((judged := judge(one, member)) is not None and judged.rule is not None):
+            for mine, at in own:
+                one = probe if mine is None else self._sighting(mine)
+                if at != site or one is None or one.id == member.id:
+                    continue
+                if (judged := judge(one, member)) is not None and judged.rule is not None:
                     continue
                 if (why := siblings(one, member)) is not None:
                     return number, member, why
         return None
 
-    def _earliest(self, probe: Sighting, original: Id, group: Iterable[int], arrival: datetime) -> Copy | None:
-        for number in sorted(group):
+    def _earliest(self, probe: Sighting, original: Id, group: Sequence[Member], arrival: datetime) -> Copy | None:
+        for number, _ in group:
             member = self._sighting(number)
             if member is None or member.id == probe.id or not self._stands(member.id, arrival):
                 continue
@@ -191,23 +193,20 @@ class Groups:
                 return Copy(original, number, member, judgement)
         return None
 
-    def _joined(self, probe: Sighting, terms: Terms, found: Found, least: float) -> Nearest | None:
-        """The nearest story that is near enough, passing over members of the item's own series."""
+    def _joined(
+        self, probe: Sighting, terms: Terms, kin: Kin, found: Found, least: float
+    ) -> tuple[Nearest, Sighting] | None:
+        """The nearest story that is near enough, and its closest member, passing over members of the item's series."""
         without = {number for number, _, _ in found.apart}
         for _ in range(_TRIES):
-            near = self._nearest(probe, terms, without, None)
+            near = nearest(kin, terms.weights, probe.seen, without)
             if near is None or near.near < least:
                 return None
             member = self._sighting(near.number)
-            if member is None or renumbered(probe, member) is None:
-                return near
+            if member is not None and renumbered(probe, member) is None:
+                return near, member
             without.add(near.number)
         return None
-
-    def _nearest(self, probe: Sighting, terms: Terms, without: set[int], only: int | None) -> Nearest | None:
-        if not terms.words:
-            return None
-        return nearest(self._index.kin(terms.hashes, probe.seen), terms.weights, probe.seen, without, only)
 
     def _take_in(self, sighting: Sighting, copy: Copy | None, arrival: datetime) -> int:
         """Add a sighting to index and memory, and to the group of the copies that it belongs to from now on."""
@@ -216,22 +215,24 @@ class Groups:
         original = self._original(sighting.id, arrival) if copy is None else copy.original
         group = self._copies(original)
         if copy is not None:
-            mine = self._memory.copies(sighting.id)
             known = self._memory.membership(original, arrival)
-            first = [known.compared] if known is not None and known.compared is not None and not group else []
-            group = [*group, *first, copy.number, *mine]
+            first = self._sighting(known.compared) if known is not None and known.compared is not None else None
+            if not group and known is not None and known.compared is not None and first is not None:
+                group = [(known.compared, first.site)]
+            mine = self._memory.copies(sighting.id)
+            group = [*group, (copy.number, copy.matched.site), *mine]
             if mine:
                 self._memory.note_copies(sighting.id, [])
         if group:
-            self._memory.note_copies(original, sorted({*group, number})[:MOST_COPIES])
+            self._memory.note_copies(original, sorted({*group, (number, sighting.site)})[:MOST_COPIES])
         return number
 
     def _sighting(self, number: int) -> Sighting | None:
         """A sighting that the index has. When the others are swept away depends on how the items came in batches."""
         return self._memory.sighting(number) if number >= self._index.first else None
 
-    def _copies(self, original: Id) -> list[int]:
-        return [number for number in self._memory.copies(original) if number >= self._index.first]
+    def _copies(self, original: Id) -> list[Member]:
+        return [member for member in self._memory.copies(original) if member[0] >= self._index.first]
 
     def _original(self, id: Id, arrival: datetime) -> Id:
         """The end of the chain of originals."""
@@ -266,13 +267,14 @@ def _probe(id: Id, draft: Draft, site: str | None) -> tuple[Sighting, Terms]:
 
 
 def _terms(traits: Traits) -> Terms:
-    words: dict[int, tuple[str, float]] = {}
-    for word, weight in traits.terms:
-        words.setdefault(xxhash.xxh32_intdigest(word.encode()), (word, weight))
-    weights = np.array([weight for _, weight in words.values()])
+    """The terms, none twice, as one vector of length 1."""
+    terms: dict[int, tuple[float, str]] = {}
+    for key, weight, word in traits.terms:
+        terms.setdefault(key, (weight, word))
+    weights = np.array([weight for weight, _ in terms.values()])
     if weights.size:
         weights /= np.sqrt((weights * weights).sum())
-    return Terms(np.array(list(words), np.uint32), weights, [word for word, _ in words.values()])
+    return Terms(np.array(list(terms), np.uint32), weights, [word for _, word in terms.values()])
 
 
 def _hash(text: str) -> int:

@@ -219,7 +219,7 @@ class Index:
     def kin(self, terms: Words, seen: int) -> Kin:
         """The sightings of the story window that share terms; `terms` are distinct hashes."""
         parts = [segment.kin(terms, seen) for segment in self._segments if segment.terms is not None]
-        parts = [part for part in parts if part.numbers.size] or [_NO_KIN]
+        parts = [part for part in parts if part.numbers.size] or [NO_KIN]
         kin = parts[0]
         if len(parts) > 1:
             kin = Kin(
@@ -301,4 +301,4 @@ def story_key(story: bytes) -> int:
     return int.from_bytes(story[:8], "little")
 
 
-_NO_KIN = Kin(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0), np.empty(0, FACTS))
+NO_KIN = Kin(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0), np.empty(0, FACTS))

@@ -8,6 +8,7 @@ outside. docs/decisions/0010 has the figures.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,9 @@ class Nearest(Struct, frozen=True):
     dot: float
 
 
-def nearest(kin: Kin, weights: Floats, seen: int, without: set[int], only: int | None = None) -> Nearest | None:
+def nearest(
+    kin: Kin, weights: Floats, seen: int, without: Set[int] = frozenset(), only: int | None = None
+) -> Nearest | None:
     """The nearest of all stories, or of one, leaving out some sightings; None where nothing is shared.
 
     `weights` are those of the terms asked for, of length 1 as a vector.

@@ -29,6 +29,9 @@ NOTE_SIGHTING_EVERY = timedelta(days=1)
 Id = bytes
 """The 16 bytes of an item's id."""
 
+Member = tuple[int, int]
+"""The number of a sighting and its site."""
+
 _MEMBERSHIP, _SIGHTING, _GROUP, _SHELF = b"m", b"s", b"g", b"t"
 
 
@@ -130,19 +133,19 @@ class Memory:
         while known is not None and known.reprint_of is not None:
             original = known.reprint_of
             known = self._get(_MEMBERSHIP + original, _memberships)
-        if (copies := self.copies(original)) and number in copies:
-            self.note_copies(original, [copy for copy in copies if copy > number])
+        if (copies := self.copies(original)) and any(copy == number for copy, _ in copies):
+            self.note_copies(original, [copy for copy in copies if copy[0] > number])
 
     def sightings(self, first: int) -> Iterator[tuple[int, Sighting]]:
         """All that stand in the state as it was settled, from a number on, in order."""
         for key, value in self._state.scan(_SIGHTING, _sighting_key(first)):
             yield int.from_bytes(key[1:], "big"), _decoded(key, value, _sightings)
 
-    def copies(self, original: Id) -> list[int]:
+    def copies(self, original: Id) -> list[Member]:
         """The sightings of an original and all its copies, in order; empty for an item that has none."""
         return self._get(_GROUP + original, _groups) or []
 
-    def note_copies(self, original: Id, copies: list[int]) -> None:
+    def note_copies(self, original: Id, copies: list[Member]) -> None:
         if copies:
             self._put(_GROUP + original, copies)
         else:
@@ -158,7 +161,7 @@ class Memory:
         value = self._state.get(key)
         return None if value is None else _decoded(key, value, decoder)
 
-    def _put(self, key: bytes, value: Struct | list[int]) -> None:
+    def _put(self, key: bytes, value: Struct | list[Member]) -> None:
         self._state.put(key, FORMAT + _encoder.encode(value))
 
 
@@ -180,5 +183,5 @@ def _sighting_key(number: int) -> bytes:
 
 _memberships = msgspec.msgpack.Decoder(Membership)
 _sightings = msgspec.msgpack.Decoder(Sighting)
-_groups = msgspec.msgpack.Decoder(list[int])
+_groups = msgspec.msgpack.Decoder(list[Member])
 _shelves = msgspec.msgpack.Decoder(Shelf)

@@ -88,12 +88,12 @@ def test_a_group_goes_with_its_last_sighting(memory: Memory, state: DictState) -
     memory.remember(THIRD, None, seen(FIRST, reprint_of=OTHER))
     for number, id in enumerate((ID, OTHER, THIRD)):
         memory.add_sighting(number, sighting(id))
-    memory.note_copies(ID, [0, 1, 2])
+    memory.note_copies(ID, [(0, 7), (1, 7), (2, 8)])
     memory.forget_sighting(0)
-    assert (memory.sighting(0), memory.copies(ID)) == (None, [1, 2])
+    assert (memory.sighting(0), memory.copies(ID)) == (None, [(1, 7), (2, 8)])
     memory.forget_sighting(0)
     memory.forget_sighting(1)
-    assert memory.copies(ID) == [2]
+    assert memory.copies(ID) == [(2, 8)]
     memory.forget_sighting(2)
     assert memory.copies(ID) == []
     assert {key[:1] for key in state} == {b"m"}, "only the memberships stay"
@@ -102,9 +102,9 @@ def test_a_group_goes_with_its_last_sighting(memory: Memory, state: DictState) -
 def test_a_sighting_of_no_group_goes_alone(memory: Memory) -> None:
     memory.remember(ID, None, seen(FIRST))
     memory.add_sighting(5, sighting(ID))
-    memory.note_copies(ID, [7, 8])
+    memory.note_copies(ID, [(7, 1), (8, 1)])
     memory.forget_sighting(5)
-    assert memory.copies(ID) == [7, 8]
+    assert memory.copies(ID) == [(7, 1), (8, 1)]
 
 
 @pytest.mark.parametrize(
