@@ -31,7 +31,7 @@ CONTAINED = 0.85
 """Of the shorter text's 5-grams, where it stands in another site's longer one."""
 SHORTENED = 0.95
 """The same where the two share so little that what differs can only be what the shorter one leaves out."""
-_LEAST_GRAMS = 60
+_LEAST_GRAMS = 100
 _LEAST_SAMPLE = 24
 """5-grams and hashes that containment is judged by at least."""
 _FEW_FIGURES = 3
