@@ -375,4 +375,4 @@ def test_linear_time(piece: str, language: str) -> None:
     prose = read_prose("", piece * (400_000 // len(piece)), Language(language, 1.0))
     started = time.process_time()
     find_names(prose)
-    assert time.process_time() - started < 0.5
+    assert time.process_time() - started < 2.0
