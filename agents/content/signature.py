@@ -54,12 +54,12 @@ def sign(text: str) -> Signature | None:
         return None
     grams = hashes(codes)
     short = _high(grams)
-    found = _distinct(short)
+    ordered = np.sort(short)
     return Signature(
-        found.size,
-        _bytes(band_keys(found)),
-        _bytes(found[:KEPT]),
-        _bytes(_least(_high(_runs(grams)), KEPT_RUNS)),
+        1 + int(np.count_nonzero(ordered[1:] != ordered[:-1])),
+        _bytes(band_keys(ordered)),
+        _bytes(_least(ordered, KEPT)),
+        _bytes(_least(np.sort(_high(_runs(grams))), KEPT_RUNS)),
         _bytes(_distinct(short[: LEAD - GRAM + 1])[:KEPT_LEAD]),
         _bytes(_figures(text)),
     )
@@ -107,18 +107,23 @@ def _high(hashed: Hashes) -> Shingles:
 
 
 def _distinct(hashed: Shingles) -> Shingles:
-    found = np.sort(hashed)
+    return _once(np.sort(hashed))
+
+
+def _once(found: Shingles) -> Shingles:
+    """Sorted hashes, each once."""
     first = np.empty(found.size, np.bool_)
     first[:1] = True
     np.not_equal(found[1:], found[:-1], out=first[1:])
     return found[first]
 
 
-def _least(hashed: Shingles, kept: int) -> Shingles:
-    """The least distinct hashes, sorted, at most `kept`; fewer where many are repeated."""
-    if hashed.size > 4 * kept:
-        hashed = np.partition(hashed, 2 * kept)[: 2 * kept]
-    return _distinct(hashed)[:kept]
+def _least(ordered: Shingles, kept: int) -> Shingles:
+    """Of sorted hashes the least distinct ones, at most `kept`."""
+    found = _once(ordered[: 2 * kept])
+    if found.size < kept and ordered.size > 2 * kept:
+        found = _once(ordered)  # a text that repeats itself
+    return found[:kept]
 
 
 def _bytes(values: Shingles) -> bytes:
@@ -126,7 +131,7 @@ def _bytes(values: Shingles) -> bytes:
 
 
 def band_keys(found: Shingles) -> Shingles:
-    """A key for each band of 4 bins, shape (32,). An empty bin takes the value of the next one that is filled."""
+    """Of sorted hashes a key for each band of 4 bins, shape (32,). An empty bin takes the value of the next one that is filled."""
     bins, starts = _bins()
     first = found.searchsorted(starts)
     values = found.take(first, mode="clip")
