@@ -81,10 +81,14 @@ class IndexSize(Struct, frozen=True):
 
 
 @runtime_checkable
-class Measured(Protocol):
+class Derived(Protocol):
     """An index that a stage derives from its state, as far as the engine knows it: to show its figures."""
 
     def size(self) -> IndexSize: ...
+
+    def begin(self, version: int) -> bool:
+        """Come into step with the state; False where it has to be made again."""
+        ...
 
     def take_dropped(self) -> Mapping[Dropped, int]:
         """How much was dropped since this was last asked: after each batch, once it is settled."""

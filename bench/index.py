@@ -111,7 +111,7 @@ def _fill(count: int, folder: Path) -> Filled:
         memory = Memory(overlay)
         for number, one in batch:
             _remember(number, one.sighting, memory)
-            last = one.sighting.arrival
+            last = one.sighting.clock
         if len(batch) < BATCH or batch[-1][0] == count - 1:
             memory.note_shelf(Shelf(count, 0, last, _segments(count)))
         offset = store.read_to + BATCH
@@ -119,20 +119,18 @@ def _fill(count: int, folder: Path) -> Filled:
     return Filled(count, folder, store)
 
 
-def _segments(count: int) -> tuple[tuple[int, int], ...]:
-    """How the index of a steady window is divided."""
+def _segments(count: int) -> tuple[tuple[int, int, bool], ...]:
+    """How the index of a steady window is divided: of its fourteen days nine find no stories any more."""
     size = min(max(1 << (count // 4 - 1).bit_length(), MIN_CAPACITY), MAX_CAPACITY)
-    return tuple((first, size) for first in range(0, count, size))
+    return tuple((first, size, first + size < count * 9 // 14) for first in range(0, count, size))
 
 
 def _remember(number: int, sighting: Sighting, memory: Memory) -> None:
     memory.add_sighting(number, sighting)
-    moment = datetime.fromtimestamp(sighting.arrival, UTC)
     first = sighting.story == sighting.id
     rule = GroupingRule.FIRST_REPORT if first else GroupingRule.SAME_EVENT
     matched, score = (None, None) if first else (sighting.story, 0.4)
-    membership = Membership(sighting.story, None, moment, moment, rule, matched, score, number)
-    memory.remember(sighting.id, None, membership)
+    memory.remember(sighting.id, Membership(sighting.story, None, None, rule, matched, score, number, number))
 
 
 def _store(folder: Path) -> Store:

@@ -17,7 +17,7 @@ import numpy as np
 import xxhash
 from msgspec import Struct
 
-from agents.content.signature import BANDS, KEPT, KEPT_LEAD, KEPT_RUNS
+from agents.content.signature import BANDS, KEPT, KEPT_LEAD, KEPT_RUNS, VERSION
 from agents.enrich.traits import MAX_TERMS
 from agents.stories.index import pack_terms
 from agents.stories.memory import Id, Sighting
@@ -51,7 +51,7 @@ class Made(Struct, frozen=True):
 
     def draft(self) -> Draft:
         """What the stage would be given of it, without an item to send."""
-        moment = datetime.fromtimestamp(self.sighting.arrival, UTC)
+        moment = datetime.fromtimestamp(self.sighting.clock, UTC)
         terms = [
             (xxhash.xxh32_intdigest(f"word{word}".encode()), weight, f"word{word}")
             for word, weight in zip(self.words, self.weights, strict=True)
@@ -125,7 +125,7 @@ def _made(
     moment = BEGIN + number * WINDOW // of
     sighting = Sighting(
         id=id,
-        arrival=moment,
+        clock=moment,
         seen=moment,
         site=number * 7919 % SITES,
         title_form=number,
@@ -152,6 +152,7 @@ def _signatures(numbers: np.random.Generator) -> Iterator[Signature]:
     figures = _sorted(numbers, _FIGURES, np.ones(_CHUNK))
     for at in range(_CHUNK):
         yield Signature(
+            VERSION,
             int(counts[at]),
             bands[at].tobytes(),
             least[at, : counts[at]].tobytes(),

@@ -123,11 +123,12 @@ class News(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Signature(Struct, frozen=True, array_like=True):
     """What near-copies of a text are found and judged by, without the text (`agents/content/signature.py`).
 
-    `count` distinct 5-grams; `bands` 32 keys that near-copies share; `least` the least hashes of the 5-grams, `runs` of
-    runs of 25 characters, `lead` of the 5-grams of the beginning, `figures` of the numbers. All are uint32,
-    little-endian, sorted but for the bands.
+    `version` of the hashes: those of another say nothing. `count` distinct 5-grams; `bands` 32 keys that near-copies
+    share; `least` the least hashes of the 5-grams, `runs` of runs of 25 characters, `lead` of the 5-grams of the
+    beginning, `figures` of the numbers. All are uint32, little-endian, sorted but for the bands.
     """
 
+    version: int
     count: int
     bands: bytes
     least: bytes

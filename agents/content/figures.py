@@ -25,7 +25,11 @@ _DATED = "年月日號号时時點点分季期届屆"
 _ARABIC = re.compile(r"[0-9]+(?:[,，][0-9]{3})*(?:[.．][0-9]+)?")
 _WIDE = "０１２３４５６７８９"
 _NARROWED = str.maketrans(_WIDE, "0123456789")
-_CHINESE = re.compile(rf"[{_NUMERAL}](?:[{_NUMERAL}]{{1,11}}|(?=[{_DATED}])|(?<=第.))")
+_MYRIAD = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
+_CHINESE = re.compile(
+    rf"[{_NUMERAL}](?:[{_NUMERAL}]*[{''.join(_MYRIAD)}](?=[{_NUMERAL}])[{_NUMERAL}]{{1,11}}|[{_NUMERAL}]{{1,11}}"
+    rf"|(?=[{_DATED}])|(?<=第.))"
+)
 
 _WORDS = {
     word: f"{kind} {number}"
@@ -34,12 +38,15 @@ _WORDS = {
         "weekday": "monday tuesday wednesday thursday friday saturday sunday",
         "ordinal": "first second third fourth fifth sixth seventh eighth ninth tenth",
         "part": "ii iii iv vi vii viii ix",
-        "session": "morning midday noon afternoon evening opening open closing close",
+        "session": "morning midday noon afternoon evening opening closing",
     }.items()
     for number, word in enumerate(words.split(), 1)
 }
 _WORDS |= {word[:3]: number for word, number in _WORDS.items() if number.startswith("month") and word != "may"}
 _WORDS["sept"] = _WORDS["september"]
+_ALSO_VERBS = frozenset({"march", "mar", "may"})
+_COUNTED = re.compile(r"\s*(?:quarter|half|round|part|day|week|phase|leg|session|edition|chapter)\b", re.IGNORECASE)
+"""What an ordinal numbers; the second bridge is no second part."""
 _CHINESE_DAYS = {char: f"weekday {number}" for number, char in enumerate("一二三四五六", 1)} | {
     "日": "weekday 7",
     "天": "weekday 7",
@@ -92,10 +99,20 @@ def _number(match: re.Match[str]) -> str | None:
     if match["weekday"]:
         return _CHINESE_DAYS[match["weekday"]]
     if word := match["word"]:
-        return _WORDS.get(word.lower()) if word[0].isupper() or word in _WORDS else None
+        return _from_word(word.lower(), match.string[: match.start()], match.string[match.end() :])
     if numbered := match["numbered"]:
         return _from_chinese(re.sub(r"[^\w]|之", "", numbered))
     return unicodedata.normalize("NFKC", match[0]).strip(" ([【〔·:—-")
+
+
+def _from_word(word: str, before: str, behind: str) -> str | None:
+    """A month, a weekday, a session, a part; a word that says other things too only beside what makes it one."""
+    number = _WORDS.get(word)
+    if number is None:
+        return None
+    if word in _ALSO_VERBS and not (behind.lstrip()[:1].isdecimal() or before.rstrip()[-1:].isdecimal()):
+        return None
+    return number if not number.startswith("ordinal") or _COUNTED.match(behind) else None
 
 
 def _narrow(text: str) -> str:
@@ -112,17 +129,20 @@ def _from_arabic(digits: str) -> str:
 
 @lru_cache(4096)
 def _from_chinese(numeral: str) -> str:
-    """十三 as 13, 二〇二〇 as 2020, 二千六百 as 2600."""
-    if not any(char in _TENS for char in numeral):
+    """十三 as 13, 二〇二〇 as 2020, 三万五千 as 35000."""
+    if not any(char in _TENS or char in _MYRIAD for char in numeral):
         return "".join(_DIGITS[char] for char in numeral).lstrip("0") or "0"
-    total = digit = 0
+    whole = total = digit = 0
     for char in numeral:
         if char in _TENS:
             total += (digit or 1) * _TENS[char]
             digit = 0
+        elif char in _MYRIAD:
+            whole += (total + digit) * _MYRIAD[char]
+            total = digit = 0
         else:
             digit = int(_DIGITS[char])
-    return str(total + digit)
+    return str(whole + total + digit)
 
 
 def _letters(part: str) -> str:

@@ -56,6 +56,7 @@ def sign(text: str) -> Signature | None:
     short = _high(grams)
     ordered = np.sort(short)
     return Signature(
+        VERSION,
         1 + int(np.count_nonzero(ordered[1:] != ordered[:-1])),
         _bytes(band_keys(ordered)),
         _bytes(_least(ordered, KEPT)),
@@ -131,7 +132,7 @@ def _bytes(values: Shingles) -> bytes:
 
 
 def band_keys(found: Shingles) -> Shingles:
-    """Of sorted hashes a key for each band of 4 bins, shape (32,). An empty bin takes the value of the next one that is filled."""
+    """Of sorted hashes a key for each band of 4 bins, shape (32,). An empty bin takes the next filled one's value."""
     bins, starts = _bins()
     first = found.searchsorted(starts)
     values = found.take(first, mode="clip")

@@ -15,7 +15,7 @@ from agents.engine.delivery import Refusals
 from agents.engine.store import POSITION_KEY, StateSize, Store, Tables
 from agents.engine.topics import INPUT, OUTPUTS, Naming
 from agents.engine.transport import Changelog, EngineError, Incoming, RefusedError, Transactions, Transport
-from agents.stage import Dropped, IndexSize, Measured, Topic
+from agents.stage import Derived, Dropped, IndexSize, Topic
 from schemas import StageName
 
 
@@ -107,7 +107,7 @@ class Holding:
     def index_size(self) -> IndexSize:
         """Of the indexes that the stage has made of those stores."""
         indexes = [part.store.derived for part in list(self.parts.values())]
-        sizes = [index.size() for index in indexes if isinstance(index, Measured)]
+        sizes = [index.size() for index in indexes if isinstance(index, Derived)]
         return IndexSize(sum(size.items for size in sizes), sum(size.bytes for size in sizes))
 
     def dropped(self) -> Mapping[Dropped, int]:
@@ -116,7 +116,7 @@ class Holding:
 
     def note_dropped(self, store: Store) -> None:
         """Count what an index dropped in a batch that was committed just now."""
-        if isinstance(store.derived, Measured):
+        if isinstance(store.derived, Derived):
             self._dropped.update(store.derived.take_dropped())
 
     async def take_over(self, wanted: Iterable[int]) -> None:

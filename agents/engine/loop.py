@@ -19,7 +19,7 @@ from agents.engine.store import POSITION_KEY, Change, Overlay, Position, Store, 
 from agents.engine.topics import Naming
 from agents.engine.transport import EngineError, Incoming, Outgoing, RefusedError, Transactions, Transport
 from agents.engine.turns import Turns
-from agents.stage import Output, Stage, Topic
+from agents.stage import Derived, Output, Stage, Topic
 from schemas import StageName
 
 MAX_BATCH_BYTES = 8 * 1024 * 1024
@@ -148,6 +148,9 @@ class StageLoop(Holding, Generic[In]):
                         f"take its place: {refused.reason}. Compare the topic's settings with `feedmill topics check`."
                     ) from refused
                 part.ready = False
+                derived = part.store.derived
+                if isinstance(derived, Derived) and not derived.begin(part.store.version):
+                    part.store.derived = None  # to be made again with pauses, not in the middle of a batch
                 with self._turns.open():
                     await self._settle([part])
                 if part.next > batch[0].offset:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import msgspec
 import numpy as np
@@ -22,6 +21,8 @@ from schemas.internal import Traits
 MOST_COPIES = 64
 """Sightings of a group that a new copy is held against."""
 
+_ENOUGH = 6
+"""Members of a group that a text is compared with before the group itself is looked at."""
 _SAME_AGAIN = 0.9
 """A revision that is so much like the sighting before it is not looked for by itself."""
 _TRIES = 8
@@ -35,6 +36,7 @@ class Copy(Struct, frozen=True):
     """Whose copy an item is: the original of the group, the earliest member that is alike itself, and how alike."""
 
     original: Id
+    first: int
     number: int
     matched: Sighting
     judgement: Judgement
@@ -65,20 +67,21 @@ class Groups:
     def place(self, draft: Draft, site: str | None) -> tuple[Membership, Grouping]:
         """The item's membership, and why: remembered where it was given before, else found and remembered."""
         id = bytes.fromhex(draft.id)
-        before = self._memory.membership(id, draft.arrival)
-        probe, terms = _probe(id, draft, site)
-        self._index.expire(probe.arrival)
+        before = self._memory.membership(id)
+        self._index.expire(int(draft.arrival.timestamp()))
+        probe, terms = _probe(id, draft, site, self._index.shelf.clock)
         if before is None:
             after, grouping = self._placed(id, draft, probe, terms)
         else:
-            after, grouping = self._seen_again(id, draft, probe, before)
-        self._memory.remember(id, before, after)
+            after, grouping = self._seen_again(probe, before)
+        if after != before:
+            self._memory.remember(id, after)
         return after, grouping
 
-    def retract(self, id: Id, arrival: datetime) -> None:
-        """Nothing becomes a copy of an item that was taken back."""
-        if (known := self._memory.membership(id, arrival)) is not None and not known.retracted:
-            self._memory.remember(id, known, msgspec.structs.replace(known, retracted=True))
+    def retract(self, id: Id) -> None:
+        """Nothing becomes a copy of an item that was taken back, and nothing joins a story for its sake."""
+        if (known := self._memory.membership(id)) is not None and not known.retracted:
+            self._memory.remember(id, msgspec.structs.replace(known, retracted=True))
 
     def sweep(self, handled: int) -> None:
         """Throw some sightings away that the index has dropped: a few for each item that came."""
@@ -89,11 +92,10 @@ class Groups:
         self._index.swept(last)
 
     def _placed(self, id: Id, draft: Draft, probe: Sighting, terms: Terms) -> tuple[Membership, Grouping]:
-        arrival = draft.arrival
         if probe.signature is None and not terms.words:
             grouping = Grouping(GroupingRule.NOT_GROUPED)
-            return Membership(id, None, arrival, arrival, grouping.rule), grouping
-        found = self._find(probe, arrival)
+            return Membership(id, None, None, grouping.rule), grouping
+        found = self._find(probe)
         kin = self._index.kin(terms.hashes, probe.seen) if terms.words else NO_KIN
         if found.copy is not None:
             story = found.copy.matched.story
@@ -113,64 +115,58 @@ class Groups:
         sighting = msgspec.structs.replace(
             probe, terms=pack_terms(terms.hashes, terms.weights), story=story, rank=rank, norm=norm
         )
-        number = self._take_in(sighting, found.copy, arrival)
-        reprint_of = found.copy.matched.id if found.copy is not None else None
+        number = self._take_in(sighting, found.copy, None)
         matched = bytes.fromhex(grouping.matched) if grouping.matched else None
-        after = Membership(story, reprint_of, arrival, arrival, grouping.rule, matched, grouping.score, number)
-        return after, grouping
+        after = Membership(story, None, None, grouping.rule, matched, grouping.score, number, number)
+        return _copied(after, found.copy), grouping
 
-    def _seen_again(self, id: Id, draft: Draft, probe: Sighting, before: Membership) -> tuple[Membership, Grouping]:
-        after = msgspec.structs.replace(before, last_arrival=max(before.last_arrival, draft.arrival))
+    def _seen_again(self, probe: Sighting, before: Membership) -> tuple[Membership, Grouping]:
         known = None if before.compared is None else self._sighting(before.compared)
         probe = msgspec.structs.replace(probe, story=before.story)
         again = known is not None and _same_again(probe, known)
         if probe.signature is None or again:
+            return before, _as_before(before)
+        copy = None if before.reprint_of is not None else self._find(probe).copy
+        number = self._take_in(probe, copy, before)
+        first = number if before.first is None else before.first
+        after = msgspec.structs.replace(before, first=first, compared=number)
+        if copy is None:
             return after, _as_before(before)
-        found = Found(None, []) if before.reprint_of is not None else self._find(probe, draft.arrival)
-        number = self._take_in(probe, found.copy, draft.arrival)
-        after = msgspec.structs.replace(after, compared=number)
-        if found.copy is None:
-            return after, _as_before(before)
-        grouping = _as_copy(found.copy, probe)
-        after = msgspec.structs.replace(
-            after,
-            reprint_of=found.copy.matched.id,
-            rule=grouping.rule,
-            matched=found.copy.matched.id,
-            score=grouping.score,
-        )
-        return after, grouping
+        grouping = _as_copy(copy, probe)
+        after = msgspec.structs.replace(after, rule=grouping.rule, matched=copy.matched.id, score=grouping.score)
+        return _copied(after, copy), grouping
 
-    def _find(self, probe: Sighting, arrival: datetime) -> Found:
+    def _find(self, probe: Sighting) -> Found:
         """The earliest item that this is a copy of, in a group none of whose members speaks against it."""
         if probe.signature is None:
             return Found(None, [])
         apart: list[tuple[int, Sighting, str]] = []
-        found: list[Copy] = []
-        groups: set[Id] = {probe.id}
+        alike: dict[Id, list[Member]] = {}
         for number in self._index.copies(numbers(probe.signature.bands)):
-            sighting = self._sighting(number)
-            if sighting is None or (original := self._original(sighting.id, arrival)) in groups:
+            if (sighting := self._sighting(number)) is None:
                 continue
-            if (judgement := judge(probe, sighting)) is None:
+            original = self._memory.original(sighting.id)
+            known = alike.get(original, [])
+            if original == probe.id or len(known) >= _ENOUGH or (judgement := judge(probe, sighting)) is None:
                 continue
             if judgement.series:
                 apart.append((number, sighting, judgement.series))
-            if judgement.rule is None or not self._stands(sighting.id, arrival):
-                continue
-            groups.add(original)
-            group = self._copies(original) or [(number, sighting.site)]
+            elif judgement.rule is not None and (standing := self._standing(sighting.id)) is not None:
+                alike[original] = [*known, _member(standing, number, sighting)]
+        found: list[Copy] = []
+        for original, members in alike.items():
+            group = sorted({*self._group(original), *members})
             if (against := self._against(probe, group)) is not None:
                 apart.append(against)
-            elif (copy := self._earliest(probe, original, group, arrival)) is not None:
+            elif (copy := self._earliest(probe, original, group)) is not None:
                 found.append(copy)
-        return Found(min(found, key=lambda copy: copy.number) if found else None, apart)
+        return Found(min(found, key=lambda copy: copy.first) if found else None, apart)
 
     def _against(self, probe: Sighting, group: Sequence[Member]) -> tuple[int, Sighting, str] | None:
         """A member of a group that is a sibling in a series of the item, or of one of the item's own copies."""
-        own = [(None, probe.site), *((number, site) for number, site in self._copies(probe.id))]
+        own = [(None, probe.site), *((number, site) for _, number, site in self._group(probe.id))]
         sites = {site for _, site in own}
-        for number, site in group:
+        for _, number, site in group:
             if site not in sites or (member := self._sighting(number)) is None:
                 continue
             for mine, at in own:
@@ -183,14 +179,14 @@ class Groups:
                     return number, member, why
         return None
 
-    def _earliest(self, probe: Sighting, original: Id, group: Sequence[Member], arrival: datetime) -> Copy | None:
-        for number, _ in group:
+    def _earliest(self, probe: Sighting, original: Id, group: Sequence[Member]) -> Copy | None:
+        for first, number, _ in group:
             member = self._sighting(number)
-            if member is None or member.id == probe.id or not self._stands(member.id, arrival):
+            if member is None or member.id == probe.id or self._standing(member.id) is None:
                 continue
             judgement = judge(probe, member)
             if judgement is not None and judgement.rule is not None:
-                return Copy(original, number, member, judgement)
+                return Copy(original, first, number, member, judgement)
         return None
 
     def _joined(
@@ -203,58 +199,69 @@ class Groups:
             if near is None or near.near < least:
                 return None
             member = self._sighting(near.number)
-            if member is not None and renumbered(probe, member) is None:
+            if member is not None and renumbered(probe, member) is None and self._standing(member.id):
                 return near, member
             without.add(near.number)
         return None
 
-    def _take_in(self, sighting: Sighting, copy: Copy | None, arrival: datetime) -> int:
-        """Add a sighting to index and memory, and to the group of the copies that it belongs to from now on."""
+    def _take_in(self, sighting: Sighting, copy: Copy | None, before: Membership | None) -> int:
+        """Add a sighting to index and memory, and to the group of the copies that it belongs to from now on.
+
+        A group has each item with its latest sighting.
+        """
         number = self._index.add(sighting)
         self._memory.add_sighting(number, sighting)
-        original = self._original(sighting.id, arrival) if copy is None else copy.original
-        group = self._copies(original)
+        original = self._memory.original(sighting.id) if copy is None else copy.original
+        group = {member[0]: member for member in self._group(original)}
         if copy is not None:
-            known = self._memory.membership(original, arrival)
-            first = self._sighting(known.compared) if known is not None and known.compared is not None else None
-            if not group and known is not None and known.compared is not None and first is not None:
-                group = [(known.compared, first.site)]
-            mine = self._memory.copies(sighting.id)
-            group = [*group, (copy.number, copy.matched.site), *mine]
-            if mine:
+            group.setdefault(copy.first, (copy.first, copy.number, copy.matched.site))
+            known = self._memory.membership(original)
+            if known is not None and known.compared is not None and (at := self._sighting(known.compared)) is not None:
+                group.setdefault(known.first or 0, _member(known, known.compared, at))
+            if mine := self._memory.copies(sighting.id):
+                group |= {member[0]: member for member in mine if member[1] >= self._index.first}
                 self._memory.note_copies(sighting.id, [])
         if group:
-            self._memory.note_copies(original, sorted({*group, (number, sighting.site)})[:MOST_COPIES])
+            first = number if before is None or before.first is None else before.first
+            group[first] = (first, number, sighting.site)
+            self._memory.note_copies(original, sorted(group.values())[:MOST_COPIES])
         return number
 
     def _sighting(self, number: int) -> Sighting | None:
         """A sighting that the index has. When the others are swept away depends on how the items came in batches."""
         return self._memory.sighting(number) if number >= self._index.first else None
 
-    def _copies(self, original: Id) -> list[Member]:
-        return [member for member in self._memory.copies(original) if member[0] >= self._index.first]
+    def _group(self, original: Id) -> list[Member]:
+        """An original and its copies, as far as the index has them."""
+        return [member for member in self._memory.copies(original) if member[1] >= self._index.first]
 
-    def _original(self, id: Id, arrival: datetime) -> Id:
-        """The end of the chain of originals."""
-        while (known := self._memory.membership(id, arrival)) is not None and known.reprint_of is not None:
-            id = known.reprint_of
-        return id
-
-    def _stands(self, id: Id, arrival: datetime) -> bool:
-        known = self._memory.membership(id, arrival)
-        return known is not None and not known.retracted
+    def _standing(self, id: Id) -> Membership | None:
+        """What is known of an item that was not taken back."""
+        known = self._memory.membership(id)
+        return None if known is None or known.retracted else known
 
 
-def _probe(id: Id, draft: Draft, site: str | None) -> tuple[Sighting, Terms]:
+def _member(membership: Membership, number: int, sighting: Sighting) -> Member:
+    return (number if membership.first is None else membership.first), number, sighting.site
+
+
+def _copied(membership: Membership, copy: Copy | None) -> Membership:
+    """The membership of a copy, or as it is."""
+    if copy is None:
+        return membership
+    return msgspec.structs.replace(membership, reprint_of=copy.matched.id, original=copy.original)
+
+
+def _probe(id: Id, draft: Draft, site: str | None, clock: int) -> tuple[Sighting, Terms]:
     """What an item is compared by; its place in a story is still open."""
     traits = draft.traits or Traits(None, [], "", [], brief=True)
     seen = draft.first_seen or draft.arrival
     terms = _terms(traits)
     probe = Sighting(
         id=id,
-        arrival=int(draft.arrival.timestamp()),
+        clock=clock,
         seen=int(seen.timestamp()),
-        site=_hash(site or ""),
+        site=_hash(site) if site else _hash(draft.id),  # of an unknown site nothing else is known to be
         title_form=_hash(traits.title_form),
         title_numbers=_hash("\n".join(traits.title_numbers)) or 1 if traits.title_numbers else 0,
         signature=traits.signature,

@@ -43,6 +43,8 @@ CANDIDATES = 48
 _SEGMENTS = 4  # of equal size that a steady window is divided into, or one more
 _SLICE = 500  # sightings that are put back between two pauses
 
+_STEP = 86_400
+"""Seconds that the clock is moved by one arrival."""
 _EARLY = 86_400
 """Seconds that a sender's clock may be ahead of an arrival, and a sighting of it."""
 
@@ -91,12 +93,12 @@ class Kin(Struct, frozen=True):
 class _Segment:
     """The tables of `capacity` numbers from `first` on."""
 
-    def __init__(self, first: int, capacity: int) -> None:
+    def __init__(self, first: int, capacity: int, bare: bool = False) -> None:
         self.first = first
         self.capacity = capacity
-        self.latest = 0  # arrival
+        self.latest = 0  # by the clock of the index
         self.bands = BandTable(capacity)
-        self.terms: TermTable | None = TermTable(capacity)
+        self.terms = None if bare else TermTable(capacity)
         self.facts = np.zeros(capacity, FACTS)
 
     def add(self, number: int, sighting: Sighting) -> list[tuple[BandTable | TermTable, Written]]:
@@ -124,7 +126,7 @@ class _Segment:
             self._note(number - self.first, one)
 
     def _note(self, at: int, sighting: Sighting) -> None:
-        self.latest = max(self.latest, sighting.arrival)
+        self.latest = max(self.latest, sighting.clock)
         self.facts[at] = (sighting.seen, story_key(sighting.story), sighting.rank, sighting.norm)
 
     def kin(self, terms: Words, seen: int) -> Kin:
@@ -149,7 +151,7 @@ class Index:
         self._most = most
         self._smallest = smallest
         self.shelf = shelf
-        self._segments = [_Segment(first, capacity) for first, capacity in shelf.segments]
+        self._segments = [_Segment(*segment) for segment in shelf.segments]
         self._settled = shelf
         self._settled_latest = 0
         self._written: list[tuple[BandTable | TermTable, Written]] = []
@@ -166,7 +168,6 @@ class Index:
             for segment, these in groupby(some, key=lambda one: index._segment(one[0])):
                 segment.add_all(list(these))
             yield None
-        index._drop_terms()
         yield index
 
     def begin(self, version: int) -> bool:
@@ -245,25 +246,27 @@ class Index:
             self.shelf = msgspec.structs.replace(self.shelf, kept=kept)
 
     def expire(self, arrival: int) -> None:
-        """Drop what is out of the window at an arrival, and the oldest where there is too much."""
-        if arrival > self.shelf.latest:
-            self.shelf = msgspec.structs.replace(self.shelf, latest=arrival)
-        latest = self.shelf.latest
+        """Drop what is out of the window at an arrival, and the oldest where there is too much.
+
+        The clock follows the arrivals, up and down, by a day for each at most: one record of a wrong year among others
+        must not throw everything away.
+        """
+        clock = self.shelf.clock
+        clock = min(max(arrival, clock - _STEP), clock + _STEP) if self.shelf.next else arrival
+        if clock != self.shelf.clock:
+            self.shelf = msgspec.structs.replace(self.shelf, clock=clock)
         while len(self._segments) > 1:
             oldest, following = self._segments[:2]
-            past = oldest.latest + WINDOW + _EARLY < latest
+            past = oldest.latest + WINDOW + _EARLY < clock
             if not past and len(self) <= self._most:
                 break
             self._dropped[Dropped.WINDOW if past else Dropped.LIMIT] += following.first - oldest.first
             del self._segments[0]
             self._reshape()
-        self._drop_terms()
-
-    def _drop_terms(self) -> None:
         for segment in self._segments[:-1]:
-            if segment.terms is not None and segment.latest + STORY_WINDOW + _EARLY < self.shelf.latest:
+            if segment.terms is not None and segment.latest + STORY_WINDOW + _EARLY < clock:
                 segment.terms = None
-                self._reshaped = True
+                self._reshape()
 
     def _open(self, number: int) -> None:
         wanted = len(self) // _SEGMENTS
@@ -272,7 +275,7 @@ class Index:
         self._reshape()
 
     def _reshape(self) -> None:
-        segments = tuple((segment.first, segment.capacity) for segment in self._segments)
+        segments = tuple((segment.first, segment.capacity, segment.terms is None) for segment in self._segments)
         self.shelf = msgspec.structs.replace(self.shelf, segments=segments)
         self._reshaped = True
 

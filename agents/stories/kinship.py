@@ -84,7 +84,7 @@ def nearest(
     said = sorted(shared.tolist(), key=lambda at: -float(asked[kin.terms[at]] * kin.weights[at]))
     return Nearest(
         int(of[starts[best]]),
-        float(near[best]),
+        round(float(near[best]), 9),
         number,
         [int(kin.terms[at]) for at in said],
         int(sizes[best]),

@@ -1,17 +1,17 @@
 """What the stories stage remembers. No text: ids, times, hashes.
 
-    m + id       the story and the original of an item (contract, promise 8), for 90 days after it was last seen
+    m + id       the story and the original of an item (contract, promise 8), as long as dedupe can come back to it
     s + number   a sighting: what one revision of an item is compared by, for the 14 days of the window
     g + id       of an original: the sightings of all its copies, for as long as any of them stands
     t            how the index over the sightings is divided, and how far they have been numbered and thrown away
 
-Each value begins with the version of its format.
+Each value begins with the version of its format. A mill of the first format kept memberships under the bare id: these
+are read still.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from typing import TypeVar
 
 import msgspec
@@ -23,14 +23,11 @@ from schemas.internal import Signature
 
 FORMAT = b"\x02"
 
-FORGET_AFTER = timedelta(days=90)
-NOTE_SIGHTING_EVERY = timedelta(days=1)
-
 Id = bytes
 """The 16 bytes of an item's id."""
 
-Member = tuple[int, int]
-"""The number of a sighting and its site."""
+Member = tuple[int, int, int]
+"""Of an item in a group: the number of its first sighting, that of its last, and its site."""
 
 _MEMBERSHIP, _SIGHTING, _GROUP, _SHELF = b"m", b"s", b"g", b"t"
 
@@ -42,26 +39,31 @@ class UnknownFormatError(Exception):
 class Membership(Struct, frozen=True, array_like=True):
     """The story of one item. `reprint_of` is the id of the earliest near-copy, None where it is nobody's copy.
 
-    `rule`, `matched` and `score` say why, for the revisions to come. `compared` is the number of the last sighting that
-    the index has of it, None where it has none.
+    `original` is the end of the chain of originals at that time; it may have become another's copy since. `rule`,
+    `matched` and `score` say why, for the revisions to come. `first` and `compared` are the numbers of its first and
+    its last sighting, None where the index was given none.
     """
 
     story: Id
     reprint_of: Id | None
-    first_arrival: datetime
-    last_arrival: datetime
+    original: Id | None
     rule: GroupingRule
     matched: Id | None = None
     score: float | None = None
+    first: int | None = None
     compared: int | None = None
     retracted: bool = False
 
-    def expired(self, arrival: datetime) -> bool:
-        return arrival - self.last_arrival > FORGET_AFTER
+
+class _FirstFormat(Struct, frozen=True, array_like=True):
+    """A membership of the time before anything was grouped."""
+
+    story: Id
+    reprint_of: Id | None
 
 
 class Sighting(Struct, frozen=True, array_like=True):
-    """What one revision of an item is compared by. Times are whole seconds of Unix time.
+    """What one revision of an item is compared by. Times are whole seconds of Unix time; `clock` is the index's.
 
     `site`, `title_form` and `title_numbers` are hashes, the last 0 for a title without numbers. `terms` are hashes and
     weights as the index holds them, for a first revision only. `rank` says how-manieth of its story the item was,
@@ -69,7 +71,7 @@ class Sighting(Struct, frozen=True, array_like=True):
     """
 
     id: Id
-    arrival: int
+    clock: int
     seen: int
     site: int
     title_form: int
@@ -82,16 +84,17 @@ class Sighting(Struct, frozen=True, array_like=True):
 
 
 class Shelf(Struct, frozen=True, array_like=True):
-    """How the index is divided. `segments` are first number and capacity of each, oldest first.
+    """How the index is divided. `segments` are first number and capacity of each, oldest first, and whether stories are
+    found by it no more.
 
-    Sightings before the first segment are of no use any more; those from `kept` on still stand in the state. `latest`
-    is the latest arrival of all.
+    Sightings before the first segment are of no use any more; those from `kept` on still stand in the state. `clock` is
+    what the index takes for the present: it follows the arrivals, by a day for each at most.
     """
 
     next: int = 0
     kept: int = 0
-    latest: int = 0
-    segments: tuple[tuple[int, int], ...] = ()
+    clock: int = 0
+    segments: tuple[tuple[int, int, bool], ...] = ()
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -104,18 +107,21 @@ class Memory:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def membership(self, id: Id, arrival: datetime) -> Membership | None:
-        """What is remembered of an item at a moment; None where it is unknown, or unseen for 90 days."""
-        known = self._get(_MEMBERSHIP + id, _memberships)
-        return None if known is None or known.expired(arrival) else known
+    def membership(self, id: Id) -> Membership | None:
+        if (known := self._get(_MEMBERSHIP + id, _memberships)) is not None:
+            return known
+        if (value := self._state.get(id)) is None or value[:1] != _FIRST_FORMAT:
+            return None
+        return Membership(_first_format.decode(value[1:]).story, None, None, GroupingRule.NOT_GROUPED)
 
-    def remember(self, id: Id, before: Membership | None, after: Membership) -> None:
-        """Note a sighting: at once where something is new, else at most once a day."""
-        if before is not None:
-            same = msgspec.structs.replace(before, last_arrival=after.last_arrival) == after
-            if same and after.last_arrival - before.last_arrival < NOTE_SIGHTING_EVERY:
-                return
-        self._put(_MEMBERSHIP + id, after)
+    def remember(self, id: Id, membership: Membership) -> None:
+        self._put(_MEMBERSHIP + id, membership)
+
+    def original(self, id: Id) -> Id:
+        """Whose copy an item is in the end; itself where it is nobody's."""
+        while (known := self.membership(id)) is not None and known.original is not None:
+            id = known.original
+        return id
 
     def sighting(self, number: int) -> Sighting | None:
         return self._get(_sighting_key(number), _sightings)
@@ -128,21 +134,23 @@ class Memory:
         if (sighting := self.sighting(number)) is None:
             return
         self._state.delete(_sighting_key(number))
-        original = sighting.id
-        known = self._get(_MEMBERSHIP + original, _memberships)
-        while known is not None and known.reprint_of is not None:
-            original = known.reprint_of
-            known = self._get(_MEMBERSHIP + original, _memberships)
-        if (copies := self.copies(original)) and any(copy == number for copy, _ in copies):
-            self.note_copies(original, [copy for copy in copies if copy[0] > number])
+        original = self.original(sighting.id)
+        copies = self.copies(original)
+        if left := [copy for copy in copies if copy[1] > number]:
+            if left != copies:
+                self.note_copies(original, left)
+        elif copies:
+            self.note_copies(original, [])
 
     def sightings(self, first: int) -> Iterator[tuple[int, Sighting]]:
         """All that stand in the state as it was settled, from a number on, in order."""
         for key, value in self._state.scan(_SIGHTING, _sighting_key(first)):
+            if len(key) != _SIGHTING_KEY:
+                continue  # the bare id of the first format
             yield int.from_bytes(key[1:], "big"), _decoded(key, value, _sightings)
 
     def copies(self, original: Id) -> list[Member]:
-        """The sightings of an original and all its copies, in order; empty for an item that has none."""
+        """An original and all its copies, in the order of their first sightings; empty for an item that has none."""
         return self._get(_GROUP + original, _groups) or []
 
     def note_copies(self, original: Id, copies: list[Member]) -> None:
@@ -181,6 +189,10 @@ def _sighting_key(number: int) -> bytes:
     return _SIGHTING + number.to_bytes(8, "big")
 
 
+_SIGHTING_KEY = len(_sighting_key(0))
+_FIRST_FORMAT = b"\x01"
+
+_first_format = msgspec.msgpack.Decoder(_FirstFormat)
 _memberships = msgspec.msgpack.Decoder(Membership)
 _sightings = msgspec.msgpack.Decoder(Sighting)
 _groups = msgspec.msgpack.Decoder(list[Member])

@@ -80,9 +80,11 @@ class Judgement(Struct, frozen=True):
 
 
 def judge(newer: Sighting, older: Sighting) -> Judgement | None:
-    """Compare two sightings; None where either has no signature, or the window lies between them."""
+    """Compare two sightings; None where either has no signature of this kind, or the window lies between them."""
     apart = abs(newer.seen - older.seen)
     if newer.signature is None or older.signature is None or apart > WINDOW:
+        return None
+    if newer.signature.version != older.signature.version:
         return None
     alike = likeness(newer.signature, older.signature)
     at_home = newer.site == older.site
@@ -105,9 +107,9 @@ def judge(newer: Sighting, older: Sighting) -> Judgement | None:
 
 def siblings(one: Sighting, other: Sighting) -> str | None:
     """Why two texts of one site are members of a series, whatever else is alike; None where nothing says so."""
-    if one.site != other.site:
+    if one.site != other.site or abs(one.seen - other.seen) > WINDOW:
         return None
-    if one.signature is None or other.signature is None:
+    if one.signature is None or other.signature is None or one.signature.version != other.signature.version:
         return renumbered(one, other)
     alike = likeness(one.signature, other.signature)
     why = _renumbered(one, other, alike)

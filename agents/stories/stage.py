@@ -74,7 +74,7 @@ class StoriesStage:
     def _settle(self, record: bytes, groups: Groups, now: datetime) -> Output:
         draft = _drafts.decode(record)
         if draft.item is None:
-            groups.retract(bytes.fromhex(draft.id), draft.arrival)
+            groups.retract(bytes.fromhex(draft.id))
             tracing: Headers = (("traceparent", draft.traceparent.encode()),) if draft.traceparent else ()
             return Output(Topic.ENRICHED, draft.id.encode(), None, None, tracing)
         item = _grouped(draft, draft.item, groups)

@@ -17,6 +17,9 @@ class Shelf:
         self.items = items
         self.dropped: dict[Dropped, int] = {}
 
+    def begin(self, version: int) -> bool:
+        return True
+
     def size(self) -> IndexSize:
         return IndexSize(self.items, 700 * self.items)
 

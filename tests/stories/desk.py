@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from agents.content.language import Language
+from agents.content.signature import VERSION
 from agents.enrich.dateline import read_dateline
 from agents.enrich.prose import read_prose
 from agents.enrich.traits import read_traits
@@ -101,8 +102,8 @@ class Desk:
         (one,) = self.show(draft(name, title, text, **given))
         return one
 
-    def membership(self, name: str, arrival: datetime = ARRIVAL) -> Membership | None:
-        return self.memory.membership(id_of(name), arrival)
+    def membership(self, name: str) -> Membership | None:
+        return self.memory.membership(id_of(name))
 
 
 def plain(numbers: Sequence[int]) -> Signature:
@@ -110,4 +111,4 @@ def plain(numbers: Sequence[int]) -> Signature:
     import numpy as np
 
     packed = np.array(sorted(numbers), "<u4").tobytes()
-    return Signature(len(numbers), np.arange(32, dtype="<u4").tobytes(), packed, packed, packed[:128], b"")
+    return Signature(VERSION, len(numbers), np.arange(32, dtype="<u4").tobytes(), packed, packed, packed[:128], b"")

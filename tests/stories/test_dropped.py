@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from agents.stage import Dropped, Measured
+from agents.stage import Derived, Dropped
 from agents.stories.index import Index
 from agents.stories.memory import Shelf, Sighting
 from agents.stories.nearcopy import WINDOW
@@ -19,13 +19,13 @@ def filled(count: int, most: int = 1_000_000, arrival: int = 0) -> Index:
     assert index.begin(0)
     for _ in range(count):
         index.expire(arrival)
-        index.add(msgspec.structs.replace(SIGHTING, arrival=arrival, seen=arrival))
+        index.add(msgspec.structs.replace(SIGHTING, clock=arrival, seen=arrival))
     return index
 
 
 def test_it_is_measured() -> None:
     index = filled(5)
-    assert isinstance(index, Measured)
+    assert isinstance(index, Derived)
     assert index.size().items == 5
     assert 500 * MIN_CAPACITY < index.size().bytes < 700 * MIN_CAPACITY
 
@@ -40,6 +40,7 @@ def test_what_is_over_the_limit_goes_oldest_first_and_is_told_once() -> None:
 def test_what_is_out_of_the_window_is_told_as_that() -> None:
     index = filled(MIN_CAPACITY + 10)
     assert index.take_dropped() == {}
-    index.expire(WINDOW + 2 * DAY)
+    for day in range(0, WINDOW + 3 * DAY, DAY):
+        index.expire(day)
     assert index.take_dropped() == {Dropped.WINDOW: MIN_CAPACITY}
     assert index.size().items == 10, "the newest segment stays"

@@ -22,7 +22,7 @@ def sighting(key: int, *, day: float = 0, term: int | None = None, story: bytes 
     moment = int(START + day * DAY)
     terms = b"" if term is None else pack_terms(np.array([term], np.uint32), np.array([1.0]))
     return Sighting(
-        b"i" * 16, moment, moment, 0, 0, 0, Signature(9, bands, b"", b"", b"", b""), terms, story, rank, 2.5
+        b"i" * 16, moment, moment, 0, 0, 0, Signature(1, 9, bands, b"", b"", b"", b""), terms, story, rank, 2.5
     )
 
 
@@ -31,7 +31,15 @@ def keys(key: int) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
 
 
 def index(*, most: int = 1000, smallest: int = 16) -> Index:
-    return Index(Shelf(), most=most, smallest=smallest)
+    one = Index(Shelf(), most=most, smallest=smallest)
+    one.expire(START)
+    return one
+
+
+def wait(one: Index, moment: int) -> None:
+    """Let arrivals come until the clock has reached a moment."""
+    while one.shelf.clock < moment:
+        one.expire(moment)
 
 
 def terms(*hashes: int) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
@@ -39,14 +47,14 @@ def terms(*hashes: int) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
 
 
 def segments(one: Index) -> list[tuple[int, int]]:
-    return list(one.shelf.segments)
+    return [(first, capacity) for first, capacity, _ in one.shelf.segments]
 
 
 def test_candidates_come_by_how_much_they_share() -> None:
     one = index()
     half = np.concatenate((keys(1)[:16], keys(2)[16:]))
     for bands in (keys(1), keys(2), half):
-        one.add(msgspec.structs.replace(sighting(0), signature=Signature(9, bands.tobytes(), b"", b"", b"", b"")))
+        one.add(msgspec.structs.replace(sighting(0), signature=Signature(1, 9, bands.tobytes(), b"", b"", b"", b"")))
     assert one.copies(keys(1)) == [0, 2]
     assert one.copies(half) == [2, 0, 1]
     assert one.copies(keys(3)) == []
@@ -114,16 +122,31 @@ def test_the_oldest_segment_goes_when_the_window_has_passed(seconds: int, there:
     one = index()
     for number in range(20):
         one.add(sighting(number))
-    one.expire(START + WINDOW + seconds)
+    wait(one, START + WINDOW + seconds)
     assert (one.copies(keys(3)) == [3]) is there
     assert one.copies(keys(18)) == [18], "the newest segment stays"
 
 
-def test_an_arrival_from_before_moves_nothing() -> None:
-    one = index()
-    one.expire(START + DAY)
+def test_the_clock_follows_the_arrivals_by_a_day_for_each() -> None:
+    one = Index(Shelf(), most=1000)
+    one.expire(START + 400 * DAY)
+    one.add(sighting(0))
+    assert one.shelf.clock == START + 400 * DAY, "there was none before"
     one.expire(START)
-    assert one.shelf.latest == START + DAY
+    assert one.shelf.clock == START + 399 * DAY
+    one.expire(START + 399 * DAY + 5)
+    assert one.shelf.clock == START + 399 * DAY + 5
+    one.expire(START + 3000 * DAY)
+    assert one.shelf.clock == START + 400 * DAY + 5
+
+
+def test_one_arrival_of_a_wrong_year_throws_nothing_away() -> None:
+    one = index()
+    for number in range(40):
+        one.expire(START + (5000 * DAY if number == 20 else number))
+        one.add(sighting(number, term=7))
+    assert segments(one) == [(0, 16), (16, 16), (32, 16)]
+    assert all(not bare for _, _, bare in one.shelf.segments)
 
 
 def test_terms_go_after_the_story_window_and_copies_are_still_found() -> None:
@@ -131,9 +154,9 @@ def test_terms_go_after_the_story_window_and_copies_are_still_found() -> None:
     for number in range(20):
         one.add(sighting(number, term=7))
     before = one.bytes
-    one.expire(START + STORY_WINDOW + DAY)
+    wait(one, START + STORY_WINDOW + DAY)
     assert one.bytes == before
-    one.expire(START + STORY_WINDOW + DAY + 1)
+    wait(one, START + STORY_WINDOW + DAY + 1)
     assert one.bytes == before - TermTable(16).bytes
     assert one.kin(terms(7), START).numbers.tolist() == [16, 17, 18, 19]
     assert one.copies(keys(3)) == [3]
@@ -169,7 +192,7 @@ def test_what_cannot_be_taken_back_is_said() -> None:
         assert one.begin(5)
     dropped.expire(START)
     assert not dropped.begin(5)
-    forgot.expire(START + STORY_WINDOW + DAY + 1)
+    wait(forgot, START + STORY_WINDOW + DAY + 1)
     assert not forgot.begin(5)
 
 

@@ -32,7 +32,7 @@ MORE = sentences(1, 12)
 
 
 def sighting(title: str, text: str, site: str = HOME, hours: float = 0) -> Sighting:
-    probe, _ = _probe(ANY, draft("any", title, text, site=site, after=hours * HOURS), site)
+    probe, _ = _probe(ANY, draft("any", title, text, site=site, after=hours * HOURS), site, 0)
     return probe
 
 
@@ -240,5 +240,5 @@ def test_judging_is_the_same_either_way() -> None:
 def test_the_window_is_that_of_first_sightings() -> None:
     one, other = sighting("雾", FERRY), sighting("雾", FERRY, AWAY, WINDOW / 3600)
     assert judge(one, other) is not None
-    late, _ = _probe(ANY, draft("any", "雾", FERRY, site=AWAY, after=30 * 24 * HOURS, seen=timedelta(days=2)), AWAY)
+    late, _ = _probe(ANY, draft("any", "雾", FERRY, site=AWAY, after=30 * 24 * HOURS, seen=timedelta(days=2)), AWAY, 0)
     assert judge(late, one) is not None, "seen by its sender long before it came"
