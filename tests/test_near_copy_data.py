@@ -92,7 +92,7 @@ def test_a_record_is_a_row_in_a_form() -> None:
 )
 def test_each_record_is_a_new_item(records: list[RawRecord]) -> None:
     made = items(records)
-    assert {item.verdict for item in made} == {Verdict.NEW, Verdict.REPRINT}
+    assert {item.verdict for item in made} == {Verdict.NEW}
     assert {item.revision for item in made} == {1}
     assert {item.language for item in made} == LANGUAGES
     assert not [item.flags for item in made if item.flags]
