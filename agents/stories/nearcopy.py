@@ -7,6 +7,8 @@ copies have the same figures, members of a series others. docs/decisions/0010 ha
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from msgspec import Struct
 
@@ -38,15 +40,33 @@ _FEW_FIGURES = 3
 """Fewer say nothing of each other."""
 
 
-class Likeness(Struct, frozen=True):
-    """How alike two texts are: the shares of common 5-grams, of the shorter text's that the other has, of runs of 25
-    characters, of the 5-grams of the beginnings, of figures (None where a text has too few to tell)."""
+class Likeness(Struct, frozen=True, dict=True):
+    """How alike two texts are: the share of common 5-grams, and of the shorter text's that the other has.
+
+    The rest is looked at where that is much, for one candidate in ten.
+    """
 
     shared: float
     contained: float
-    runs: float
-    lead: float
-    figures: float | None
+    one: Signature
+    other: Signature
+
+    @cached_property
+    def runs(self) -> float:
+        """Of runs of 25 characters."""
+        return _shared(self.one.runs, self.other.runs, KEPT_RUNS)
+
+    @cached_property
+    def lead(self) -> float:
+        """Of the 5-grams of the beginnings."""
+        return _shared(self.one.lead, self.other.lead, KEPT_LEAD)
+
+    @cached_property
+    def figures(self) -> float | None:
+        """Of figures; None where a text has too few to tell."""
+        if min(len(self.one.figures), len(self.other.figures)) < 4 * _FEW_FIGURES:
+            return None
+        return _shared(self.one.figures, self.other.figures, KEPT_FIGURES)
 
     @property
     def scattered(self) -> float:
@@ -61,14 +81,7 @@ def likeness(one: Signature, other: Signature) -> Likeness:
     if min(one.count, other.count) >= _LEAST_GRAMS:
         shorter = left if one.count <= other.count else right
         contained = common / shorter if shorter >= _LEAST_SAMPLE else 0.0
-    few = min(len(one.figures), len(other.figures)) < 4 * _FEW_FIGURES
-    return Likeness(
-        common / max(left + right - common, 1),
-        contained,
-        _shared(one.runs, other.runs, KEPT_RUNS),
-        _shared(one.lead, other.lead, KEPT_LEAD),
-        None if few else _shared(one.figures, other.figures, KEPT_FIGURES),
-    )
+    return Likeness(common / max(left + right - common, 1), contained, one, other)
 
 
 class Judgement(Struct, frozen=True):
