@@ -72,6 +72,7 @@ def test_it_ends_with_a_whole_ledger_and_examples(environment: Mapping[str, str]
     assert progress[-1] == ("2", "165", "0")
 
 
+@pytest.mark.heavy
 def test_a_worker_killed_at_work_is_started_again_and_nothing_is_lost(
     environment: Mapping[str, str], tmp_path: Path
 ) -> None:
@@ -118,6 +119,7 @@ def test_ended_half_way_it_leaves_nothing(environment: Mapping[str, str], number
         assert process.wait(30) == (130 if number is signal.SIGTERM else -9)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("arguments", "when"),
     [

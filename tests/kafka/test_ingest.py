@@ -167,6 +167,7 @@ async def test_a_broker_that_dies_is_told_and_ends_it_with_how_far_it_came(
     assert "waiting" in capsys.readouterr().err
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "command", [pytest.param(["tail"], id="tail"), pytest.param(["ledger", "--settle", "60"], id="ledger")]
 )

@@ -100,6 +100,7 @@ def documents(first: int, count: int) -> list[bytes]:
     ]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("at_work", [pytest.param(False, id="idle"), pytest.param(True, id="at work")])
 @pytest.mark.parametrize("how", ["kill", "pause"])
 def test_a_broker_that_is_gone_for_good_ends_the_worker(
