@@ -1,11 +1,12 @@
 """What the engine changes in Faust, and the check that it is still the Faust that this was tested with.
 
-Four changes. Faust's consumer reads uncommitted records outside its own exactly-once mode: ours reads committed
+Five changes. Faust's consumer reads uncommitted records outside its own exactly-once mode: ours reads committed
 ones only. Faust's commit of group offsets stops for ever at the first transaction marker, and elsewhere takes the
 message after a gap as done: it is switched off, with the lists that it keeps of what was acknowledged, which would
 grow for ever; the engine commits its own position as a hint. And aiokafka sends no heartbeat between joining the
 group and the end of the assignment's callback, in which the state is restored: ours sends them. It also connects anew
-without a pause: ours makes one (`pacing.py`).
+without a pause: ours makes one (`pacing.py`). And a rebalance that ends while the worker stops makes Faust close the
+consumer's connections on another thread's event loop, which can kill the process: ours leaves that to the thread.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def relied_on() -> dict[str, Callable[..., Any]]:
         "App._on_partitions_revoked": App._on_partitions_revoked,
         "App._on_partitions_assigned": App._on_partitions_assigned,
         "App._stop_consumer": App._stop_consumer,
+        "App._on_rebalance_when_stopped": App._on_rebalance_when_stopped,
         "Stream.ack": Stream.ack,
         "Consumer.ack": consumer.Consumer.ack,
         "Consumer.wait_empty": consumer.Consumer.wait_empty,
@@ -59,6 +61,8 @@ def relied_on() -> dict[str, Callable[..., Any]]:
         "driver.create": _original(driver.AIOKafkaConsumerThread, "_create_worker_consumer"),
         "driver.Consumer._new_topicpartition": driver.Consumer._new_topicpartition,
         "driver.thread._commit": driver.AIOKafkaConsumerThread._commit,
+        "driver.thread.close": _original(driver.AIOKafkaConsumerThread, "close"),
+        "driver.thread.on_thread_stop": driver.AIOKafkaConsumerThread.on_thread_stop,
         "TransactionManager.error_transaction": TransactionManager.error_transaction,
         "TransactionManager.fatal_error": TransactionManager.fatal_error,
         "GroupCoordinator.ensure_active_group": GroupCoordinator.ensure_active_group,
@@ -68,7 +72,7 @@ def relied_on() -> dict[str, Callable[..., Any]]:
     }
 
 
-DIGEST = "73453b2745c7a19fac17cd65d197f196"
+DIGEST = "84d515c63cc25698e5cecaf8bbc3b3ad"
 """Over the source of `relied_on`. `python -m agents.engine.guard` prints the present one, for a deliberate upgrade."""
 
 
@@ -96,7 +100,7 @@ def check_libraries() -> None:
 
 
 def change_faust() -> None:
-    """Read committed, commit nothing, send heartbeats while state is restored, connect with pauses; twice is once."""
+    """Read committed, commit nothing, heartbeats while state is restored, pauses, one thread's stop; twice is once."""
     from aiokafka.client import AIOKafkaClient
     from aiokafka.consumer.group_coordinator import GroupCoordinator
     from faust.transport.consumer import Consumer
@@ -124,6 +128,12 @@ def change_faust() -> None:
 
         return add_no_gap
 
+    def left_to_the_thread(_: Callable[..., Any]) -> Callable[..., Any]:
+        def close_nothing(self: Any) -> None:
+            """`on_thread_stop` closes the consumer, and leaves the group, on the loop that it belongs to."""
+
+        return close_nothing
+
     def alive(complete: Callable[..., Any]) -> Callable[..., Any]:
         async def complete_alive(self: Any, *arguments: Any) -> None:
             self._start_heartbeat_task()
@@ -132,6 +142,7 @@ def change_faust() -> None:
         return complete_alive
 
     _replace(AIOKafkaConsumerThread, "_create_worker_consumer", committed)
+    _replace(AIOKafkaConsumerThread, "close", left_to_the_thread)
     _replace(Consumer, "force_commit", forgetting)
     _replace(Consumer, "_add_gap", gapless)
     _replace(GroupCoordinator, "_on_join_complete", alive)

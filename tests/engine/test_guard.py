@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from faust.transport.consumer import Consumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 from intervaltree import IntervalTree  # type: ignore[import-untyped]
 
@@ -43,3 +44,12 @@ def test_faust_keeps_no_list_of_what_was_acknowledged() -> None:
     assert not consumer._acked[AT]
     assert not consumer._acked_index[AT]
     assert not consumer._gap[AT]
+
+
+def test_a_rebalance_that_ends_during_a_stop_leaves_the_connections_to_their_thread() -> None:
+    """Faust closes them on the main thread's event loop; uvloop took one process in some forty down for it."""
+    change_faust()
+    consumer = SimpleNamespace(_closed=False, _client=None, _coordinator=None)
+    thread: Any = SimpleNamespace(_consumer=consumer, app=SimpleNamespace(loop=None))
+    AIOKafkaConsumerThread.close(thread)
+    assert not consumer._closed, "on_thread_stop would leave the group no more"
