@@ -28,16 +28,27 @@ def stand(broker: EmbeddedBroker) -> Stand:
     return made
 
 
-@pytest.mark.parametrize("after", [0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0])
+def _wait_until_it_listens_to_sigterm(worker: subprocess.Popen[bytes]) -> None:
+    """Python itself must have started: before, SIGTERM ends it as it ends every process, with nothing begun."""
+    status = Path(f"/proc/{worker.pid}/status")
+    while status.exists() and worker.poll() is None:
+        caught = int(next(line for line in status.read_text().splitlines() if line.startswith("SigCgt")).split()[1], 16)
+        if caught >> (signal.SIGTERM - 1) & 1:
+            return
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("after", [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.5])
 def test_sigterm_at_any_moment_of_its_start_is_a_stop_in_order(stand: Stand, tmp_path: Path, after: float) -> None:
     worker = subprocess.Popen(
         [sys.executable, "-m", "agents.cli.main", "worker"],
         env={**stand.environment, "FEEDMILL_STATE_DIR": str(tmp_path), "FEEDMILL_METRICS_PORT": "0"},
         stderr=subprocess.PIPE,
     )
+    _wait_until_it_listens_to_sigterm(worker)
     time.sleep(after)
     worker.send_signal(signal.SIGTERM)
-    _, said = worker.communicate(timeout=30)
+    _, said = worker.communicate(timeout=60)
     assert worker.returncode == os.EX_OK, said.decode()
 
 
