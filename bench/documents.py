@@ -1,7 +1,7 @@
 """Made-up documents of the usual size: a Chinese article of 1,400 characters, alone or in a feed of 30.
 
-Every sentence is put together by chance from invented parts, so that no two articles are alike. The same numbers
-give the same documents.
+Sentences are words put together by chance; each article is one of three about an event, which has a place, a name and
+words of its own, so that articles differ and group as real ones do. The same numbers give the same documents.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
+from pathlib import Path
 
 from msgspec import Struct
 
+from agents.content.gazetteer import Kind, gazetteer
 from agents.sources.records import RawRecord
 
 CHARACTERS = 1400
@@ -26,29 +28,54 @@ _AROUND = 70  # characters of dateline, gloss and links
 _FIRST_MS = 1_795_100_000_000  # a day in November 2026
 _STEP_MS = 37_000
 
-_WHEN = (
-    "今天清晨", "昨天下午", "上周三", "本月初", "去年秋天", "会议结束之后", "天亮以前", "在雨停的那个钟头里",
-    "据本报记者了解", "三年以来", "按照原定的计划", "消息传出之后", "就在同一天", "直到傍晚",
-)  # fmt: skip
-_WHO = (
-    "澜海港务局", "塔里恩的渔民", "北辰大学的研究人员", "维尔丹市议会", "一位不愿透露姓名的钟表匠", "灯塔看守协会",
-    "河亭镇的邮差们", "负责修桥的工程师", "海豹观察站", "旧书市场的摊主", "县气象台", "潮汐电站的值班员",
-    "第七小学的学生", "巡回图书车的司机", "挪威船长林德森", "从法国请来的工程师",
-)  # fmt: skip
-_DID = (
-    "宣布将推迟", "用了整整两个星期才完成", "第三次重新测量了", "公开反对", "意外地发现了", "决定出资修缮",
-    "在一份报告里详细描述了", "向邻近的城镇介绍了", "悄悄取消了", "投票通过了", "拍下了", "承认低估了",
-)  # fmt: skip
-_WHAT = (
-    "那座停摆多年的水钟", "横跨河口的第二座浮桥", "新的渡轮时刻表", "一种会在月光下变色的陶土", "沿岸的防波堤",
-    "关于夜市灯笼数量的规定", "存放在地下室里的航海日志", "春季的鲱鱼配额", "风筝节的安全范围", "老火车站的候车厅",
-    "山上的雨量计", "通往码头的石阶",
-)  # fmt: skip
-_SO = (
-    "这是十一年来的头一回", "预计需要四百二十万元", "附近的居民对此意见不一", "详细的数字要到下个月才会公布",
-    "有人把它写成了一首歌", "船长们说他们早就料到了", "学校因此放假一天", "目前没有人受伤",
-    "下一次检查定在十二月九日", "档案里找不到类似的记载", "参观者比往年多了两成", "专家建议再等一个冬天",
-)  # fmt: skip
+
+def _words() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in (Path(__file__).parent / "words.txt").read_text(encoding="utf-8").splitlines()[1:]:
+        if line.startswith("["):
+            kind = line.strip("[]")
+        else:
+            found.setdefault(kind, []).extend(line.split())
+    return found
+
+
+_NOUNS, _VERBS, _LINKS = (_words()[kind] for kind in ("nouns", "verbs", "links"))
+"""Links stand between the others; one that is common in texts stands there several times."""
+
+_REPORTS = 3
+"""Articles about one event, each of another site."""
+_OWN_NOUNS = 10
+_OWN_VERBS = 6
+
+
+@lru_cache(maxsize=1)
+def _towns() -> list[str]:
+    """Places of the gazetteer: what makes real events differ most is where they are and whom they are about."""
+    return sorted(
+        name
+        for name, meaning in gazetteer().chinese.items()
+        if 2 <= len(name) <= 5 and any(site.kind is Kind.CITY for site in meaning.sites)
+    )
+
+
+class _Event(Struct, frozen=True):
+    """What the reports of one event share: its place, a name, and the words that it is about."""
+
+    town: str
+    person: str
+    nouns: list[str]
+    verbs: list[str]
+
+
+@lru_cache(maxsize=20_000)
+def _event(number: int) -> _Event:
+    chance = random.Random(f"event {number}")
+    person = f"{chance.choice(_SURNAMES)}{chance.choice(_GIVEN)}{chance.choice(_GIVEN)}"
+    return _Event(chance.choice(_towns()), person, chance.sample(_NOUNS, _OWN_NOUNS), chance.sample(_VERBS, _OWN_VERBS))
+
+
+_SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕"
+_GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华建国文玉兰红志海春雨晨宇轩子涵浩然思远嘉怡"
 
 
 class Article(Struct, frozen=True):
@@ -85,10 +112,12 @@ class Article(Struct, frozen=True):
 def article(number: int) -> Article:
     """The article with this number; its site is one of SITES."""
     chance = random.Random(number)
+    event = _event(number // _REPORTS)
     paragraphs: list[str] = []
     while (room := CHARACTERS - _AROUND - sum(len(paragraph) + 2 for paragraph in paragraphs)) > 0:
-        paragraphs.append("".join(_sentence(chance) for _ in range(chance.randrange(1, 3)))[:room])
-    title = f"{chance.choice(_WHO)}{chance.choice(_DID)}{chance.choice(_WHAT)}（{number}）"
+        paragraphs.append("".join(_sentence(chance, event) for _ in range(chance.randrange(1, 4)))[:room])
+    first, second, third = chance.sample(event.nouns[:5], 3)
+    title = f"{event.town}{first}{chance.choice(event.verbs)}{second}，{event.person}{chance.choice(_VERBS)}{third}"
     return Article(number, f"site{number % SITES}.example", title, paragraphs)
 
 
@@ -122,12 +151,24 @@ def markdowns(count: int, first: int = 0) -> Iterator[RawRecord]:
     return map(markdown, range(first, first + count))
 
 
-def _sentence(chance: random.Random) -> str:
-    return (
-        f"{chance.choice(_WHEN)}，{chance.choice(_WHO)}{chance.choice(_DID)}{chance.choice(_WHAT)}，"
-        f"{chance.choice(_SO)}；{chance.choice(_WHO)}表示，第{chance.randrange(2, 90)}次看到"
-        f"{chance.choice(_WHAT)}的时候，{chance.choice(_SO)}。"
-    )
+def _sentence(chance: random.Random, event: _Event) -> str:
+    """Some thirty characters: a third of the words are the event's, the others anybody's; the order is chance."""
+    clauses = []
+    for _ in range(chance.randrange(2, 4)):
+        words = [chance.choice(_LINKS)]
+        for _ in range(chance.randrange(2, 4)):
+            own = chance.random() < 0.35
+            words += [
+                chance.choice(event.nouns if own else _NOUNS),
+                chance.choice(_LINKS),
+                chance.choice(event.verbs if own else _VERBS),
+            ]
+        if chance.random() < 0.15:
+            words.append(f"{chance.randrange(2, 900)}{chance.choice('人天项吨家次')}")
+        if chance.random() < 0.12:
+            words.append(chance.choice((event.town, event.person)))
+        clauses.append("".join(words))
+    return "，".join(clauses) + "。"
 
 
 def _feed_url(site: str) -> str:
