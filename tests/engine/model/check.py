@@ -17,7 +17,7 @@ from agents.engine.transport import Incoming
 from agents.stage import Output, Stage, Topic
 from schemas import DeadLetterCode, StageName
 from tests.engine.model.broker import ModelBroker
-from tests.engine.model.documents import MARKS
+from tests.engine.model.documents import FATAL, MARKS, kills
 from tests.engine.model.mirror import Mirror
 from tests.engine.model.names import ENDS, NAMING, NOW, PARTITIONS
 from tests.engine.model.world import REFUSAL, Stages, World
@@ -243,7 +243,13 @@ def one_process(raw: Iterable[Incoming], stages: Stages) -> Iterable[Outcome]:
         state = DictState()
         for _ in stage.prepare(state):
             pass
-        for output in map(_taken(stage), stage.handle(current, state, NOW)):
+        harmless = [one for one in current if not kills(stage_name, one)]
+        letters = [
+            stage.condemned(one, DeadLetterCode.CRASHED_WORKER, f"Working on it ends a process: {FATAL}.", NOW)
+            for one in current
+            if kills(stage_name, one)
+        ]
+        for output in map(_taken(stage), [*letters, *stage.handle(harmless, state, NOW)]):
             if output.topic not in ENDS:
                 following.append(output.value)
             elif output.value is None:

@@ -18,6 +18,7 @@ from agents.engine import holding, loop
 from agents.engine.delivery import Dispatch, Parcel, Refusals
 from agents.engine.frames import UnreadableFrameError, decode_frame
 from agents.engine.loop import Part, StageLoop
+from agents.engine.quarantine import Tried
 from agents.engine.store import POSITION_KEY, Change, Overlay, Store, Table, Tables
 from agents.engine.transport import (
     EngineError,
@@ -93,18 +94,22 @@ class ForgetsUnsettling(Sound):
     async def unsettle(self) -> None:
         return None
 
-    async def _transact(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *, singly: bool) -> None:
+    async def _transact(
+        self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *tried: Tried, singly: bool
+    ) -> None:
         self.renew(part)
-        await super()._transact(part, batch, inputs, singly=singly)
+        await super()._transact(part, batch, inputs, *tried, singly=singly)
 
 
 class RevivesFenced(Sound):
-    async def _transact(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *, singly: bool) -> None:
+    async def _transact(
+        self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *tried: Tried, singly: bool
+    ) -> None:
         try:
-            await super()._transact(part, batch, inputs, singly=singly)
+            await super()._transact(part, batch, inputs, *tried, singly=singly)
         except FencedError:
             self.renew(part)
-            await super()._transact(part, batch, inputs, singly=singly)
+            await super()._transact(part, batch, inputs, *tried, singly=singly)
 
 
 class KeepsTablesOpen(Sound):
@@ -149,7 +154,8 @@ class ChecksAfterTheRestore(Sound):
         await super()._settle(parts)
         hints = await self._reader().committed(self.input, [part.partition for part in parts])
         for part in parts:
-            self._check_position(part, hints.get(part.partition))
+            hint = hints.get(part.partition)
+            self._check_position(part, None if hint is None else hint.offset)
 
 
 class NeverChecksHint(Sound):
@@ -161,11 +167,13 @@ class NeverChecksHint(Sound):
 
 
 class StoresBeforeCommit(Sound):
-    async def _transact(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *, singly: bool) -> None:
+    async def _transact(
+        self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *tried: Tried, singly: bool
+    ) -> None:
         overlay = Overlay(part.store)
         self._handle(inputs, overlay)
         part.store._write(overlay.changes(), part.store.proof, part.store.read_to)
-        await super()._transact(part, batch, inputs, singly=singly)
+        await super()._transact(part, batch, inputs, *tried, singly=singly)
 
 
 class DecidesWithoutOverlay(Sound):
@@ -200,12 +208,14 @@ class UnawaitedDeliveries(Sound):
 class TriesAgainInPlace(Sound):
     """As a batch whose commit failed might be tried again, by the same producer."""
 
-    async def _transact(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *, singly: bool) -> None:
+    async def _transact(
+        self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *tried: Tried, singly: bool
+    ) -> None:
         try:
-            await super()._transact(part, batch, inputs, singly=singly)
+            await super()._transact(part, batch, inputs, *tried, singly=singly)
         except UnavailableError:
             self.renew(part)
-            await super()._transact(part, batch, inputs, singly=singly)
+            await super()._transact(part, batch, inputs, *tried, singly=singly)
 
 
 class DropsTombstones(Sound):
@@ -321,17 +331,21 @@ class KeepsDerived(Sound):
 
 
 class CountsTakenBack(Sound):
-    async def _transact(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *, singly: bool) -> None:
+    async def _transact(
+        self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *tried: Tried, singly: bool
+    ) -> None:
         try:
-            await super()._transact(part, batch, inputs, singly=singly)
+            await super()._transact(part, batch, inputs, *tried, singly=singly)
         except RefusedError:
             part.store.version += 1
             raise
 
 
 class CountsNothing(Sound):
-    async def _transact(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *, singly: bool) -> None:
-        await super()._transact(part, batch, inputs, singly=singly)
+    async def _transact(
+        self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *tried: Tried, singly: bool
+    ) -> None:
+        await super()._transact(part, batch, inputs, *tried, singly=singly)
         part.store.version = 0
 
 
@@ -365,11 +379,11 @@ class BlamesTheFrame(Sound):
 class GoesOnAfterRefusal(Sound):
     """With the producer whose sequence is broken."""
 
-    async def _persist(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any]) -> None:
+    async def _persist(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *tried: Tried) -> None:
         try:
-            await self._transact(part, batch, inputs, singly=False)
+            await self._transact(part, batch, inputs, *tried, singly=False)
         except RefusedError:
-            await self._transact(part, batch, inputs, singly=True)
+            await self._transact(part, batch, inputs, *tried, singly=True)
 
 
 async def _all_but_refusals_last(waiting: Iterable[Awaitable[Any]]) -> list[Any]:
