@@ -140,6 +140,7 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
                 turns=turns,
                 quarantine=quarantine,
                 watchdog=watchdog,
+                leaving=lambda: not app.flow_control.is_active(),
             )
             for name, stage in stages.items()
         },

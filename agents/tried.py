@@ -6,6 +6,7 @@ A worker starts it (`agents/engine/quarantine.py`); nobody else needs to.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import traceback
@@ -50,7 +51,8 @@ def main() -> None:
     requests, answers = own_pipes()
     stages = make_stages(__version__, load_sites(given.sites))
     try:
-        serve(stages, SAMPLE, requests, answers, seconds=given.seconds, memory_bytes=given.memory * MIB)
+        with contextlib.suppress(BrokenPipeError):  # the worker is no more
+            serve(stages, SAMPLE, requests, answers, seconds=given.seconds, memory_bytes=given.memory * MIB)
     except MemoryError:
         traceback.print_exc()
         os._exit(OUT_OF_MEMORY)

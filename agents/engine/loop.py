@@ -89,8 +89,12 @@ class StageLoop(Holding, Generic[In]):
         turns: Turns | None = None,
         quarantine: Quarantine | None = None,
         watchdog: Watchdog | None = None,
+        leaving: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Without `quarantine` no record is suspect; without `watchdog` a stage may take for ever."""
+        """Without `quarantine` no record is suspect; without `watchdog` a stage may take for ever.
+
+        `leaving` says whether a rebalance or a stop waits for what is in hand: what is not begun then comes again.
+        """
         super().__init__(
             stage.name,
             naming=naming,
@@ -110,6 +114,7 @@ class StageLoop(Holding, Generic[In]):
         self._dispatch = Dispatch(stage, naming, partitions)
         self._quarantine = quarantine
         self._watchdog = watchdog
+        self._leaving = leaving
 
     async def run(self, records: Sequence[Incoming]) -> None:
         """Work through records, in order within their partition. Raises EngineError: then end the process."""
@@ -153,10 +158,12 @@ class StageLoop(Holding, Generic[In]):
         suspicion, quarantine = part.suspicion, self._quarantine
         while waiting and quarantine is not None and suspicion is not None and suspicion.covers(waiting[0]):
             began = self._timer()
+            if self._leaving():
+                return []  # they are fetched anew, from what is committed: a rebalance cannot wait for all of them
             batch: list[Incoming] = []
             inputs: list[In] = []
             tried: list[Tried] = []
-            while waiting and suspicion.covers(waiting[0]):
+            while waiting and suspicion.covers(waiting[0]) and not (batch and self._leaving()):
                 record = waiting.pop(0)
                 held = self._inputs(record)
                 batch.append(record)

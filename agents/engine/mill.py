@@ -6,6 +6,7 @@ long as a record can arrive.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sys
@@ -123,6 +124,7 @@ class Mill(Service):
         self._contact = contact
         self._quarantine = quarantine
         self._marks = Marks(app)
+        self._settled = asyncio.Event()
         self._spare = Spare(time.process_time)
         self._running = False
 
@@ -164,6 +166,7 @@ class Mill(Service):
     async def unsettle(self) -> None:
         """A rebalance has begun. What was in hand is done; partitions may move."""
         self._watchers.health.revoked()
+        self._settled.clear()
         await self.farewell()
         for loop in self.loops.values():
             await loop.unsettle()
@@ -179,7 +182,8 @@ class Mill(Service):
                 await loop.take_over(owned[stage])
             except EngineError as error:
                 end_process(f"{stage.value}: {error}", EXIT_ENDED)
-        await self._marks.commit(self._hints())  # before anything is in hand that can end this process
+        await self._marks.commit(self._hints())  # before anything is worked on that can end this process
+        self._settled.set()
         shares = ", ".join(f"{stage.value} {len(partitions)}" for stage, partitions in owned.items())
         log.info("Ready, restored in %.1f s. Partitions: %s.", time.monotonic() - started, shares)
 
@@ -188,6 +192,7 @@ class Mill(Service):
         loop, health = self.loops[stage], self._watchers.health
         async for records, events in taken(self.app, stream):
             try:
+                await self._settled.wait()  # Faust begins to fetch meanwhile
                 with health.at_work(stage, {record.partition for record in records}):
                     await loop.run(records)
                 for event in events:

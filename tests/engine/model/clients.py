@@ -58,6 +58,8 @@ class ModelTransactions:
         self._broker.end(self.producer, self.epoch, "aborted", late=self._world.chance("late_markers"))
 
     async def begin(self) -> None:
+        if self._world.restarting:
+            self.worker.cut_off = True  # without a pause behind the last commit: its connection breaks under it
         await self.worker.call()
         self._broker.begin(self.producer, self.epoch, self.worker.name)
 

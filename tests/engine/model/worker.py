@@ -98,6 +98,7 @@ class Worker:
         """It has come back under a fixed name, and has the partitions that it had."""
         self.loops: dict[StageName, StageLoop[Any]] = {}
         self.fetched: dict[Place, int] = {}
+        self.generation = 0
         self._loop = world.loop
 
     def start(self) -> None:
@@ -140,7 +141,7 @@ class Worker:
                 for loop in self.loops.values():
                     await loop.unsettle()
                 await self.world.group.join(self)
-                generation = self.world.group.generation
+                generation = self.generation = self.world.group.generation
                 for loop in self.loops.values():
                     await loop.take_over(self.owned(loop.input))
                 self._hint(generation)
@@ -179,6 +180,7 @@ class Worker:
                 skip=frozenset(world.skip),
                 turns=turns,
                 quarantine=ModelQuarantine(self),
+                leaving=lambda: self._leaving(self.generation),
             )
             self.loops[name] = loop
             await loop.start()
@@ -257,6 +259,8 @@ class Deadly:
         return self.stage.prepare(state)
 
     def handle(self, batch: Sequence[Any], state: State, now: datetime) -> list[Output]:
+        if not self._worker.alive:
+            raise DeadError
         for one in batch:
             if kills(self.name, one):
                 self._worker.world.killed_by(self._worker, self.name, one)

@@ -180,6 +180,10 @@ class World:
         """Takes some seconds, from the next step on."""
         self._restarting = 5.0
 
+    @property
+    def restarting(self) -> bool:
+        return self._restarting > 0
+
     def stopped(self, worker: Worker) -> None:
         self.tell(f"{worker.name} has stopped in order")
         self.drop(worker)
