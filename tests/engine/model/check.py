@@ -23,6 +23,9 @@ from tests.engine.model.names import ENDS, NAMING, NOW, PARTITIONS
 from tests.engine.model.world import REFUSAL, Stages, World
 from tests.states import DictState
 
+MOST_DEATHS = 2
+"""Owners that may die of one input before it is put aside."""
+
 Ref = tuple[int, int, int]
 """An entry: partition and offset of its raw record, its index there; -1 for the document as a whole."""
 
@@ -61,6 +64,11 @@ def violations(world: World) -> list[Violation]:
     found += _revisions(outcomes, whole=world.ended)
     found += _replays(world, outcomes)
     found += _derived(world)
+    found += [
+        Violation(f"an input of {stage.value} was the end of {count} owners", about=tuple(_of_stage(stage)))
+        for (stage, _), count in world.deaths.items()
+        if count > MOST_DEATHS
+    ]
     found += [
         Violation(f"{place} is no frame, and was passed over without the operator's word", about=tuple(_about(place)))
         for place in world.garbage
@@ -298,6 +306,10 @@ def _about(what: str) -> Iterable[str]:
             topics = (NAMING.changelog(stage), NAMING.topic(INPUT[stage]))
             if id in what or any(f"{topic}/{number}" in what for topic in topics):
                 yield id
+
+
+def _of_stage(stage: StageName) -> Iterable[str]:
+    return (NAMING.transactional_id(stage, number) for number in range(PARTITIONS))
 
 
 def _unfinished(world: World) -> Iterable[Ref]:

@@ -18,9 +18,10 @@ from agents.engine import holding, loop
 from agents.engine.delivery import Dispatch, Parcel, Refusals
 from agents.engine.frames import UnreadableFrameError, decode_frame
 from agents.engine.loop import Part, StageLoop
-from agents.engine.quarantine import Tried
+from agents.engine.quarantine import Quarantine, Tried
 from agents.engine.store import POSITION_KEY, Change, Overlay, Store, Table, Tables
 from agents.engine.transport import (
+    Committed,
     EngineError,
     FencedError,
     Incoming,
@@ -161,6 +162,33 @@ class ChecksAfterTheRestore(Sound):
 class NeverChecksHint(Sound):
     def _check_position(self, part: Part, hint: int | None) -> None:
         return None
+
+
+# -- what the last owner may have died of
+
+
+class TrustsEveryOwner(Sound):
+    async def _suspect(self, parts: Sequence[Part], found: Mapping[int, Committed]) -> None:
+        return None
+
+
+class SaysInOrderAtWork(Sound):
+    def hints(self, *, in_order: bool = False) -> dict[int, Committed]:
+        return super().hints(in_order=True)
+
+
+class SuspectsOneRecord(Sound):
+    async def _suspect(self, parts: Sequence[Part], found: Mapping[int, Committed]) -> None:
+        await super()._suspect(parts, found)
+        for part in parts:
+            if part.suspicion is not None:
+                part.suspicion.end = min(part.suspicion.end, part.next + 1)
+
+
+class LosesTheCondemned(Sound):
+    async def _try(self, part: Part, one: Any, quarantine: Quarantine) -> Tried:
+        tried = await super()._try(part, one, quarantine)
+        return Tried(()) if tried.fatal else tried
 
 
 # -- one transaction
@@ -476,6 +504,9 @@ AMNESIC = replace(Faults(), lose_markers=0.3)
 SLEEPY = replace(Faults(), pause_at_commit=0.4)
 """Workers that are often paused between sending and committing."""
 
+DEADLY = replace(Faults(), deadly=0.2)
+"""Many documents that end the process that works on them."""
+
 NODDING = replace(Faults(), pause=0.03, wake=0.1, kill=0.0005, stop=0.0005)
 """Workers that are paused again and again, and come back to what they held."""
 
@@ -505,6 +536,10 @@ PLANTED = [
     Planted(HintsUnverified, "nor of what was seen to be committed", ("lose_markers",), AMNESIC),
     Planted(ChecksAfterTheRestore, "the group's offset is asked for before the restore"),
     Planted(NeverChecksHint, "a position behind the group's offset stops the worker", ("lose_changelog",), LOSING),
+    Planted(TrustsEveryOwner, "what the last owner may have died of is suspect", ("deadly",), DEADLY),
+    Planted(SaysInOrderAtWork, "the group is told that a worker is at work", ("deadly",), DEADLY),
+    Planted(SuspectsOneRecord, "all that a batch can have held is suspect", ("deadly",), DEADLY),
+    Planted(LosesTheCondemned, "what is put aside has a dead letter", ("deadly",), DEADLY),
     Planted(StoresBeforeCommit, "the store is written after the commit"),
     Planted(DecidesWithoutOverlay, "an entry sees what the batch decided before it"),
     Planted(UnawaitedDeliveries, "every delivery is awaited"),

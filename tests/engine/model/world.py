@@ -77,7 +77,7 @@ class World:
         self.garbage: Counter[str] = Counter()
         """Records that are no frames, and how many workers ended at each."""
         self.deaths: Counter[tuple[StageName, Any]] = Counter()
-        """How many processes died of an input."""
+        """How many died of an input that was theirs; who was paused, and has lost it meanwhile, is not counted."""
         self.history: list[Event] = []
         self.tally: Counter[str] = Counter()
         self.wrong: list[str] = []
@@ -201,7 +201,8 @@ class World:
         """Working on a record was the end of a process; its manager starts another."""
         self.tell(f"{worker.name} dies of a record in {stage.value}")
         self.tally["killed by a record"] += 1
-        self.deaths[stage, one] += 1
+        if worker in self.group.members and worker.generation == self.group.generation:
+            self.deaths[stage, one] += 1
         worker.kill()
         self.group.leave(worker)
         self.spawn(worker.disk, f"{worker.name}+")
