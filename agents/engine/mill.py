@@ -160,16 +160,20 @@ class Mill(Service):
         self._watchers.health.draining()
 
     async def farewell(self) -> None:
-        """What was in hand is done, and nothing new comes: tell the group so, for whoever comes next."""
-        await self._marks.commit(self._hints(in_order=True))
+        """What was in hand is done, and nothing new comes: let go, and tell the group so for whoever comes next.
+
+        In this order: the timer that says "at work" must have nothing to say any more.
+        """
+        self._settled.clear()
+        found = self._hints(in_order=True)
+        for loop in self.loops.values():
+            await loop.unsettle()
+        await self._marks.commit(found)
 
     async def unsettle(self) -> None:
         """A rebalance has begun. What was in hand is done; partitions may move."""
         self._watchers.health.revoked()
-        self._settled.clear()
         await self.farewell()
-        for loop in self.loops.values():
-            await loop.unsettle()
 
     async def settle(self) -> None:
         """Take newly assigned partitions over, before Faust fetches from them: fenced, restored, ready."""
