@@ -39,12 +39,15 @@ from agents.engine.logs import configure_logs
 from agents.engine.loop import StageLoop, frame_intake
 from agents.engine.metrics import MillMetrics
 from agents.engine.mill import EXIT_ENDED, Mill, Watchers, end_process, stop_within
+from agents.engine.quarantine import ChildQuarantine
 from agents.engine.store import RocksTables
 from agents.engine.topics import INPUT, MAX_REQUEST, Naming, topic_table
 from agents.engine.transport import UnavailableError
 from agents.engine.turns import Turns
+from agents.engine.watchdog import Watchdog
 from agents.settings import LogLevel, Settings, SettingsError, load_sites
 from agents.stages import make_stages
+from agents.tried import command
 from schemas import StageName
 
 log = logging.getLogger(__name__)
@@ -107,6 +110,15 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
         connection(settings), group=naming.group, transaction_timeout_seconds=settings.transaction_timeout_seconds
     )
     turns = Turns(time.monotonic)
+    quarantine = ChildQuarantine(
+        command(
+            sites_file=settings.sites_file,
+            seconds=settings.stuck_seconds,
+            memory_mb=settings.quarantine_memory_mb,
+        ),
+        seconds=settings.stuck_seconds,
+    )
+    watchdog = Watchdog(settings.stuck_seconds)
     tables = RocksTables(settings.state_dir / "state", cache_bytes=settings.rocksdb_cache_mb * 1024 * 1024)
     app.mill = Mill(
         app,
@@ -126,11 +138,15 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
                 observer=watchers,
                 skip=frozenset(settings.skip_records),
                 turns=turns,
+                quarantine=quarantine,
+                watchdog=watchdog,
+                leaving=lambda: not app.flow_control.is_active(),
             )
             for name, stage in stages.items()
         },
         watchers,
         Contact(settings.broker_lost_seconds),
+        quarantine,
     )
     for name in stages:
         _agent(app, name, naming)
@@ -142,9 +158,14 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
     async def assigned(*_: Any, **__: Any) -> None:
         await app.mill.settle()
 
+    async def stopping(*_: Any, **__: Any) -> None:
+        """Sent at a stop, after in-flight batches are done and before the member leaves its group."""
+        await app.mill.farewell()
+
     signals: Any = app  # Faust types its signals for functions that are not asynchronous
     signals.on_partitions_revoked.connect(revoked, weak=False)
     signals.on_partitions_assigned.connect(assigned, weak=False)
+    signals.on_before_shutdown.connect(stopping, weak=False)
     return app
 
 

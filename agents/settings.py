@@ -137,6 +137,25 @@ class Settings(BaseSettings):
     stop_deadline_seconds: float = Field(
         20, ge=1, le=600, description="Seconds that a clean stop may take; after them the worker ends at once."
     )
+    stuck_seconds: float = Field(
+        30,
+        ge=1,
+        le=60,
+        description=(
+            "Seconds that a batch may take in one stage, and a suspect record in the child process, before it counts "
+            "as stuck: the process ends, and what it was stuck in becomes a dead letter `crashed-worker`."
+        ),
+    )
+    quarantine_memory_mb: int = Field(
+        512,
+        ge=128,
+        le=65536,
+        description=(
+            "Memory that one suspect record may take in the child process, in MB, beyond the 100 or so that the child "
+            "takes itself; less where the container has less left. Needed only after a worker that did not stop in "
+            "order."
+        ),
+    )
     skip_records: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description=(

@@ -161,3 +161,7 @@ class Stage(Protocol[In]):
     def refused(self, output: Output, code: DeadLetterCode, message: str, now: datetime) -> Output:
         """Make the dead letter that takes the place of one of this stage's own outputs that cannot be sent."""
         ...
+
+    def condemned(self, one: In, code: DeadLetterCode, message: str, now: datetime) -> Output:
+        """Make the dead letter of an input that cannot be worked on. Raises ValueError where it is no entry's."""
+        ...

@@ -30,7 +30,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "agents.stages": (*BELOW, *STAGES),
     "agents.pipeline": (*BELOW, "agents.stages", "agents.engine", "agents.runstate", "agents.sources"),
     "agents.run": (*BELOW, "agents.engine", "agents.runstate", "agents.sources", "agents.pipeline"),
-    "agents.app": (*BELOW, "agents.stages", "agents.engine", "agents.settings"),
+    "agents.tried": (*BELOW, "agents.stages", "agents.engine", "agents.settings"),
+    "agents.app": (*BELOW, "agents.stages", "agents.engine", "agents.settings", "agents.tried"),
     "agents.demo": (*BELOW, "agents.engine"),
     "agents.cli": ("agents", "schemas"),
 }

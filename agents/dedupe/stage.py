@@ -69,6 +69,9 @@ class DedupeStage:
             return entry_dead_letter(self.name, code, message, news.entry, now, id=news.id, revision=news.revision)
         raise ValueError(f"a record for {output.topic} cannot be dead-lettered: {message}")
 
+    def condemned(self, one: bytes, code: DeadLetterCode, message: str, now: datetime) -> Output:
+        return entry_dead_letter(self.name, code, message, _entries.decode(one), now)
+
 
 def _admit(entry: Entry, state: State) -> list[Output]:
     @cache

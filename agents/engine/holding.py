@@ -7,22 +7,38 @@ on from the position found in it. docs/decisions/0003 has the reasons and the me
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from agents.engine.delivery import Refusals
 from agents.engine.store import POSITION_KEY, StateSize, Store, Tables
+from agents.engine.suspicion import IN_ORDER, Suspicion, at_work, is_suspect
 from agents.engine.topics import INPUT, OUTPUTS, Naming
-from agents.engine.transport import Changelog, EngineError, Incoming, RefusedError, Transactions, Transport
+from agents.engine.transport import (
+    Changelog,
+    Committed,
+    EngineError,
+    Incoming,
+    RefusedError,
+    Transactions,
+    Transport,
+)
 from agents.stage import Derived, Dropped, IndexSize, Topic
 from schemas import StageName
 
 
 class RestoreObserver(Protocol):
-    """Is told of each restore: how many records of the changelog, how long, and why a store was made anew."""
+    """Is told of each take-over."""
 
-    def restored(self, stage: StageName, partition: int, records: int, seconds: float, rebuilt: str | None) -> None: ...
+    def restored(self, stage: StageName, partition: int, records: int, seconds: float, rebuilt: str | None) -> None:
+        """How many records of the changelog were read, how long it took, and why a store was made anew."""
+        ...
+
+    def suspected(self, stage: StageName, partition: int, first: int) -> None:
+        """The last owner did not stop in order: it may have died of the record at `first`, or of one behind it."""
+        ...
 
 
 class Part:
@@ -34,8 +50,11 @@ class Part:
         self.transactions: Transactions | None = None
         self.ready = False
         self.worked_at = 0.0
+        self.begun: int | None = None
+        """The next input offset when it was taken over last; None before."""
         self.verified: int | None = None
         """The next input offset at the last time that the commit behind it was seen to be there."""
+        self.suspicion: Suspicion | None = None
         self.count = 0
         self.refusals: Refusals = {}
 
@@ -74,6 +93,7 @@ class Holding:
         self._restoring = asyncio.Lock()  # one reader, whose assignment is replaced by each restore
         self._changelog: Changelog | None = None
         self._dropped: Counter[Dropped] = Counter()
+        self.writer = secrets.token_bytes(8)
         self.parts: dict[int, Part] = {}
 
     async def start(self) -> None:
@@ -98,6 +118,27 @@ class Holding:
         Only what `verify` has seen: an offset that is ahead of the state would hide records from the next owner.
         """
         return {part.partition: part.verified for part in self.parts.values() if part.ready and part.verified}
+
+    def hints(self, *, in_order: bool = False) -> dict[int, Committed]:
+        """What the group should know of each settled partition.
+
+        `in_order`: nothing is in hand any more, and this worker is about to let go of them. A partition with
+        suspect records before it stays suspect.
+        """
+        positions = self.positions()
+        return {
+            part.partition: Committed(
+                positions.get(part.partition, part.begun or 0),
+                IN_ORDER if in_order and part.suspicion is None else at_work(self.writer),
+            )
+            for part in self.parts.values()
+            if part.ready
+        }
+
+    @property
+    def suspects(self) -> bool:
+        """Whether suspect records are still to be worked off."""
+        return any(part.suspicion is not None for part in list(self.parts.values()))
 
     def state_size(self) -> StateSize:
         """Of all the stores of this stage that the worker holds now."""
@@ -136,15 +177,53 @@ class Holding:
     async def _settle(self, parts: Sequence[Part]) -> None:
         await all_of(self._fence(part) for part in parts)
         # Asked before the restore: afterwards it may be that of the next owner, where this one was paused meanwhile.
-        hints = await self._reader().committed(self.input, [part.partition for part in parts])
+        found = await self._reader().committed(self.input, [part.partition for part in parts])
         async with self._restoring:
             await self._restore(parts)
+        await self._suspect(parts, found)
         for part in parts:
-            self._check_position(part, hints.get(part.partition))
+            hint = found.get(part.partition)
+            self._check_position(part, None if hint is None else hint.offset)
             if part.store.derived is None:
                 for _ in self._prepare(part.store):
                     await asyncio.sleep(0)  # heartbeats are sent meanwhile
-            part.ready, part.verified = True, None
+            part.ready, part.verified, part.begun = True, None, part.next
+
+    async def _suspect(self, parts: Sequence[Part], found: Mapping[int, Committed]) -> None:
+        """Say of each partition how far its last owner may have been, where that did not stop in order."""
+        suspect: list[Part] = []
+        for part in parts:
+            kept = part.begun is not None
+            mark = found.get(part.partition)
+            judged = is_suspect(mark, part.next, mine=at_work(self.writer), kept=kept)
+            if judged:
+                suspect.append(part)
+            elif judged is not None:
+                part.suspicion = None
+        if not suspect:
+            return
+        ends = await self._reader().stable_ends(self.input, {part.partition: -1 for part in suspect})
+        before = await self._unworked({part.partition: (part.next, ends[part.partition]) for part in suspect})
+        for part in suspect:
+            part.suspicion = None
+            if part.partition in before:
+                part.suspicion = Suspicion(ends[part.partition])
+                self._restore_observer.suspected(self._name, part.partition, part.next)
+
+    async def _unworked(self, bounds: Mapping[int, tuple[int, int]]) -> set[int]:
+        """The input partitions in which a record stands between two offsets: markers take offsets, too."""
+        found: set[int] = set()
+        open_ = {partition: first for partition, (first, end) in bounds.items() if first < end}
+        async with self._restoring:
+            while open_:
+                for partition, (records, resume) in (await self._reader().read(self.input, open_)).items():
+                    end = bounds[partition][1]
+                    open_[partition] = resume
+                    if records or resume >= end:
+                        del open_[partition]
+                    if records and records[0].offset < end:
+                        found.add(partition)
+        return found
 
     async def _fence(self, part: Part) -> None:
         """Decide what the last owner left open. Only then is the changelog final up to its end."""

@@ -20,6 +20,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 from agents.engine.topics import MAX_REQUEST
 from agents.engine.transport import (
     Changelog,
+    Committed,
     EngineError,
     FencedError,
     Incoming,
@@ -255,13 +256,17 @@ class KafkaChangelog:
                 return {at.partition: end for at, end in ends.items()}
             await asyncio.sleep(0.02)
 
-    async def committed(self, topic: str, partitions: Sequence[int]) -> Mapping[int, int]:
+    async def committed(self, topic: str, partitions: Sequence[int]) -> Mapping[int, Committed]:
         asked = [TopicPartition(topic, partition) for partition in partitions]
         with _translated():
             async for attempt in _WHILE_COORDINATORS_MOVE:
                 with attempt:
                     found = await self._admin.list_consumer_group_offsets(self._group, partitions=asked)
-        return {at.partition: int(found[at].offset) for at in asked if at in found and found[at].offset >= 0}
+        return {
+            at.partition: Committed(int(found[at].offset), str(found[at].metadata or ""))
+            for at in asked
+            if at in found and found[at].offset >= 0
+        }
 
 
 def incoming(record: Any) -> Incoming:

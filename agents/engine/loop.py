@@ -7,26 +7,31 @@ docs/decisions/0003 has the reasons and the measurements.
 
 from __future__ import annotations
 
-import secrets
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from agents.engine.batches import Filling
 from agents.engine.delivery import Dispatch, Parcel, Refusals
 from agents.engine.frames import UnreadableFrameError, decode_frame
 from agents.engine.holding import Holding, Part, RestoreObserver, all_of
+from agents.engine.quarantine import Quarantine, Tried
 from agents.engine.store import POSITION_KEY, Change, Overlay, Position, Store, Tables, encode_position
 from agents.engine.topics import Naming
 from agents.engine.transport import EngineError, Incoming, Outgoing, RefusedError, Transactions, Transport
 from agents.engine.turns import Turns
+from agents.engine.watchdog import Watchdog
 from agents.stage import Derived, Output, Stage, Topic
-from schemas import StageName
-
-MAX_BATCH_BYTES = 8 * 1024 * 1024
-MAX_BATCH_ENTRIES = 500
+from schemas import DeadLetterCode, StageName
 
 IDLE_SECONDS = 1.0
 """Shorter than any restart of a broker: whoever works without such a pause has noticed it by its connection."""
+
+MOST_TRIED = 50
+MOST_TRIED_SECONDS = 2.0
+"""What was tried in the child is committed after so many inputs and seconds, and after each that ended it: whoever
+takes this worker's place need not try it again."""
 
 In = TypeVar("In")
 
@@ -55,6 +60,14 @@ class Observer(RestoreObserver, Protocol):
 
     def refused(self, stage: StageName, partition: int, why: str) -> None: ...
 
+    def tried(self, stage: StageName, partition: int, letter: Output | None, fatal: str | None) -> None:
+        """A suspect input was tried in the child process. `fatal` says how it ended that; then it has a dead letter."""
+        ...
+
+    def cleared(self, stage: StageName, partition: int) -> None:
+        """No suspect record is left in the partition."""
+        ...
+
 
 class StageLoop(Holding, Generic[In]):
     """Runs one stage over the partitions that this worker owns."""
@@ -74,7 +87,14 @@ class StageLoop(Holding, Generic[In]):
         observer: Observer,
         skip: frozenset[str] = frozenset(),
         turns: Turns | None = None,
+        quarantine: Quarantine | None = None,
+        watchdog: Watchdog | None = None,
+        leaving: Callable[[], bool] = lambda: False,
     ) -> None:
+        """Without `quarantine` no record is suspect; without `watchdog` a stage may take for ever.
+
+        `leaving` says whether a rebalance or a stop waits for what is in hand: what is not begun then comes again.
+        """
         super().__init__(
             stage.name,
             naming=naming,
@@ -92,7 +112,9 @@ class StageLoop(Holding, Generic[In]):
         self._skip = skip
         self._turns = turns or Turns(timer)
         self._dispatch = Dispatch(stage, naming, partitions)
-        self._writer = secrets.token_bytes(8)
+        self._quarantine = quarantine
+        self._watchdog = watchdog
+        self._leaving = leaving
 
     async def run(self, records: Sequence[Incoming]) -> None:
         """Work through records, in order within their partition. Raises EngineError: then end the process."""
@@ -104,8 +126,8 @@ class StageLoop(Holding, Generic[In]):
 
     async def _work(self, part: Part, records: Sequence[Incoming]) -> None:
         fresh = [record for record in records if record.offset >= part.next]
-        if not fresh:
-            return
+        if part.suspicion is not None:
+            fresh = await self._work_suspects(part, fresh)
         for batch, inputs in self._batches(fresh):
             if batch[-1].offset < part.next:
                 continue  # a refusal made the partition be taken over anew, and it stood further on
@@ -115,19 +137,63 @@ class StageLoop(Holding, Generic[In]):
         """Cut records into transactions, bounded by bytes and entries; a record is never cut."""
         batch: list[Incoming] = []
         inputs: list[In] = []
-        size = 0
+        filling = Filling()
         for record in records:
-            if batch and (size + record.size > MAX_BATCH_BYTES or len(inputs) >= MAX_BATCH_ENTRIES):
+            if not filling.has_room(record):
                 yield batch, inputs
-                batch, inputs, size = [], [], 0
+                batch, inputs, filling = [], [], Filling()
             batch.append(record)
-            if f"{record.topic}/{record.partition}/{record.offset}" not in self._skip:
-                inputs.extend(self._intake(record))
-            size += record.size
+            held = self._inputs(record)
+            inputs.extend(held)
+            filling.add(record, len(held))
         if batch:
             yield batch, inputs
 
-    async def _persist(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[In]) -> None:
+    def _inputs(self, record: Incoming) -> Sequence[In]:
+        return () if f"{record.topic}/{record.partition}/{record.offset}" in self._skip else self._intake(record)
+
+    async def _work_suspects(self, part: Part, records: Sequence[Incoming]) -> list[Incoming]:
+        """Try suspect records input by input in the child process, and commit what became of them; the others."""
+        waiting = list(records)
+        suspicion, quarantine = part.suspicion, self._quarantine
+        while waiting and quarantine is not None and suspicion is not None and suspicion.covers(waiting[0]):
+            began = self._timer()
+            if self._leaving():
+                return []  # they are fetched anew, from what is committed: a rebalance cannot wait for all of them
+            batch: list[Incoming] = []
+            inputs: list[In] = []
+            tried: list[Tried] = []
+            while waiting and suspicion.covers(waiting[0]) and not (batch and self._leaving()):
+                record = waiting.pop(0)
+                held = self._inputs(record)
+                batch.append(record)
+                inputs.extend(held)
+                tried.extend([await self._try(part, one, quarantine) for one in held])
+                suspicion.passed(record, len(held))
+                fatal = any(one.fatal for one in tried)
+                if fatal or len(inputs) >= MOST_TRIED or self._timer() - began > MOST_TRIED_SECONDS:
+                    break
+            await self._persist(part, batch, inputs, *tried)
+            waiting = [record for record in waiting if record.offset >= part.next]
+        if suspicion is not None and (
+            waiting or not await self._unworked({part.partition: (part.next, suspicion.end)})
+        ):
+            part.suspicion = None
+            self._observer.cleared(self.stage.name, part.partition)
+        return waiting
+
+    async def _try(self, part: Part, one: In, quarantine: Quarantine) -> Tried:
+        now = self._clock()
+        tried = await quarantine.tried(self.stage.name, one, now)
+        letter = None
+        if tried.fatal:
+            message = f"Working on it ends a process: {tried.fatal}."
+            letter = self.stage.condemned(one, DeadLetterCode.CRASHED_WORKER, message, now)
+            tried = Tried([letter], tried.fatal)
+        self._observer.tried(self.stage.name, part.partition, letter, tried.fatal)
+        return tried
+
+    async def _persist(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[In], *tried: Tried) -> None:
         """Transact a batch until the broker takes it: each record that it refuses becomes a dead letter.
 
         After a refusal the producer's sequence is broken, and re-made in place it could fence a new owner; so the
@@ -137,7 +203,7 @@ class StageLoop(Holding, Generic[In]):
         while True:
             known = len(part.refusals)
             try:
-                await self._transact(part, batch, inputs, singly=singly)
+                await self._transact(part, batch, inputs, *tried, singly=singly)
                 part.refusals.clear()
                 return
             except RefusedError as refused:
@@ -160,16 +226,23 @@ class StageLoop(Holding, Generic[In]):
                     ) from refused
                 singly = True
 
-    async def _transact(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[In], *, singly: bool) -> None:
+    async def _transact(
+        self,
+        part: Part,
+        batch: Sequence[Incoming],
+        inputs: Sequence[In],
+        *tried: Tried,
+        singly: bool,
+    ) -> None:
         await self._turns.come()
         started = self._timer()
         overlay = Overlay(part.store)
-        outputs = self._handle(inputs, overlay)
+        outputs = self._handle_tried(inputs, tried, overlay) if tried else self._handle(inputs, overlay)
         outputs = self._dispatch.settle(outputs, part.refusals, self._clock)
         parcels = self._dispatch.parcels(outputs, part.partition, framed=not singly)
         changes = overlay.changes()
         part.count += 1
-        position = Position(batch[-1].offset + 1, self._writer, part.count)
+        position = Position(batch[-1].offset + 1, self.writer, part.count)
         with self._turns.open():
             offset = await self._commit(part, parcels, [*changes, (POSITION_KEY, encode_position(position))], singly)
         part.store.committed(changes, position, offset)
@@ -202,8 +275,24 @@ class StageLoop(Holding, Generic[In]):
         return self.stage.prepare(Overlay(store))
 
     def _handle(self, inputs: Sequence[In], overlay: Overlay) -> list[Output]:
-        """The stage's work. Here suspect records will go to a child process (DESIGN 5.9)."""
-        return self.stage.handle(inputs, overlay, self._clock())
+        """The stage's work."""
+        if self._watchdog is None:
+            return self.stage.handle(inputs, overlay, self._clock())
+        with self._watchdog.over():
+            return self.stage.handle(inputs, overlay, self._clock())
+
+    def _handle_tried(self, inputs: Sequence[In], tried: Sequence[Tried], overlay: Overlay) -> list[Output]:
+        """What the child made of the inputs; the stage decides here about those that it needs its state for.
+
+        In one call, as a batch has one: what a stage derives from its state counts batches.
+        """
+        outputs = [output for one in tried for output in one.outputs or ()]
+        survivors = [one for one, found in zip(inputs, tried, strict=True) if found.outputs is None]
+        if survivors:
+            # each has come to an end in the child, alone: together they may take longer than one
+            with self._watchdog.over(len(survivors)) if self._watchdog else contextlib.nullcontext():
+                outputs += self.stage.handle(survivors, overlay, self._clock())
+        return outputs
 
     async def _send_singly(self, transactions: Transactions, parcels: Sequence[Parcel], refusals: Refusals) -> None:
         for parcel in parcels:

@@ -137,6 +137,22 @@ class MillMetrics:
         self._refusals = _per_stage(
             Counter("feedmill_refusals", "Batches with a record that the broker refused.", ["stage"], registry=registry)
         )
+        self._suspected = _per_stage(
+            Counter(
+                "feedmill_suspect_takeovers",
+                "Partitions with unworked records taken over from an owner that did not stop in order.",
+                ["stage"],
+                registry=registry,
+            )
+        )
+        self._tried = _per_stage(
+            Counter(
+                "feedmill_quarantined",
+                "Suspect inputs tried in the child process.",
+                ["stage"],
+                registry=registry,
+            )
+        )
         self._restores = _per_stage(
             Histogram(
                 "feedmill_restore_seconds",
@@ -211,6 +227,15 @@ class MillMetrics:
         self._restored[stage].inc(records)
         if rebuilt is not None:
             self._rebuilds[stage].inc()
+
+    def suspected(self, stage: StageName, partition: int, first: int) -> None:
+        self._suspected[stage].inc()
+
+    def tried(self, stage: StageName, partition: int, letter: Output | None, fatal: str | None) -> None:
+        self._tried[stage].inc()
+
+    def cleared(self, stage: StageName, partition: int) -> None:
+        return None
 
     def refused(self, stage: StageName, partition: int, why: str) -> None:
         self._refusals[stage].inc()

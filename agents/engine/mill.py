@@ -6,6 +6,7 @@ long as a record can arrive.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sys
@@ -14,7 +15,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from faust.types import TP
 from mode import Service
 
 from agents.engine.contact import Contact
@@ -22,10 +22,12 @@ from agents.engine.health import Health
 from agents.engine.kafka import KafkaTransport
 from agents.engine.lag import LagReader
 from agents.engine.loop import StageLoop
+from agents.engine.marks import Marks
 from agents.engine.memory import Spare
 from agents.engine.metrics import MillMetrics
+from agents.engine.quarantine import ChildQuarantine
 from agents.engine.taking import taken
-from agents.engine.transport import EngineError, UnavailableError
+from agents.engine.transport import Committed, EngineError, UnavailableError
 from agents.stage import Output
 from schemas import StageName
 
@@ -62,6 +64,35 @@ class Watchers:
         self.metrics.restored(stage, partition, records, seconds, rebuilt)
         self.health.restored(stage, partition, records, seconds, rebuilt)
 
+    def suspected(self, stage: StageName, partition: int, first: int) -> None:
+        log.warning(
+            "The last owner of %s/%d did not stop in order. What it may have had in hand, from record %d on, is tried "
+            "in a child process first.",
+            stage.value,
+            partition,
+            first,
+        )
+        self.metrics.suspected(stage, partition, first)
+
+    def tried(self, stage: StageName, partition: int, letter: Output | None, fatal: str | None) -> None:
+        if fatal is not None and letter is not None and letter.entry is not None:
+            entry = letter.entry
+            log.error(
+                "Working on record %d of partition %d of the raw topic%s ends a process: %s. It becomes a dead letter "
+                "crashed-worker of stage %s, with its payload, and the others go on. docs/runbooks/crashed-worker.md "
+                "says what to do.",
+                entry.offset,
+                entry.partition,
+                "" if entry.index < 0 else f" (entry {entry.index})",
+                fatal,
+                stage.value,
+            )
+        self.metrics.tried(stage, partition, letter, fatal)
+        self.health.progressed(stage, partition)
+
+    def cleared(self, stage: StageName, partition: int) -> None:
+        log.info("No suspect record is left in %s/%d.", stage.value, partition)
+
     def refused(self, stage: StageName, partition: int, why: str) -> None:
         log.warning("The broker refused a record of %s/%d, which becomes a dead letter: %s", stage, partition, why)
         self.metrics.refused(stage, partition, why)
@@ -81,6 +112,7 @@ class Mill(Service):
         loops: Mapping[StageName, StageLoop[Any]],
         watchers: Watchers,
         contact: Contact,
+        quarantine: ChildQuarantine,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -90,6 +122,9 @@ class Mill(Service):
         self._lag_reader = lag_reader
         self._watchers = watchers
         self._contact = contact
+        self._quarantine = quarantine
+        self._marks = Marks(app)
+        self._settled = asyncio.Event()
         self._spare = Spare(time.process_time)
         self._running = False
 
@@ -112,6 +147,7 @@ class Mill(Service):
         self._running = False
         for loop in self.loops.values():
             await loop.stop()
+        await self._quarantine.rest()
         await self._lag_reader.stop()
         await self._transport.stop()
 
@@ -123,11 +159,21 @@ class Mill(Service):
         """A stop in order has begun."""
         self._watchers.health.draining()
 
+    async def farewell(self) -> None:
+        """What was in hand is done, and nothing new comes: let go, and tell the group so for whoever comes next.
+
+        In this order: the timer that says "at work" must have nothing to say any more.
+        """
+        self._settled.clear()
+        found = self._hints(in_order=True)
+        for loop in self.loops.values():
+            await loop.unsettle()
+        await self._marks.commit(found)
+
     async def unsettle(self) -> None:
         """A rebalance has begun. What was in hand is done; partitions may move."""
         self._watchers.health.revoked()
-        for loop in self.loops.values():
-            await loop.unsettle()
+        await self.farewell()
 
     async def settle(self) -> None:
         """Take newly assigned partitions over, before Faust fetches from them: fenced, restored, ready."""
@@ -140,6 +186,8 @@ class Mill(Service):
                 await loop.take_over(owned[stage])
             except EngineError as error:
                 end_process(f"{stage.value}: {error}", EXIT_ENDED)
+        await self._marks.commit(self._hints())  # before anything is worked on that can end this process
+        self._settled.set()
         shares = ", ".join(f"{stage.value} {len(partitions)}" for stage, partitions in owned.items())
         log.info("Ready, restored in %.1f s. Partitions: %s.", time.monotonic() - started, shares)
 
@@ -148,6 +196,7 @@ class Mill(Service):
         loop, health = self.loops[stage], self._watchers.health
         async for records, events in taken(self.app, stream):
             try:
+                await self._settled.wait()  # Faust begins to fetch meanwhile
                 with health.at_work(stage, {record.partition for record in records}):
                     await loop.run(records)
                 for event in events:
@@ -191,15 +240,7 @@ class Mill(Service):
         try:
             for loop in self.loops.values():
                 await loop.verify()
-            mine = self.app.consumer.assignment()
-            offsets = {
-                TP(loop.input, partition): position
-                for loop in self.loops.values()
-                for partition, position in loop.positions().items()
-                if TP(loop.input, partition) in mine
-            }
-            if offsets:
-                await self.app.consumer._commit(offsets)
+            await self._marks.commit(self._hints())
         except UnavailableError as error:
             log.warning("The last commits could not be verified: %s", error)
         except EngineError as error:
@@ -207,10 +248,22 @@ class Mill(Service):
         except Exception as error:
             log.warning("The starting hint was not committed (%s): a restart will skip a few more records.", error)
 
+    def _hints(self, *, in_order: bool = False) -> dict[tuple[str, int], Committed]:
+        """What the group should know of the partitions that are settled, and its member's."""
+        mine = {(tp.topic, tp.partition) for tp in self.app.consumer.assignment()}
+        return {
+            (loop.input, partition): one
+            for loop in self.loops.values()
+            for partition, one in loop.hints(in_order=in_order).items()
+            if (loop.input, partition) in mine
+        }
+
     @Service.timer(SPARE_SECONDS)
     async def give_back(self) -> None:
-        """Give the memory back that batches have left behind."""
+        """Give the memory back that batches have left behind, and end the child that has nothing more to try."""
         self._spare.give_back()
+        if self._quarantine.awake and not any(loop.suspects for loop in self.loops.values()):
+            await self._quarantine.rest()
 
     @Service.timer(LAG_SECONDS)
     async def measure_lag(self) -> None:

@@ -46,6 +46,13 @@ class Incoming(Struct, frozen=True, gc=False):
         return len(self.key or b"") + len(self.value or b"") + 70
 
 
+class Committed(Struct, frozen=True):
+    """What the group knows of an input partition: where a new owner begins to fetch, and its owner's mark."""
+
+    offset: int
+    mark: str = ""
+
+
 class EngineError(Exception):
     """Something after which the worker must end with nothing committed. Its text is a sentence for people."""
 
@@ -125,8 +132,8 @@ class Changelog(Protocol):
         """
         ...
 
-    async def committed(self, topic: str, partitions: Sequence[int]) -> Mapping[int, int]:
-        """The group's committed offsets of input partitions, of those that have one."""
+    async def committed(self, topic: str, partitions: Sequence[int]) -> Mapping[int, Committed]:
+        """The group's committed offsets of input partitions, of those that have one, with the marks beside them."""
         ...
 
 

@@ -93,6 +93,12 @@ class EnrichStage:
                 return news_dead_letter(self.name, code, message, _news.decode(draft.news), now)
         raise ValueError(f"a record for {output.topic} cannot be dead-lettered: {message}")
 
+    def condemned(self, one: bytes, code: DeadLetterCode, message: str, now: datetime) -> Output:
+        news = _news.decode(one)
+        if news.retraction:
+            raise ValueError(f"the retraction of {news.id} cannot be dead-lettered: {message}")
+        return news_dead_letter(self.name, code, message, news, now)
+
     def _read(self, entry: Entry) -> Readable:
         page = read_html(entry.body, entry.base_url) if entry.body_is_html else read_plain(entry.body)
         return Readable(entry, page, one_line(entry.title), self._sites.boilerplate(entry.site))

@@ -51,6 +51,9 @@ class ParseStage:
             return entry_dead_letter(self.name, code, message, _entries.decode(output.value), now)
         raise ValueError(f"a record for {output.topic} cannot be dead-lettered: {message}")
 
+    def condemned(self, one: RawDocument, code: DeadLetterCode, message: str, now: datetime) -> Output:
+        return document_dead_letter(self.name, code, message, one, now)
+
 
 def read_document(body: bytes, content_type: str | None = None, source_url: str | None = None) -> Document:
     """Decode, sniff and read one document. The content type is asked for a charset and nothing else.

@@ -71,6 +71,12 @@ class StoriesStage:
             return news_dead_letter(self.name, code, message, news, now)
         raise ValueError(f"a record for {output.topic} cannot be dead-lettered: {message}")
 
+    def condemned(self, one: bytes, code: DeadLetterCode, message: str, now: datetime) -> Output:
+        draft = _drafts.decode(one)
+        if draft.item is None:
+            raise ValueError(f"the retraction of {draft.id} cannot be dead-lettered: {message}")
+        return news_dead_letter(self.name, code, message, _news.decode(draft.news), now)
+
     def _settle(self, record: bytes, groups: Groups, now: datetime) -> Output:
         draft = _drafts.decode(record)
         if draft.item is None:

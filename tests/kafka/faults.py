@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -158,8 +158,14 @@ def comparable(value: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def one_process(raw: Iterable[Incoming], naming: Naming, pipeline: str) -> dict[Place, tuple[Topic, dict[str, Any]]]:
-    """What a single process makes of the same raw topic, partition by partition."""
+def one_process(
+    raw: Iterable[Incoming],
+    naming: Naming,
+    pipeline: str,
+    *,
+    spared: Callable[[StageName, Any], bool] = lambda stage, one: True,
+) -> dict[Place, tuple[Topic, dict[str, Any]]]:
+    """What a single process makes of the same raw topic, partition by partition; of the inputs that are `spared`."""
     from datetime import UTC, datetime
 
     now = datetime.now(UTC)
@@ -173,7 +179,7 @@ def one_process(raw: Iterable[Incoming], naming: Naming, pipeline: str) -> dict[
     found: dict[Place, tuple[Topic, dict[str, Any]]] = {}
     for name in StageName:
         passed: list[Any] = []
-        for output in stages[name].handle(current, DictState(), now):
+        for output in stages[name].handle([one for one in current if spared(name, one)], DictState(), now):
             if output.topic in ENDS:
                 value = msgspec.json.decode(output.value or b"null")
                 found[place_of(value)] = (output.topic, comparable(value))

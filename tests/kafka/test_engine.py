@@ -51,6 +51,9 @@ class Counting:
     def refused(self, output: Output, code: DeadLetterCode, message: str, now: datetime) -> Output:
         return Output(Topic.DEAD_LETTER, None, message.encode(), output.entry)
 
+    def condemned(self, one: Incoming, code: DeadLetterCode, message: str, now: datetime) -> Output:
+        return Output(Topic.DEAD_LETTER, None, message.encode(), EntryRef(one.partition, one.offset, 0))
+
 
 class Place:
     """One mill's topics on the shared broker, with a producer for its input."""

@@ -84,6 +84,7 @@ class ModelBroker:
         self.producers: dict[str, Producer] = {}
         self.late: list[Producer] = []
         self.offsets: dict[Place, int] = {}
+        self.marks: dict[Place, str] = {}
         self.step = 0
         self.diary: Callable[[str, str], None] | None = None
         self._refuses = refuses

@@ -17,11 +17,14 @@ from agents.engine.transport import Incoming
 from agents.stage import Output, Stage, Topic
 from schemas import DeadLetterCode, StageName
 from tests.engine.model.broker import ModelBroker
-from tests.engine.model.documents import MARKS
+from tests.engine.model.documents import FATAL, MARKS, kills
 from tests.engine.model.mirror import Mirror
 from tests.engine.model.names import ENDS, NAMING, NOW, PARTITIONS
 from tests.engine.model.world import REFUSAL, Stages, World
 from tests.states import DictState
+
+MOST_DEATHS = 2
+"""Owners that may die of one input before it is put aside."""
 
 Ref = tuple[int, int, int]
 """An entry: partition and offset of its raw record, its index there; -1 for the document as a whole."""
@@ -61,6 +64,11 @@ def violations(world: World) -> list[Violation]:
     found += _revisions(outcomes, whole=world.ended)
     found += _replays(world, outcomes)
     found += _derived(world)
+    found += [
+        Violation(f"an input of {stage.value} was the end of {count} owners", about=tuple(_of_stage(stage)))
+        for (stage, _), count in world.deaths.items()
+        if count > MOST_DEATHS
+    ]
     found += [
         Violation(f"{place} is no frame, and was passed over without the operator's word", about=tuple(_about(place)))
         for place in world.garbage
@@ -243,7 +251,13 @@ def one_process(raw: Iterable[Incoming], stages: Stages) -> Iterable[Outcome]:
         state = DictState()
         for _ in stage.prepare(state):
             pass
-        for output in map(_taken(stage), stage.handle(current, state, NOW)):
+        harmless = [one for one in current if not kills(stage_name, one)]
+        letters = [
+            stage.condemned(one, DeadLetterCode.CRASHED_WORKER, f"Working on it ends a process: {FATAL}.", NOW)
+            for one in current
+            if kills(stage_name, one)
+        ]
+        for output in map(_taken(stage), [*letters, *stage.handle(harmless, state, NOW)]):
             if output.topic not in ENDS:
                 following.append(output.value)
             elif output.value is None:
@@ -292,6 +306,10 @@ def _about(what: str) -> Iterable[str]:
             topics = (NAMING.changelog(stage), NAMING.topic(INPUT[stage]))
             if id in what or any(f"{topic}/{number}" in what for topic in topics):
                 yield id
+
+
+def _of_stage(stage: StageName) -> Iterable[str]:
+    return (NAMING.transactional_id(stage, number) for number in range(PARTITIONS))
 
 
 def _unfinished(world: World) -> Iterable[Ref]:

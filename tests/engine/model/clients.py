@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from agents.engine.transport import (
     Changelog,
+    Committed,
     EngineError,
     Incoming,
     Outgoing,
@@ -57,6 +58,8 @@ class ModelTransactions:
         self._broker.end(self.producer, self.epoch, "aborted", late=self._world.chance("late_markers"))
 
     async def begin(self) -> None:
+        if self._world.restarting:
+            self.worker.cut_off = True  # without a pause behind the last commit: its connection breaks under it
         await self.worker.call()
         self._broker.begin(self.producer, self.epoch, self.worker.name)
 
@@ -170,8 +173,12 @@ class ModelChangelog:
         await self._worker.call(marked)
         return {number: log.stable for number, log in logs.items()}
 
-    async def committed(self, topic: str, partitions: Sequence[int]) -> Mapping[int, int]:
+    async def committed(self, topic: str, partitions: Sequence[int]) -> Mapping[int, Committed]:
         self._world.maybe_pause(self._worker, "pause_at_look", "before it looks at the group's offset")
         await self._worker.call()
-        found = {number: self._broker.offsets.get((topic, number)) for number in partitions}
-        return {number: offset for number, offset in found.items() if offset is not None}
+        offsets, marks = self._broker.offsets, self._broker.marks
+        return {
+            number: Committed(offsets[topic, number], marks.get((topic, number), ""))
+            for number in partitions
+            if (topic, number) in offsets
+        }

@@ -13,12 +13,24 @@ from msgspec import Struct
 from agents.deadletters import EXTENSION
 from agents.engine.topics import Naming, partition_of
 from agents.stage import Topic
+from schemas import RawDocument, StageName
 from tests.engine.model.faults import Faults
 
 REFUSED = {topic: f"refused by {topic.value}" for topic in (Topic.ENTRIES, Topic.NEWS, Topic.DRAFTS, Topic.ENRICHED)}
 """Titles that a topic of the model takes no record with."""
 
 MARKS = {topic: mark.encode() for topic, mark in REFUSED.items()}
+
+
+DEADLY = {stage: f"kills {stage.value}".encode() for stage in StageName}
+"""In the title of what ends the process that works on it, in one of the stages."""
+
+FATAL = "killed by the model"
+
+
+def kills(stage: StageName, one: Any) -> bool:
+    """Whether an input is the end of the process in which the stage works on it."""
+    return DEADLY[stage] in (one.body if isinstance(one, RawDocument) else one)
 
 
 class Planned(Struct, frozen=True):
@@ -92,6 +104,8 @@ class Plan:
         title = f"{'新闻' if number == 2 else 'News'} {url} r{self._revisions[url]}"
         if self._rng.random() < self._faults.refused:
             title += " " + self._rng.choice(list(REFUSED.values()))
+        if self._rng.random() < self._faults.deadly:
+            title += " " + self._rng.choice(list(DEADLY.values())).decode()
         return {"url": url, "title": title, "source_url": f"https://{site}/feed"}
 
     def _publish(self, site: str, content: Any, about: str, replay: tuple[int, int] | None = None) -> None:

@@ -64,6 +64,7 @@ class Faults:
     several: float = 0.12  # entries in one document
     outside: float = 0.12  # published in a transaction of their sender
     refused: float = 0.06  # of the revisions: some topic takes no such record
+    deadly: float = 0.03  # of the revisions: working on it ends the process
 
     steps: int = 310
     read_committed: bool = True

@@ -109,3 +109,6 @@ class Mirroring:
 
     def refused(self, output: Output, code: DeadLetterCode, message: str, now: datetime) -> Output:
         return self.stage.refused(output, code, message, now)
+
+    def condemned(self, one: Any, code: DeadLetterCode, message: str, now: datetime) -> Output:
+        return self.stage.condemned(one, code, message, now)

@@ -18,8 +18,10 @@ from agents.engine import holding, loop
 from agents.engine.delivery import Dispatch, Parcel, Refusals
 from agents.engine.frames import UnreadableFrameError, decode_frame
 from agents.engine.loop import Part, StageLoop
+from agents.engine.quarantine import Quarantine, Tried
 from agents.engine.store import POSITION_KEY, Change, Overlay, Store, Table, Tables
 from agents.engine.transport import (
+    Committed,
     EngineError,
     FencedError,
     Incoming,
@@ -93,18 +95,22 @@ class ForgetsUnsettling(Sound):
     async def unsettle(self) -> None:
         return None
 
-    async def _transact(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *, singly: bool) -> None:
+    async def _transact(
+        self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *tried: Tried, singly: bool
+    ) -> None:
         self.renew(part)
-        await super()._transact(part, batch, inputs, singly=singly)
+        await super()._transact(part, batch, inputs, *tried, singly=singly)
 
 
 class RevivesFenced(Sound):
-    async def _transact(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *, singly: bool) -> None:
+    async def _transact(
+        self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *tried: Tried, singly: bool
+    ) -> None:
         try:
-            await super()._transact(part, batch, inputs, singly=singly)
+            await super()._transact(part, batch, inputs, *tried, singly=singly)
         except FencedError:
             self.renew(part)
-            await super()._transact(part, batch, inputs, singly=singly)
+            await super()._transact(part, batch, inputs, *tried, singly=singly)
 
 
 class KeepsTablesOpen(Sound):
@@ -149,7 +155,8 @@ class ChecksAfterTheRestore(Sound):
         await super()._settle(parts)
         hints = await self._reader().committed(self.input, [part.partition for part in parts])
         for part in parts:
-            self._check_position(part, hints.get(part.partition))
+            hint = hints.get(part.partition)
+            self._check_position(part, None if hint is None else hint.offset)
 
 
 class NeverChecksHint(Sound):
@@ -157,15 +164,44 @@ class NeverChecksHint(Sound):
         return None
 
 
+# -- what the last owner may have died of
+
+
+class TrustsEveryOwner(Sound):
+    async def _suspect(self, parts: Sequence[Part], found: Mapping[int, Committed]) -> None:
+        return None
+
+
+class SaysInOrderAtWork(Sound):
+    def hints(self, *, in_order: bool = False) -> dict[int, Committed]:
+        return super().hints(in_order=True)
+
+
+class SuspectsOneRecord(Sound):
+    async def _suspect(self, parts: Sequence[Part], found: Mapping[int, Committed]) -> None:
+        await super()._suspect(parts, found)
+        for part in parts:
+            if part.suspicion is not None:
+                part.suspicion.end = min(part.suspicion.end, part.next + 1)
+
+
+class LosesTheCondemned(Sound):
+    async def _try(self, part: Part, one: Any, quarantine: Quarantine) -> Tried:
+        tried = await super()._try(part, one, quarantine)
+        return Tried(()) if tried.fatal else tried
+
+
 # -- one transaction
 
 
 class StoresBeforeCommit(Sound):
-    async def _transact(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *, singly: bool) -> None:
+    async def _transact(
+        self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *tried: Tried, singly: bool
+    ) -> None:
         overlay = Overlay(part.store)
         self._handle(inputs, overlay)
         part.store._write(overlay.changes(), part.store.proof, part.store.read_to)
-        await super()._transact(part, batch, inputs, singly=singly)
+        await super()._transact(part, batch, inputs, *tried, singly=singly)
 
 
 class DecidesWithoutOverlay(Sound):
@@ -200,12 +236,14 @@ class UnawaitedDeliveries(Sound):
 class TriesAgainInPlace(Sound):
     """As a batch whose commit failed might be tried again, by the same producer."""
 
-    async def _transact(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *, singly: bool) -> None:
+    async def _transact(
+        self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *tried: Tried, singly: bool
+    ) -> None:
         try:
-            await super()._transact(part, batch, inputs, singly=singly)
+            await super()._transact(part, batch, inputs, *tried, singly=singly)
         except UnavailableError:
             self.renew(part)
-            await super()._transact(part, batch, inputs, singly=singly)
+            await super()._transact(part, batch, inputs, *tried, singly=singly)
 
 
 class DropsTombstones(Sound):
@@ -321,17 +359,21 @@ class KeepsDerived(Sound):
 
 
 class CountsTakenBack(Sound):
-    async def _transact(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *, singly: bool) -> None:
+    async def _transact(
+        self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *tried: Tried, singly: bool
+    ) -> None:
         try:
-            await super()._transact(part, batch, inputs, singly=singly)
+            await super()._transact(part, batch, inputs, *tried, singly=singly)
         except RefusedError:
             part.store.version += 1
             raise
 
 
 class CountsNothing(Sound):
-    async def _transact(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *, singly: bool) -> None:
-        await super()._transact(part, batch, inputs, singly=singly)
+    async def _transact(
+        self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *tried: Tried, singly: bool
+    ) -> None:
+        await super()._transact(part, batch, inputs, *tried, singly=singly)
         part.store.version = 0
 
 
@@ -365,11 +407,11 @@ class BlamesTheFrame(Sound):
 class GoesOnAfterRefusal(Sound):
     """With the producer whose sequence is broken."""
 
-    async def _persist(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any]) -> None:
+    async def _persist(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *tried: Tried) -> None:
         try:
-            await self._transact(part, batch, inputs, singly=False)
+            await self._transact(part, batch, inputs, *tried, singly=False)
         except RefusedError:
-            await self._transact(part, batch, inputs, singly=True)
+            await self._transact(part, batch, inputs, *tried, singly=True)
 
 
 async def _all_but_refusals_last(waiting: Iterable[Awaitable[Any]]) -> list[Any]:
@@ -462,6 +504,9 @@ AMNESIC = replace(Faults(), lose_markers=0.3)
 SLEEPY = replace(Faults(), pause_at_commit=0.4)
 """Workers that are often paused between sending and committing."""
 
+DEADLY = replace(Faults(), deadly=0.2)
+"""Many documents that end the process that works on them."""
+
 NODDING = replace(Faults(), pause=0.03, wake=0.1, kill=0.0005, stop=0.0005)
 """Workers that are paused again and again, and come back to what they held."""
 
@@ -491,6 +536,10 @@ PLANTED = [
     Planted(HintsUnverified, "nor of what was seen to be committed", ("lose_markers",), AMNESIC),
     Planted(ChecksAfterTheRestore, "the group's offset is asked for before the restore"),
     Planted(NeverChecksHint, "a position behind the group's offset stops the worker", ("lose_changelog",), LOSING),
+    Planted(TrustsEveryOwner, "what the last owner may have died of is suspect", ("deadly",), DEADLY),
+    Planted(SaysInOrderAtWork, "the group is told that a worker is at work", ("deadly",), DEADLY),
+    Planted(SuspectsOneRecord, "all that a batch can have held is suspect", ("deadly",), DEADLY),
+    Planted(LosesTheCondemned, "what is put aside has a dead letter", ("deadly",), DEADLY),
     Planted(StoresBeforeCommit, "the store is written after the commit"),
     Planted(DecidesWithoutOverlay, "an entry sees what the batch decided before it"),
     Planted(UnawaitedDeliveries, "every delivery is awaited"),

@@ -99,6 +99,9 @@ class Remembering:
     def refused(self, output: Output, code: DeadLetterCode, message: str, now: datetime) -> Output:
         return self.stage.refused(output, code, message, now)
 
+    def condemned(self, one: Any, code: DeadLetterCode, message: str, now: datetime) -> Output:
+        return self.stage.condemned(one, code, message, now)
+
     def _recall(self, one: Any, state: State) -> Result | None:
         node = self._known.get(one)
         while isinstance(node, Question):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,13 +12,16 @@ from msgspec import Struct
 
 from agents.engine.intake import document_intake
 from agents.engine.loop import StageLoop, frame_intake
+from agents.engine.quarantine import Tried
 from agents.engine.store import FORMAT, Change, MemoryTable, MemoryTables, Meta, Pair, StateSize
 from agents.engine.transport import EngineError, Incoming
+from agents.engine.trial import Scratch
 from agents.engine.turns import Turns
-from agents.stage import Output
-from schemas import StageName
+from agents.stage import Output, Stage, State
+from schemas import DeadLetterCode, StageName
 from tests.engine.model.broker import Place
 from tests.engine.model.clients import ModelTransport
+from tests.engine.model.documents import FATAL, kills
 
 if TYPE_CHECKING:
     from tests.engine.model.world import World
@@ -94,6 +98,7 @@ class Worker:
         """It has come back under a fixed name, and has the partitions that it had."""
         self.loops: dict[StageName, StageLoop[Any]] = {}
         self.fetched: dict[Place, int] = {}
+        self.generation = 0
         self._loop = world.loop
 
     def start(self) -> None:
@@ -118,15 +123,16 @@ class Worker:
     def owned(self, topic: str) -> set[int]:
         return {number for name, number in self.world.group.members.get(self, ()) if name == topic}
 
-    def _hint(self, generation: int) -> None:
+    def _hint(self, generation: int, *, in_order: bool = False) -> None:
         """Commit the positions as the group's offsets; refused where the group has moved on without this worker."""
-        if self._leaving(generation):
+        group, broker = self.world.group, self.world.broker
+        if self not in group.members or group.generation != generation:
             return
-        mine, offsets = self.world.group.members[self], self.world.broker.offsets
         for loop in self.loops.values():
-            for partition, position in loop.positions().items():
-                if (loop.input, partition) in mine:
-                    offsets[loop.input, partition] = position
+            for partition, one in loop.hints(in_order=in_order).items():
+                if (loop.input, partition) in group.members[self]:
+                    broker.offsets[loop.input, partition] = one.offset
+                    broker.marks[loop.input, partition] = one.mark
 
     async def _live(self) -> None:
         try:
@@ -135,9 +141,12 @@ class Worker:
                 for loop in self.loops.values():
                     await loop.unsettle()
                 await self.world.group.join(self)
+                generation = self.generation = self.world.group.generation
                 for loop in self.loops.values():
                     await loop.take_over(self.owned(loop.input))
+                self._hint(generation)
                 await self._serve()
+                self._hint(generation, in_order=True)
             for loop in self.loops.values():
                 await loop.stop()
             self.alive = False
@@ -158,7 +167,7 @@ class Worker:
         turns = Turns(world.timer)
         for name, stage in world.stages.items():
             loop = world.make_loop(
-                stage,
+                Deadly(stage, self),
                 document_intake if name is StageName.PARSE else frame_intake,
                 naming=world.naming,
                 partitions=world.partitions,
@@ -170,6 +179,8 @@ class Worker:
                 observer=Watcher(self),
                 skip=frozenset(world.skip),
                 turns=turns,
+                quarantine=ModelQuarantine(self),
+                leaving=lambda: self._leaving(self.generation),
             )
             self.loops[name] = loop
             await loop.start()
@@ -234,6 +245,51 @@ class Worker:
                 batch.extend(records)
             if batch:
                 await loop.run(batch)
+
+
+class Deadly:
+    """A stage around a stage: some inputs are the end of the process that works on them."""
+
+    def __init__(self, stage: Stage[Any], worker: Worker) -> None:
+        self.name = stage.name
+        self.stage = stage
+        self._worker = worker
+
+    def prepare(self, state: State) -> Iterator[None]:
+        return self.stage.prepare(state)
+
+    def handle(self, batch: Sequence[Any], state: State, now: datetime) -> list[Output]:
+        if not self._worker.alive:
+            raise DeadError
+        for one in batch:
+            if kills(self.name, one):
+                self._worker.world.killed_by(self._worker, self.name, one)
+                raise DeadError
+        return self.stage.handle(batch, state, now)
+
+    def refused(self, output: Output, code: DeadLetterCode, message: str, now: datetime) -> Output:
+        return self.stage.refused(output, code, message, now)
+
+    def condemned(self, one: Any, code: DeadLetterCode, message: str, now: datetime) -> Output:
+        return self.stage.condemned(one, code, message, now)
+
+
+class ModelQuarantine:
+    """The child process: what dies in it takes nobody along."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    async def tried(self, stage: StageName, one: Any, now: datetime) -> Tried:
+        world = self._worker.world
+        await self._worker.call()
+        if kills(stage, one):
+            world.tally["condemned"] += 1
+            return Tried(fatal=FATAL)
+        world.tally["tried"] += 1
+        if stage in (StageName.PARSE, StageName.ENRICH):
+            return Tried(world.stages[stage].handle([one], Scratch(), now))
+        return Tried()
 
 
 class LivingTables:
@@ -301,6 +357,15 @@ class Silent:
         return None
 
     def refused(self, stage: StageName, partition: int, why: str) -> None:
+        return None
+
+    def suspected(self, stage: StageName, partition: int, first: int) -> None:
+        return None
+
+    def tried(self, stage: StageName, partition: int, letter: Output | None, fatal: str | None) -> None:
+        return None
+
+    def cleared(self, stage: StageName, partition: int) -> None:
         return None
 
 

@@ -76,6 +76,8 @@ class World:
         """What the operator has named in FEEDMILL_SKIP_RECORDS."""
         self.garbage: Counter[str] = Counter()
         """Records that are no frames, and how many workers ended at each."""
+        self.deaths: Counter[tuple[StageName, Any]] = Counter()
+        """How many died of an input that was theirs; who was paused, and has lost it meanwhile, is not counted."""
         self.history: list[Event] = []
         self.tally: Counter[str] = Counter()
         self.wrong: list[str] = []
@@ -178,6 +180,10 @@ class World:
         """Takes some seconds, from the next step on."""
         self._restarting = 5.0
 
+    @property
+    def restarting(self) -> bool:
+        return self._restarting > 0
+
     def stopped(self, worker: Worker) -> None:
         self.tell(f"{worker.name} has stopped in order")
         self.drop(worker)
@@ -187,6 +193,16 @@ class World:
         """A worker ended itself, as the engine does on any failure; its manager starts another."""
         self.tell(f"{worker.name} ended: {why}")
         self._count_end(worker, why)
+        worker.kill()
+        self.group.leave(worker)
+        self.spawn(worker.disk, f"{worker.name}+")
+
+    def killed_by(self, worker: Worker, stage: StageName, one: Any) -> None:
+        """Working on a record was the end of a process; its manager starts another."""
+        self.tell(f"{worker.name} dies of a record in {stage.value}")
+        self.tally["killed by a record"] += 1
+        if worker in self.group.members and worker.generation == self.group.generation:
+            self.deaths[stage, one] += 1
         worker.kill()
         self.group.leave(worker)
         self.spawn(worker.disk, f"{worker.name}+")
