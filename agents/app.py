@@ -30,7 +30,7 @@ from agents.engine.admin import ADVICE, Kind, administration, differences, told
 from agents.engine.connection import connection, faust_arguments
 from agents.engine.contact import Contact
 from agents.engine.guard import change_faust, check_libraries
-from agents.engine.health import Health, HealthServer, UnservableError
+from agents.engine.health import RESTORE_SECONDS, Health, HealthServer, UnservableError
 from agents.engine.inbox import Inbox
 from agents.engine.intake import document_intake
 from agents.engine.kafka import KafkaTransport
@@ -152,7 +152,10 @@ def run_worker(settings: Settings) -> int:
     """Run one worker until SIGTERM. Returns 0 after an orderly stop; engine failures end the process with 70."""
     _configure_logs(settings)
     metrics = MillMetrics(sites=settings.site_allow_list)
-    health = Health()
+    health = Health(
+        stall_seconds=settings.stall_seconds,
+        restore_seconds=max(RESTORE_SECONDS, settings.restore_timeout_seconds),
+    )
     try:
         with _state_folder(settings.state_dir):
             server = HealthServer(settings.metrics_host, settings.metrics_port, metrics.registry, health)

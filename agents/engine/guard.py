@@ -22,6 +22,10 @@ from agents.engine.transport import EngineError
 
 TESTED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
 
+FETCH_BYTES = 16 * 1024 * 1024
+"""Of one answer to Faust's consumer, all partitions together; a larger record comes all the same. aiokafka's 50 MiB are
+held twice: what is handed out, and what is fetched meanwhile."""
+
 _ORIGINAL = "feedmill_original_"
 _READ_COMMITTED = "read_committed"
 
@@ -110,6 +114,7 @@ def change_faust() -> None:
         def create_committed(self: Any, transport: Any) -> Any:
             made = create(self, transport)
             made._isolation_level = _READ_COMMITTED
+            made._fetch_max_bytes = FETCH_BYTES
             return made
 
         return create_committed

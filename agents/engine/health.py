@@ -31,14 +31,24 @@ from schemas import StageName
 
 log = logging.getLogger(__name__)
 
-STALL_SECONDS = 90.0
-"""Work at hand and none of it done for so long: dead. Longer than a transaction's time-out and a rebalance."""
+STALL_SECONDS = 180.0
+"""Work at hand and none of it done in its whole stage for so long: dead. Longer than a transaction's time-out, a
+rebalance, and what the largest batch takes on a slow machine."""
+
+PATIENCE = 5
+"""So many times as long for one partition of a stage that does get on: its records may wait behind those of others."""
 
 RESTORE_SECONDS = 900.0
 """The same while partitions are restored; 50 million keys take some four minutes."""
 
 BEAT_SECONDS = 30.0
 """An event loop that has not turned for so long is stuck, whatever work there is."""
+
+PAUSED_SECONDS = 10.0
+"""Between two turns of the event loop: the process was paused, and what it did not do meanwhile proves nothing."""
+
+FRESH_SECONDS = 30.0
+"""A lag that was read longer ago, and longer than half of a stall, proves nothing."""
 
 ANSWER_SECONDS = 20.0
 """No lag could be read from the broker for so long: not ready."""
@@ -70,9 +80,10 @@ class Health:
     """What is known of a worker; an `Observer` of its loops. Any thread may call any method.
 
     `timer` counts seconds without jumps. The worker calls `assigned` (before it restores) and `revoked` at rebalances,
-    `at_work` while a stage has records in hand, `lags` after each reading, `beat` about once a second from a task that
-    waits for nothing else, and `draining` when it begins to stop. It must take every assigned partition over at once,
-    idle ones too: a partition is ready when its state was restored, not when its first record comes.
+    `settled` when all of that is taken over, `at_work` while a stage has records in hand, `lags` after each reading,
+    `heard` when a broker has answered, `beat` about once a second from a task that waits for nothing else, and
+    `draining` when it begins to stop. It must take every assigned partition over at once, idle ones too: a partition
+    is ready when its state was restored, not when its first record comes.
     """
 
     def __init__(
@@ -91,6 +102,9 @@ class Health:
         self._answer_seconds = answer_seconds
         self._lock = threading.Lock()
         self._work: dict[Place, _Work] | None = None
+        self._settled = False
+        self._revoked: float | None = None
+        self._done: dict[StageName, float] = {}  # when a stage last got something done, on any partition
         self._beat: float | None = None
         self._answered: float | None = None
         self._draining = False
@@ -102,11 +116,18 @@ class Health:
         now = self._timer()
         with self._lock:
             self._work = {(stage, number): _Work(now) for stage, owned in partitions.items() for number in owned}
+            self._settled, self._revoked = False, None
+
+    def settled(self) -> None:
+        """All that was assigned is taken over, with what the stages make of their state."""
+        with self._lock:
+            self._settled = True
+            self._restart_clocks()
 
     def revoked(self) -> None:
         """A rebalance has begun; nothing is owned until `assigned`."""
         with self._lock:
-            self._work = None
+            self._work, self._revoked = None, self._timer()
 
     def draining(self) -> None:
         """The worker is stopping in order: no more work is wanted."""
@@ -115,8 +136,16 @@ class Health:
 
     def beat(self) -> None:
         """The event loop has turned. Not for a task that asks a broker: one that is away would look like death."""
+        now = self._timer()
         with self._lock:
-            self._beat = self._timer()
+            if self._beat is not None and now - self._beat > PAUSED_SECONDS:
+                self._restart_clocks()
+            self._beat = now
+
+    def heard(self) -> None:
+        """A broker has answered."""
+        with self._lock:
+            self._hear()
 
     @contextlib.contextmanager
     def at_work(self, stage: StageName, partitions: Collection[int]) -> Iterator[None]:
@@ -138,18 +167,19 @@ class Health:
         now = self._timer()
         with self._lock:
             if work := self._owned(stage, partition):
-                work.since = now
+                work.since = self._done[stage] = now
 
     def lags(self, lags: Mapping[Place, Lag]) -> None:
         """Lags just read from the broker. One that is old proves nothing: the broker may be away."""
         now = self._timer()
         with self._lock:
-            self._answered = now
+            self._hear()
             for place, lag in lags.items():
                 if work := self._owned(*place):
                     if work.lag == 0 or not self._is_fresh(work, now):
                         work.since = now  # the work came just now, or the broker came back
-                    work.lag, work.lag_at = lag.records, now
+                    # Where no record was seen there may be none: only markers and what was aborted.
+                    work.lag, work.lag_at = 0 if lag.oldest is None else lag.records, now
 
     # -- told by the loops (Observer)
 
@@ -180,12 +210,14 @@ class Health:
                 return State(False, "The worker is stopping.")
             if self._work is None:
                 return State(False, "No partitions are assigned: the worker is starting, or a rebalance goes on.")
-            if self._answered is not None and now - self._answered > self._answer_seconds:
-                return State(False, f"The broker has not answered for {now - self._answered:.0f} s.")
+            if self._is_silent(now):
+                return State(False, f"The broker has not answered for {now - (self._answered or now):.0f} s.")
             waiting = [place for place, work in self._work.items() if not work.restored]
-            owned = len(self._work)
+            owned, settled = len(self._work), self._settled
         if waiting:
             return State(False, f"{len(waiting)} of {owned} partitions are still to be restored: {_named(waiting)}.")
+        if not settled:
+            return State(False, f"All {owned} partitions are restored; what the stages make of them is not ready yet.")
         if not owned:
             return State(True, "No partition fell to this worker, others have them all; it stands by.")
         return State(True, f"All {owned} assigned partitions are restored and worked on.")
@@ -196,32 +228,67 @@ class Health:
         with self._lock:
             if self._beat is not None and now - self._beat > self._beat_seconds:
                 return State(False, f"The event loop has not turned for {now - self._beat:.0f} s.")
+        if why := self.stalled():
+            return State(False, why)
+        return State(True, "Every partition with work to do makes progress.")
+
+    def stalled(self) -> str | None:
+        """Why the worker should end, as a sentence: there is work, the broker answers, and nothing gets done."""
+        now = self._timer()
+        with self._lock:
+            if self._is_silent(now):
+                return None
+            if self._revoked is not None and (gone := now - self._revoked) > self._restore_seconds:
+                return f"The rebalance has gone on for {gone:.0f} s."
             stuck = [
                 (now - work.since, place, work)
                 for place, work in (self._work or {}).items()
-                if self._has_work(work, now) and now - work.since > self._limit(work)
+                if self._has_work(work, now) and now - work.since > self._limit(place, work, now)
             ]
-        if stuck:
-            seconds, (stage, number), work = max(stuck, key=lambda found: found[0])
+            if not stuck:
+                return None
+            seconds, (stage, number), work = max(stuck, key=lambda found: (found[0], not found[2].restored))
             what = (
                 "its state is not restored"
                 if not work.restored
+                else "what the stage makes of its state is not ready"
+                if not self._settled
                 else "records are in hand"
                 if work.in_hand
                 else f"{work.lag:,} records wait"
             )
-            more = f" {len(stuck) - 1} more partitions are stuck." if len(stuck) > 1 else ""
-            return State(False, f"{stage}/{number} has made no progress for {seconds:.0f} s and {what}.{more}")
-        return State(True, "Every partition with work to do makes progress.")
+        more = f" {len(stuck) - 1} more partitions are stuck." if len(stuck) > 1 else ""
+        return f"{stage}/{number} has made no progress for {seconds:.0f} s and {what}.{more}"
 
     def _has_work(self, work: _Work, now: float) -> bool:
-        return not work.restored or work.in_hand or (work.lag > 0 and self._is_fresh(work, now))
+        return not work.restored or not self._settled or work.in_hand or (work.lag > 0 and self._is_fresh(work, now))
 
     def _is_fresh(self, work: _Work, now: float) -> bool:
-        return now - work.lag_at <= self._stall_seconds / 2
+        return now - work.lag_at <= max(self._stall_seconds / 2, FRESH_SECONDS)
 
-    def _limit(self, work: _Work) -> float:
-        return self._stall_seconds if work.restored else self._restore_seconds
+    def _limit(self, place: Place, work: _Work, now: float) -> float:
+        if not work.restored or not self._settled:
+            return self._restore_seconds
+        done = self._done.get(place[0])
+        gets_on = done is not None and now - done <= self._stall_seconds
+        return self._stall_seconds * (PATIENCE if gets_on else 1)
+
+    def _is_silent(self, now: float) -> bool:
+        """Whether the broker is away: then nobody gets anything done, and no restart helps."""
+        return self._answered is not None and now - self._answered > self._answer_seconds
+
+    def _hear(self) -> None:
+        now = self._timer()
+        if self._is_silent(now):
+            self._restart_clocks()
+        self._answered = now
+
+    def _restart_clocks(self) -> None:
+        now = self._timer()
+        for work in (self._work or {}).values():
+            work.since = now
+        if self._revoked is not None:
+            self._revoked = now
 
     def _owned(self, stage: StageName, partition: int) -> _Work | None:
         return None if self._work is None else self._work.get((stage, partition))

@@ -48,6 +48,7 @@ def settle(health: Health, **partitions: int) -> None:
     for stage, numbers in owned.items():
         for number in numbers:
             health.restored(stage, number, 0, 0.1, None)
+    health.settled()
 
 
 def test_before_the_first_assignment_it_is_alive_and_not_ready(health: Health, timer: Timer) -> None:
@@ -63,6 +64,10 @@ def test_ready_when_every_assigned_partition_is_restored(health: Health) -> None
     assert health.ready() == State(False, "2 of 3 partitions are still to be restored: dedupe/0, parse/1.")
     health.restored(PARSE, 1, 0, 0.1, None)
     health.restored(DEDUPE, 0, 0, 0.1, None)
+    assert health.ready() == State(
+        False, "All 3 partitions are restored; what the stages make of them is not ready yet."
+    )
+    health.settled()
     assert health.ready() == State(True, "All 3 assigned partitions are restored and worked on.")
 
 
@@ -76,6 +81,7 @@ def test_many_partitions_are_named_in_part(health: Health) -> None:
 
 def test_a_worker_without_partitions_stands_by_and_is_ready(health: Health) -> None:
     health.assigned({})
+    health.settled()
     assert health.ready().ok
     assert "stands by" in health.ready().why
 
@@ -127,21 +133,111 @@ def test_records_in_hand_are_let_go_when_the_work_fails(health: Health, timer: T
     assert health.alive().ok
 
 
-def test_lag_on_one_partition_without_progress_is_death_though_others_work(health: Health, timer: Timer) -> None:
-    """Faust has been seen never to fetch one partition again after a rebalance."""
-    settle(health, dedupe=2)
-    for _ in range(13):
-        health.lags({(DEDUPE, 0): Lag(1234, 1), (DEDUPE, 1): Lag(5, 1)})
-        health.handled(DEDUPE, 1, 1, [], 1)
+def read_lags(health: Health, timer: Timer, seconds: int, **lags: Lag) -> None:
+    """Let time pass as it does in a worker: a beat, a broker that answers, and a reading of lags every five seconds."""
+    for _ in range(seconds // 5):
         timer.now += 5
+        health.beat()
+        health.lags({(StageName(name), 0): lag for name, lag in lags.items()})
+
+
+def test_a_stage_in_which_nothing_is_done_is_death_though_others_work(health: Health, timer: Timer) -> None:
+    settle(health, parse=1, dedupe=1)
+    read_lags(health, timer, 5, dedupe=Lag(1234, 1))
+    for _ in range(12):
+        read_lags(health, timer, 5, dedupe=Lag(1234, 1), parse=Lag(7, 1))
+        health.handled(PARSE, 0, 1, [], 1)
+    assert health.alive().ok
+    read_lags(health, timer, 5, dedupe=Lag(1234, 1))
     assert health.alive() == State(False, "dedupe/0 has made no progress for 65 s and 1,234 records wait.")
+
+
+def test_one_partition_has_five_times_as_long_where_its_stage_gets_on(health: Health, timer: Timer) -> None:
+    """Its records may wait behind those of others. But Faust has been seen never to fetch one partition again."""
+    settle(health, dedupe=2)
+    read_lags(health, timer, 5, dedupe=Lag(1234, 1))
+    for _ in range(60):
+        read_lags(health, timer, 5, dedupe=Lag(1234, 1))
+        health.handled(DEDUPE, 1, 1, [], 1)
+        assert health.alive().ok
+    read_lags(health, timer, 5, dedupe=Lag(1234, 1))
+    assert health.alive() == State(False, "dedupe/0 has made no progress for 305 s and 1,234 records wait.")
+
+
+def test_a_partition_with_nothing_but_markers_before_it_has_no_work(health: Health, timer: Timer) -> None:
+    settle(health, dedupe=1)
+    read_lags(health, timer, 3600, dedupe=Lag(1234, None))
+    assert health.alive().ok
+
+
+def test_a_long_batch_that_tells_of_its_progress_lives(health: Health, timer: Timer) -> None:
+    """As one does whose entries are worked on one by one, in a process of their own."""
+    settle(health, enrich=1)
+    with health.at_work(StageName.ENRICH, [0]):
+        for _ in range(60):
+            read_lags(health, timer, 30, enrich=Lag(9, 1))
+            health.progressed(StageName.ENRICH, 0)
+            assert health.alive().ok
+
+
+def test_a_batch_in_hand_while_the_broker_is_away_is_no_death(health: Health, timer: Timer) -> None:
+    settle(health, dedupe=1)
+    health.heard()
+    with health.at_work(DEDUPE, [0]):
+        for _ in range(120):
+            timer.now += 5
+            health.beat()
+        assert health.alive().ok
+        assert health.ready() == State(False, "The broker has not answered for 600 s.")
+        health.heard()  # it is back, and the batch has its time
+        for _ in range(12):
+            timer.now += 5
+            health.beat()
+            health.heard()
+        assert health.alive().ok
+        timer.now += 5
+        assert health.alive() == State(False, "dedupe/0 has made no progress for 65 s and records are in hand.")
+
+
+@pytest.mark.parametrize("seconds", [pytest.param(15, id="short"), pytest.param(3600, id="long")])
+def test_a_process_that_was_paused_has_its_time_again(health: Health, timer: Timer, seconds: int) -> None:
+    settle(health, dedupe=1)
+    read_lags(health, timer, 50, dedupe=Lag(7, 1))
+    timer.now += seconds  # SIGSTOP … SIGCONT
+    health.beat()
+    assert health.alive().ok
+    read_lags(health, timer, 60, dedupe=Lag(7, 1))
+    assert health.alive().ok
+    read_lags(health, timer, 10, dedupe=Lag(7, 1))
+    assert not health.alive().ok
+
+
+def test_a_rebalance_without_an_end_is_death(health: Health, timer: Timer) -> None:
+    settle(health, dedupe=1)
+    health.revoked()
+    read_lags(health, timer, 600)
+    assert health.alive().ok
+    read_lags(health, timer, 5)
+    assert health.alive() == State(False, "The rebalance has gone on for 605 s.")
+    settle(health, dedupe=1)
+    assert health.alive().ok
+
+
+def test_an_index_that_is_never_ready_is_death(health: Health, timer: Timer) -> None:
+    health.assigned({StageName.STORIES: [0]})
+    health.restored(StageName.STORIES, 0, 10**6, 10, None)
+    read_lags(health, timer, 600)
+    assert health.alive().ok
+    read_lags(health, timer, 5)
+    assert health.alive() == State(
+        False, "stories/0 has made no progress for 605 s and what the stage makes of its state is not ready."
+    )
 
 
 def test_lag_with_progress_is_life(health: Health, timer: Timer) -> None:
     settle(health, dedupe=1)
     for _ in range(100):
-        health.lags({(DEDUPE, 0): Lag(10_000, 1)})
-        timer.now += 30
+        read_lags(health, timer, 30, dedupe=Lag(10_000, 1))
         health.handled(DEDUPE, 0, 1, [], 1)
         assert health.alive().ok
 
@@ -164,22 +260,19 @@ def test_a_broker_that_is_away_is_no_death(health: Health, timer: Timer) -> None
     health.lags({(DEDUPE, 0): Lag(7, 1)})  # it is back
     assert health.alive().ok
     assert health.ready().ok
-    for _ in range(14):
-        timer.now += 5
-        health.lags({(DEDUPE, 0): Lag(7, 1)})
+    read_lags(health, timer, 70, dedupe=Lag(7, 1))
     assert not health.alive().ok
 
 
 def test_a_long_restore_has_its_own_limit(health: Health, timer: Timer) -> None:
     health.assigned({DEDUPE: [0, 1]})
-    health.lags({(DEDUPE, 0): Lag(7, 1)})
-    timer.now += 599
+    read_lags(health, timer, 600, dedupe=Lag(7, 1))
     assert health.alive().ok
     health.restored(DEDUPE, 0, 10**6, 599, None)
-    timer.now += 30
+    read_lags(health, timer, 600)
     assert health.alive().ok  # the second is being read now
-    timer.now += 571
-    assert health.alive() == State(False, "dedupe/1 has made no progress for 601 s and its state is not restored.")
+    read_lags(health, timer, 5)
+    assert health.alive().why.startswith("dedupe/1 has made no progress for 605 s and its state is not restored.")
 
 
 def test_an_event_loop_that_stands_still_is_death(health: Health, timer: Timer) -> None:
@@ -288,7 +381,7 @@ def test_openmetrics_where_it_is_asked_for(server: HealthServer) -> None:
 def test_states_are_json_with_a_sentence(server: HealthServer, health: Health) -> None:
     status, content_type, body = ask(server, "/readyz")
     assert (status, content_type, json.loads(body)["ready"]) == (503, "application/json", False)
-    health.assigned({})
+    settle(health)
     status, _, body = ask(server, "/readyz?verbose=1")
     assert status == 200
     assert json.loads(body) == {"ready": True, "why": health.ready().why}
