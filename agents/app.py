@@ -76,7 +76,7 @@ FeedmillApp.BootStrategy = _Boot
 def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> FeedmillApp:
     """The application of one worker. Nothing is started and nothing is reached yet."""
     check_libraries()
-    change_faust()
+    change_faust(replaced=lambda why: end_process(why, EXIT_ENDED))
     naming = Naming(settings.topic_prefix, settings.generation)
     app = FeedmillApp(
         naming.group,

@@ -22,7 +22,7 @@ from agents.demo.workers import Worker
 from agents.engine.topics import partition_of
 from agents.sources.records import RawRecord
 from agents.stage import Topic
-from bench.mill import Mill, metrics
+from bench.mill import Mill, answers, metrics
 from bench.report import Cell, Table
 
 PARTITIONS = 4
@@ -115,10 +115,17 @@ def _start_and_wait(mill: Mill, worker: Worker) -> None:
 
 
 def _bring_back(mill: Mill, goes: Worker) -> None:
-    goes.ended()
-    if not goes.running:
-        mill.start_again(goes)
-    mill.wait_until_ready()
+    """Have both at work again. One that was woken after its session may live on, or end a moment later."""
+    deadline = time.monotonic() + WITHIN
+    ready = 0
+    while ready < 20:
+        if not goes.running:
+            goes.ended()
+            mill.start_again(goes)
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the worker was not back within {WITHIN:.0f} s")
+        ready = ready + 1 if all(answers(worker, ready=True) for worker in mill.all) else 0
+        time.sleep(0.1)
 
 
 def _end(worker: Worker, number: signal.Signals) -> None:

@@ -53,6 +53,9 @@ FRESH_SECONDS = 30.0
 ANSWER_SECONDS = 20.0
 """No lag could be read from the broker for so long: not ready."""
 
+UNANSWERED_SECONDS = 5.0
+"""Of the time since a broker's last answer, so much counts as time to get something done in; the rest is the broker's."""
+
 MAX_CONNECTIONS = 8
 CONNECTION_SECONDS = 10.0
 
@@ -236,8 +239,8 @@ class Health:
         """Why the worker should end, as a sentence: there is work, the broker answers, and nothing gets done."""
         now = self._timer()
         with self._lock:
-            if self._is_silent(now):
-                return None
+            if self._answered is not None:
+                now = min(now, self._answered + UNANSWERED_SECONDS)
             if self._revoked is not None and (gone := now - self._revoked) > self._restore_seconds:
                 return f"The rebalance has gone on for {gone:.0f} s."
             stuck = [
@@ -279,8 +282,12 @@ class Health:
 
     def _hear(self) -> None:
         now = self._timer()
-        if self._is_silent(now):
-            self._restart_clocks()
+        away = 0.0 if self._answered is None else now - self._answered - UNANSWERED_SECONDS
+        if away > 0:
+            for work in (self._work or {}).values():
+                work.since = min(now, work.since + away)
+            if self._revoked is not None:
+                self._revoked = min(now, self._revoked + away)
         self._answered = now
 
     def _restart_clocks(self) -> None:
