@@ -30,7 +30,7 @@ from agents.engine.admin import ADVICE, Kind, administration, differences, told
 from agents.engine.connection import connection, faust_arguments
 from agents.engine.contact import Contact
 from agents.engine.guard import change_faust, check_libraries
-from agents.engine.health import RESTORE_SECONDS, Health, HealthServer, UnservableError
+from agents.engine.health import RESTORE_SECONDS, Health
 from agents.engine.inbox import Inbox
 from agents.engine.intake import document_intake
 from agents.engine.kafka import KafkaTransport
@@ -39,6 +39,7 @@ from agents.engine.logs import configure_logs
 from agents.engine.loop import StageLoop, frame_intake
 from agents.engine.metrics import MillMetrics
 from agents.engine.mill import EXIT_ENDED, Mill, Watchers, end_process, stop_within
+from agents.engine.probes import HealthServer, UnservableError
 from agents.engine.store import RocksTables
 from agents.engine.topics import INPUT, MAX_REQUEST, Naming, topic_table
 from agents.engine.transport import UnavailableError
