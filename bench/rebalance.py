@@ -31,6 +31,7 @@ RATE = 10
 
 REPETITIONS = 3
 SESSION_SECONDS = 6
+STATIC_SESSION_SECONDS = 30
 BEFORE_SECONDS = 3.0
 QUIET_SECONDS = 2.0
 """All is over when each partition has had a result in each of so many last seconds."""
@@ -61,9 +62,14 @@ class Pause(Struct, frozen=True):
 
 
 def main() -> Iterator[Table]:
-    settings = {"FEEDMILL_SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS), "FEEDMILL_HEARTBEAT_SECONDS": "1"}
+    yield dynamic()
+    yield static()
+
+
+def dynamic() -> Table:
+    """Members as they are without a setting: each start is a new one."""
     rows: list[list[Cell]] = []
-    with Mill(partitions=PARTITIONS, workers=2, settings=settings) as mill:
+    with Mill(partitions=PARTITIONS, workers=2, settings=_session(SESSION_SECONDS)) as mill:
         mill.wait_until_ready()
         stay, goes = mill.all
         rows.append(_row("SIGTERM", _repeat(mill, stay, lambda: _end(goes, signal.SIGTERM), goes)))
@@ -72,15 +78,28 @@ def main() -> Iterator[Table]:
         restart = _repeat(mill, stay, lambda: _restart(mill, goes, signal.SIGKILL), goes)
         rows.append(_row("kill -9, started again at once", restart))
         rows.append(_row("SIGSTOP for twice the session, SIGCONT", _repeat(mill, stay, lambda: _sleep(goes), goes)))
-    with Mill(partitions=PARTITIONS, workers=2, settings=settings, static=True) as mill:
+    return _table(f"Pauses, seconds; session timeout {SESSION_SECONDS} s", rows)
+
+
+def static() -> Table:
+    """Members with fixed names, whose session is longer than a restart takes."""
+    rows: list[list[Cell]] = []
+    with Mill(partitions=PARTITIONS, workers=2, settings=_session(STATIC_SESSION_SECONDS), static=True) as mill:
         mill.wait_until_ready()
         stay, goes = mill.all
-        restart = _repeat(mill, stay, lambda: _restart(mill, goes, signal.SIGTERM), goes)
-        rows.append(_row("static member: SIGTERM, started again at once", restart))
-        restart = _repeat(mill, stay, lambda: _restart(mill, goes, signal.SIGKILL), goes)
-        rows.append(_row("static member: kill -9, started again at once", restart))
-    yield Table(
-        f"Pauses, seconds; 2 workers, {PARTITIONS} partitions, session timeout {SESSION_SECONDS} s",
+        for name, number in (("SIGTERM", signal.SIGTERM), ("kill -9", signal.SIGKILL)):
+            restart = _repeat(mill, stay, lambda number=number: _restart(mill, goes, number), goes)  # type: ignore[misc]
+            rows.append(_row(f"{name}, started again at once", restart))
+    return _table(f"Pauses with fixed names, seconds; session timeout {STATIC_SESSION_SECONDS} s", rows)
+
+
+def _session(seconds: int) -> dict[str, str]:
+    return {"FEEDMILL_SESSION_TIMEOUT_SECONDS": str(seconds), "FEEDMILL_HEARTBEAT_SECONDS": "1"}
+
+
+def _table(title: str, rows: list[list[Cell]]) -> Table:
+    return Table(
+        f"{title}; 2 workers, {PARTITIONS} partitions",
         ("event", "worst partition", "most of all runs", "least concerned", "worst for a reader", "rebalances"),
         rows,
         f"Medians of {REPETITIONS} runs. {RATE} documents a second for each partition: 0.1 s is no pause at all.",

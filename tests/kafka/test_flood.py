@@ -26,7 +26,7 @@ from tests.kafka.lone import feed
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]
 
 PARTITIONS = 8
-USUAL_MIB, LARGE_MIB = 350, 650
+USUAL_MIB, LARGE_MIB = 350, 750
 """What a worker may take at most, of usual documents and of such as are 8 MiB."""
 
 STANDSTILL = 90.0
