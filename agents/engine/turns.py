@@ -3,7 +3,7 @@
 All stages and partitions share one event loop. While one batch is worked on, the open transactions of the others
 stand still; sixteen batches of a second in a row ran into every time-out that there is, and again after each restart.
 
-Large batches also wait for each other: a document of 8 MiB is some 70 MiB of worker while it passes through a stage.
+Large batches also wait for each other: a document of 8 MiB is many times that while a stage has it in hand.
 """
 
 from __future__ import annotations

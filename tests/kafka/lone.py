@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import signal
@@ -18,7 +19,7 @@ import msgspec
 import psutil
 
 from agents.engine.loopback import LOOPBACK, free_port
-from tests.kafka.faults import ENDS, Place, place_of
+from tests.kafka.faults import ENDS, Place, Worker, place_of
 from tests.kafka.stand import Stand
 
 _FAULTY = """
@@ -122,6 +123,18 @@ async def outcomes(stand: Stand) -> list[Place]:
         msgspec.json.decode(record.value) for topic in ENDS for record in await stand.get(topic) if record.value
     ]
     return sorted(place_of(value) for value in values)
+
+
+def finished(stand: Stand, folder: Path, count: int, seconds: float = 300) -> list[Place]:
+    """What has come out when others have done what was left, kept running as a process manager does."""
+    folder.mkdir()
+    worker = Worker("next", {**stand.environment, "FEEDMILL_METRICS_PORT": "0"}, folder)
+    try:
+        done = until(lambda: len(asyncio.run(outcomes(stand))) >= count, seconds, every=2.0)
+        assert done, f"{len(asyncio.run(outcomes(stand)))} of {count}"
+    finally:
+        worker.end()
+    return asyncio.run(outcomes(stand))
 
 
 def small(first: int, count: int) -> list[bytes]:

@@ -15,7 +15,7 @@ import pytest
 
 from agents.engine.broker import EmbeddedBroker
 from agents.stage import Topic
-from tests.kafka.lone import lone, outcomes, small, until
+from tests.kafka.lone import finished, lone, outcomes, small, until
 from tests.kafka.stand import Stand
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
@@ -66,9 +66,8 @@ def test_a_worker_that_gets_nothing_done_ends_and_the_next_one_does_it(
         ended = next(line for line in worker.said.splitlines() if "This worker ends" in line)
         assert NO_PROGRESS in ended
         assert says in ended
-    with lone(stand, tmp_path / "next", {"FEEDMILL_STALL_SECONDS": str(STALL)}):
-        assert until(lambda: len(asyncio.run(outcomes(stand))) == COUNT, 120, every=1.0)
-    assert len(set(asyncio.run(outcomes(stand)))) == COUNT
+    found = finished(stand, tmp_path / "next", COUNT)
+    assert len(found) == len(set(found)) == COUNT
 
 
 def test_a_worker_with_nothing_to_do_does_not_end(broker: EmbeddedBroker, tmp_path: Path) -> None:
@@ -114,9 +113,8 @@ def test_a_broker_that_is_away_makes_it_unready_but_not_dead(own_broker: Embedde
         if worker.process.poll() is None:
             until(lambda: worker.probe("readyz")[0] == 200 or worker.process.poll() is not None, 120)
         assert NO_PROGRESS not in worker.said
-    with lone(stand, tmp_path / "next", settings):
-        assert until(lambda: len(asyncio.run(outcomes(stand))) == 1000, 240, every=2.0)
-    assert len(set(asyncio.run(outcomes(stand)))) == 1000
+    found = finished(stand, tmp_path / "next", 1000)
+    assert len(found) == len(set(found)) == 1000
 
 
 def test_while_it_stops_it_is_alive_and_not_ready(broker: EmbeddedBroker, tmp_path: Path) -> None:
@@ -147,6 +145,5 @@ def test_a_worker_that_was_paused_is_given_its_time_again(broker: EmbeddedBroker
         worker.process.send_signal(signal.SIGCONT)
         until(lambda: len(asyncio.run(outcomes(stand))) == 1000 or worker.process.poll() is not None, 120, every=1.0)
         assert NO_PROGRESS not in worker.said
-    with lone(stand, tmp_path / "next", settings):
-        assert until(lambda: len(asyncio.run(outcomes(stand))) == 1000, 240, every=2.0)
-    assert len(set(asyncio.run(outcomes(stand)))) == 1000
+    found = finished(stand, tmp_path / "next", 1000)
+    assert len(found) == len(set(found)) == 1000

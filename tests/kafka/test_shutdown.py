@@ -13,7 +13,7 @@ import pytest
 
 from agents.engine.broker import EmbeddedBroker
 from agents.stage import Topic
-from tests.kafka.lone import feed, lone, outcomes, small, until
+from tests.kafka.lone import feed, finished, lone, outcomes, small, until
 from tests.kafka.stand import Stand
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
@@ -52,9 +52,7 @@ def test_a_stop_at_work_is_in_time_and_loses_nothing(
         assert code == os.EX_OK, worker.said[-3000:]
         first = len(asyncio.run(outcomes(stand)))
     assert first < entries, "it had nothing left to do; this proves nothing"
-    with lone(stand, tmp_path / "next"):
-        assert until(lambda: len(asyncio.run(outcomes(stand))) >= entries, 240, every=2.0)
-    found = asyncio.run(outcomes(stand))
+    found = finished(stand, tmp_path / "next", entries)
     assert len(found) == len(set(found)) == entries
 
 
@@ -77,7 +75,5 @@ def test_a_stop_while_the_broker_is_away_is_in_time_and_loses_nothing(
             assert code in (os.EX_OK, 70), worker.said[-3000:]  # 70: cut short, or ended before by what it had begun
         finally:
             own_broker.restart() if how == "kill" else own_broker.resume()
-    with lone(stand, tmp_path / "next"):
-        assert until(lambda: len(asyncio.run(outcomes(stand))) >= 2000, 240, every=2.0)
-    found = asyncio.run(outcomes(stand))
+    found = finished(stand, tmp_path / "next", 2000)
     assert len(found) == len(set(found)) == 2000
