@@ -28,7 +28,7 @@ from agents.engine.topics import MAX_REQUEST, Naming, topic_table
 from agents.sources.records import RawRecord
 from agents.stage import Topic
 
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0  # some five on a quiet machine
 ENDS = (Topic.ENRICHED, Topic.DUPLICATES, Topic.DEAD_LETTER)
 
 
