@@ -11,16 +11,18 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
+from aiokafka import AIOKafkaProducer
 
 from agents.engine.loopback import LOOPBACK, free_port
+from agents.engine.topics import MAX_REQUEST
+from agents.stage import Topic
 from tests.kafka.faults import ENDS, Place, Worker, place_of
-from tests.kafka.stand import Stand
+from tests.kafka.stand import PARTITIONS, Stand
 
 _FAULTY = """
 import sys
@@ -51,11 +53,6 @@ class Lone:
     @property
     def said(self) -> str:
         return self._log.read_text(errors="replace")
-
-    @property
-    def rss(self) -> float:
-        """MiB."""
-        return float(psutil.Process(self.process.pid).memory_info().rss / 2**20)
 
     def probe(self, name: str) -> tuple[int, str]:
         """The status and the sentence of `healthz` or `readyz`; 0 where nobody answers."""
@@ -115,6 +112,21 @@ def until(condition: Callable[[], bool], seconds: float, every: float = 0.1) -> 
     while not (met := condition()) and time.monotonic() < deadline:
         time.sleep(every)
     return met
+
+
+async def flood(stand: Stand, documents: Sequence[bytes]) -> None:
+    """Write documents to the raw topic, evenly over its partitions and without waiting for one after the other."""
+    producer = AIOKafkaProducer(**stand.connection, max_request_size=MAX_REQUEST)
+    await producer.start()
+    try:
+        topic = stand.naming.topic(Topic.RAW)
+        sent = [
+            await producer.send(topic, document, key=b"key", partition=number % PARTITIONS)
+            for number, document in enumerate(documents)
+        ]
+        await asyncio.gather(*sent)
+    finally:
+        await producer.stop()
 
 
 async def outcomes(stand: Stand) -> list[Place]:

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from agents.engine.broker import EmbeddedBroker
-from agents.stage import Topic
-from tests.kafka.lone import finished, lone, outcomes, small, until
+from tests.kafka.lone import finished, flood, lone, outcomes, small, until
 from tests.kafka.stand import Stand
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
@@ -61,7 +60,7 @@ def test_a_worker_that_gets_nothing_done_ends_and_the_next_one_does_it(
     stand = Stand(broker.address, f"stuck-{len(says)}")
     asyncio.run(stand.create())
     with lone(stand, tmp_path / "stuck", {"FEEDMILL_STALL_SECONDS": str(STALL)}, fault=fault) as worker:
-        asyncio.run(stand.put(Topic.RAW, small(0, COUNT)))
+        asyncio.run(flood(stand, small(0, COUNT)))
         assert worker.wait_for_end(180) == 70
         ended = next(line for line in worker.said.splitlines() if "This worker ends" in line)
         assert NO_PROGRESS in ended
@@ -75,7 +74,7 @@ def test_a_worker_with_nothing_to_do_does_not_end(broker: EmbeddedBroker, tmp_pa
     stand = Stand(broker.address, "idle")
     asyncio.run(stand.create())
     with lone(stand, tmp_path, {"FEEDMILL_STALL_SECONDS": "5"}) as worker:
-        asyncio.run(stand.put(Topic.RAW, small(0, COUNT)))
+        asyncio.run(flood(stand, small(0, COUNT)))
         assert until(lambda: len(asyncio.run(outcomes(stand))) == COUNT, 120, every=1.0)
         time.sleep(45)  # more than five times as long, and more than a lag counts as fresh
         assert worker.process.poll() is None, worker.said[-2000:]
@@ -97,7 +96,7 @@ def test_a_broker_that_is_away_makes_it_unready_but_not_dead(own_broker: Embedde
     asyncio.run(stand.create())
     settings = {"FEEDMILL_STALL_SECONDS": str(STALL), "FEEDMILL_BROKER_LOST_SECONDS": "300"}
     with lone(stand, tmp_path / "first", settings) as worker:
-        asyncio.run(stand.put(Topic.RAW, small(0, 1000)))
+        asyncio.run(flood(stand, small(0, 1000)))
         assert until(lambda: worker.inputs("parse") > 0, 60)
         own_broker.pause()  # a frozen one: a killed one breaks connections, and ends what is at work sooner
         try:
@@ -138,7 +137,7 @@ def test_a_worker_that_was_paused_is_given_its_time_again(broker: EmbeddedBroker
     asyncio.run(stand.create())
     settings = {"FEEDMILL_STALL_SECONDS": str(STALL), "FEEDMILL_SESSION_TIMEOUT_SECONDS": "6"}
     with lone(stand, tmp_path / "first", settings) as worker:
-        asyncio.run(stand.put(Topic.RAW, small(0, 1000)))
+        asyncio.run(flood(stand, small(0, 1000)))
         assert until(lambda: worker.inputs("parse") > 0, 60)
         worker.process.send_signal(signal.SIGSTOP)
         time.sleep(STALL * 3)

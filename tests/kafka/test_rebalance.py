@@ -10,10 +10,9 @@ import pytest
 
 from agents.demo.workers import Worker
 from agents.engine.broker import EmbeddedBroker
-from agents.stage import Topic
 from bench.mill import Mill
 from bench.rebalance import PARTITIONS, SESSION_SECONDS, measure
-from tests.kafka.lone import lone, outcomes, small, until
+from tests.kafka.lone import flood, lone, outcomes, small, until
 from tests.kafka.stand import Stand
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
@@ -66,12 +65,12 @@ def test_under_its_fixed_name_a_worker_gets_its_partitions_back_without_a_rebala
             assert until(lambda: stays.metrics()[REBALANCES] == 2 and stays.probe("readyz")[0] == 200, 60)
             share = owned(goes.metrics())
             assert sum(share.values()) > 0
-            asyncio.run(stand.put(Topic.RAW, small(0, 100)))
+            asyncio.run(flood(stand, small(0, 100)))
             goes.process.send_signal(how)
             goes.wait_for_end(30)
         with lone(stand, tmp_path / "two", named("two")) as again:
             assert owned(again.metrics()) == share
-            asyncio.run(stand.put(Topic.RAW, small(100, 100), partition=1))
+            asyncio.run(flood(stand, small(100, 100)))
             assert until(lambda: len(asyncio.run(outcomes(stand))) == 200, 120, every=1.0)
             assert stays.metrics()[REBALANCES] == 2, "the group handed partitions out anew"
             assert "Ready, restored" in again.said
@@ -89,7 +88,7 @@ def test_of_two_workers_with_one_name_the_older_ends_with_a_sentence(broker: Emb
         assert first.wait_for_end(60) == 70
         assert "FEEDMILL_GROUP_INSTANCE_ID" in first.said
         assert "Traceback" not in first.said
-        asyncio.run(stand.put(Topic.RAW, small(0, 100)))
+        asyncio.run(flood(stand, small(0, 100)))
         assert until(lambda: len(asyncio.run(outcomes(stand))) == 100, 120, every=1.0)
         assert second.process.poll() is None
     assert len(set(asyncio.run(outcomes(stand)))) == 100

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from agents.engine.broker import EmbeddedBroker
-from agents.stage import Topic
-from tests.kafka.lone import feed, finished, lone, outcomes, small, until
+from tests.kafka.lone import feed, finished, flood, lone, outcomes, small, until
 from tests.kafka.stand import Stand
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
@@ -42,7 +41,7 @@ def test_a_stop_at_work_is_in_time_and_loses_nothing(
 ) -> None:
     stand = Stand(broker.address, f"stop-{name}")
     asyncio.run(stand.create())
-    asyncio.run(stand.put(Topic.RAW, documents))
+    asyncio.run(flood(stand, documents))
     with lone(stand, tmp_path / "first") as worker:
         assert not stage or until(lambda: worker.inputs(stage) >= done, 60, every=0.02)
         begun = time.monotonic()
@@ -62,7 +61,7 @@ def test_a_stop_while_the_broker_is_away_is_in_time_and_loses_nothing(
 ) -> None:
     stand = Stand(own_broker.address, "stop-away")
     asyncio.run(stand.create())
-    asyncio.run(stand.put(Topic.RAW, small(0, 2000)))
+    asyncio.run(flood(stand, small(0, 2000)))
     with lone(stand, tmp_path / "first", {"FEEDMILL_BROKER_LOST_SECONDS": "300"}) as worker:
         assert until(lambda: worker.inputs("parse") > 0, 60, every=0.02)
         getattr(own_broker, how)()
