@@ -30,7 +30,7 @@ from agents.engine.admin import ADVICE, Kind, administration, differences, told
 from agents.engine.connection import connection, faust_arguments
 from agents.engine.contact import Contact
 from agents.engine.guard import change_faust, check_libraries
-from agents.engine.health import Health, HealthServer, UnservableError
+from agents.engine.health import RESTORE_SECONDS, Health
 from agents.engine.inbox import Inbox
 from agents.engine.intake import document_intake
 from agents.engine.kafka import KafkaTransport
@@ -39,6 +39,7 @@ from agents.engine.logs import configure_logs
 from agents.engine.loop import StageLoop, frame_intake
 from agents.engine.metrics import MillMetrics
 from agents.engine.mill import EXIT_ENDED, Mill, Watchers, end_process, stop_within
+from agents.engine.probes import HealthServer, UnservableError
 from agents.engine.quarantine import ChildQuarantine
 from agents.engine.store import RocksTables
 from agents.engine.topics import INPUT, MAX_REQUEST, Naming, topic_table
@@ -79,7 +80,7 @@ FeedmillApp.BootStrategy = _Boot
 def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> FeedmillApp:
     """The application of one worker. Nothing is started and nothing is reached yet."""
     check_libraries()
-    change_faust()
+    change_faust(replaced=lambda why: end_process(why, EXIT_ENDED))
     naming = Naming(settings.topic_prefix, settings.generation)
     app = FeedmillApp(
         naming.group,
@@ -173,7 +174,10 @@ def run_worker(settings: Settings) -> int:
     """Run one worker until SIGTERM. Returns 0 after an orderly stop; engine failures end the process with 70."""
     _configure_logs(settings)
     metrics = MillMetrics(sites=settings.site_allow_list)
-    health = Health()
+    health = Health(
+        stall_seconds=settings.stall_seconds,
+        restore_seconds=max(RESTORE_SECONDS, settings.restore_timeout_seconds),
+    )
     try:
         with _state_folder(settings.state_dir):
             server = HealthServer(settings.metrics_host, settings.metrics_port, metrics.registry, health)

@@ -134,6 +134,16 @@ class Settings(BaseSettings):
             "of a minute later at most, to be started again. A shorter outage it waits out."
         ),
     )
+    stall_seconds: float = Field(
+        180,
+        ge=5,
+        le=86400,
+        description=(
+            "Seconds in which a stage that has records to work on does not complete a batch, after which `/healthz` "
+            "fails and the worker ends itself, with code 70, to be started again; five times as long for one partition "
+            "whose stage gets on with others. Time in which the broker is away does not count."
+        ),
+    )
     stop_deadline_seconds: float = Field(
         20, ge=1, le=600, description="Seconds that a clean stop may take; after them the worker ends at once."
     )

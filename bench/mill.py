@@ -28,7 +28,7 @@ from agents.engine.topics import MAX_REQUEST, Naming, topic_table
 from agents.sources.records import RawRecord
 from agents.stage import Topic
 
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0  # some five on a quiet machine
 ENDS = (Topic.ENRICHED, Topic.DUPLICATES, Topic.DEAD_LETTER)
 
 
@@ -53,15 +53,21 @@ class Outcome(Struct, frozen=True):
 
 
 class Mill:
-    """One mill on a broker of its own. `partitions` of every topic; nothing is kept afterwards."""
+    """One mill on a broker of its own. `partitions` of every topic; nothing is kept afterwards.
 
-    def __init__(self, *, partitions: int, workers: int, settings: dict[str, str] | None = None) -> None:
+    `static` gives each worker a fixed name in the group.
+    """
+
+    def __init__(
+        self, *, partitions: int, workers: int, settings: dict[str, str] | None = None, static: bool = False
+    ) -> None:
         self.naming = Naming("bench")
         self.partitions = partitions
         self.broker = EmbeddedBroker()
         self.folder = Path(tempfile.mkdtemp(prefix="feedmill-bench-"))
         self._settings = settings or {}
         self._count = workers
+        self._static = static
         self.workers: Workers | None = None
         self.started = 0.0
         """When workers were last started, by the monotonic clock."""
@@ -77,6 +83,9 @@ class Mill:
                 **self._settings,
             }
             self.workers = Workers(self.folder, self._count, _inherited(environment), print)
+            if self._static:
+                for worker in self.workers.all:
+                    worker.environment["FEEDMILL_GROUP_INSTANCE_ID"] = f"worker-{worker.number}"
             self.started = time.monotonic()
             self.workers.start()
         except BaseException:
@@ -207,15 +216,18 @@ class Outcomes:
         while len(taken) < count:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"after {within:.0f} s only {len(taken):,} of {count:,} records had come out")
-            fetched = await self._consumer.getmany(timeout_ms=200)
-            now = time.time()
-            for place, records in fetched.items():
-                role = self._roles[place.topic]
-                taken.extend(
-                    Outcome(role, record.timestamp / 1000, now, (record.value or b"") if values else b"")
-                    for record in records
-                )
+            taken.extend(await self.look(values=values))
         return taken
+
+    async def look(self, *, values: bool = False) -> list[Outcome]:
+        """What has come out since the last look; waits a moment for it."""
+        fetched = await self._consumer.getmany(timeout_ms=200)
+        now = time.time()
+        return [
+            Outcome(self._roles[place.topic], record.timestamp / 1000, now, (record.value or b"") if values else b"")
+            for place, records in fetched.items()
+            for record in records
+        ]
 
 
 def answers(worker: Worker, *, ready: bool = False) -> bool:

@@ -113,7 +113,7 @@ def check_state_folder(settings: Settings) -> Iterator[Finding]:
 
 def check_metrics(settings: Settings) -> Iterator[Finding]:
     """Whether a worker could serve its metrics. The port of one that runs here is taken, which is no fault."""
-    from agents.engine.health import address_fault
+    from agents.engine.probes import address_fault
 
     host, port = settings.metrics_host, settings.metrics_port
     fault = address_fault(host, port)

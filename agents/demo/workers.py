@@ -44,7 +44,7 @@ class Worker:
         self.log = folder / f"worker-{number}.log"
         self._pid_file = folder / f"worker-{number}.pid"
         self._state = folder / f"worker-{number}"
-        self._environment = environment
+        self.environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
         self._failures = 0
@@ -62,7 +62,7 @@ class Worker:
         if not is_free(self.metrics_port):  # the one that was printed, where it can be had again
             self.metrics_port = free_port()
         environment = {
-            **self._environment,
+            **self.environment,
             "FEEDMILL_STATE_DIR": str(self._state),
             "FEEDMILL_METRICS_HOST": LOOPBACK,
             "FEEDMILL_METRICS_PORT": str(self.metrics_port),

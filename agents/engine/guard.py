@@ -1,12 +1,14 @@
 """What the engine changes in Faust, and the check that it is still the Faust that this was tested with.
 
-Five changes. Faust's consumer reads uncommitted records outside its own exactly-once mode: ours reads committed
+Six changes. Faust's consumer reads uncommitted records outside its own exactly-once mode: ours reads committed
 ones only. Faust's commit of group offsets stops for ever at the first transaction marker, and elsewhere takes the
 message after a gap as done: it is switched off, with the lists that it keeps of what was acknowledged, which would
 grow for ever; the engine commits its own position as a hint. And aiokafka sends no heartbeat between joining the
 group and the end of the assignment's callback, in which the state is restored: ours sends them. It also connects anew
 without a pause: ours makes one (`pacing.py`). And a rebalance that ends while the worker stops makes Faust close the
 consumer's connections on another thread's event loop, which can kill the process: ours leaves that to the thread.
+And of two workers with one fixed name each throws the other out of the group, again and again, for aiokafka's
+heartbeats do not say the name and its members join anew whatever the answer: ours end at the first such answer.
 """
 
 from __future__ import annotations
@@ -21,6 +23,10 @@ from agents.engine.pacing import paced
 from agents.engine.transport import EngineError
 
 TESTED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
+
+FETCH_BYTES = 16 * 1024 * 1024
+"""Of one answer to Faust's consumer, all partitions together; a larger record comes all the same. aiokafka's 50 MiB are
+held twice: what is handed out, and what is fetched meanwhile."""
 
 _ORIGINAL = "feedmill_original_"
 _READ_COMMITTED = "read_committed"
@@ -69,10 +75,12 @@ def relied_on() -> dict[str, Callable[..., Any]]:
         "GroupCoordinator._on_join_complete": _original(GroupCoordinator, "_on_join_complete"),
         "GroupCoordinator._start_heartbeat_task": GroupCoordinator._start_heartbeat_task,
         "GroupCoordinator._heartbeat_routine": GroupCoordinator._heartbeat_routine,
+        "GroupCoordinator._do_heartbeat": _original(GroupCoordinator, "_do_heartbeat"),
+        "GroupCoordinator._maybe_leave_group": GroupCoordinator._maybe_leave_group,
     }
 
 
-DIGEST = "84d515c63cc25698e5cecaf8bbc3b3ad"
+DIGEST = "08137aea5fa7a98e00511702865620d3"
 """Over the source of `relied_on`. `python -m agents.engine.guard` prints the present one, for a deliberate upgrade."""
 
 
@@ -99,8 +107,16 @@ def check_libraries() -> None:
         )
 
 
-def change_faust() -> None:
-    """Read committed, commit nothing, heartbeats while state is restored, pauses, one thread's stop; twice is once."""
+def _raise(why: str) -> None:
+    raise EngineError(why)
+
+
+def change_faust(replaced: Callable[[str], None] = _raise) -> None:
+    """Read committed, commit nothing, heartbeats while state is restored, pauses, one thread's stop; twice is once.
+
+    `replaced` is called with a sentence, from the consumer's thread, when the group knows a worker with a fixed name no
+    more; it should end the process.
+    """
     from aiokafka.client import AIOKafkaClient
     from aiokafka.consumer.group_coordinator import GroupCoordinator
     from faust.transport.consumer import Consumer
@@ -110,6 +126,7 @@ def change_faust() -> None:
         def create_committed(self: Any, transport: Any) -> Any:
             made = create(self, transport)
             made._isolation_level = _READ_COMMITTED
+            made._fetch_max_bytes = FETCH_BYTES
             return made
 
         return create_committed
@@ -141,11 +158,25 @@ def change_faust() -> None:
 
         return complete_alive
 
+    def faithful(beat: Callable[..., Any]) -> Callable[..., Any]:
+        async def beat_under_its_name(self: Any) -> bool:
+            known: bool = await beat(self)
+            if self._group_instance_id is not None and self.member_id == "":
+                replaced(
+                    f"The group does not know this worker any more under its fixed name {self._group_instance_id} "
+                    "(FEEDMILL_GROUP_INSTANCE_ID): another worker has joined with the same name, or this one was "
+                    "paused or cut off longer than the session timeout. Each worker needs a name of its own."
+                )
+            return known
+
+        return beat_under_its_name
+
     _replace(AIOKafkaConsumerThread, "_create_worker_consumer", committed)
     _replace(AIOKafkaConsumerThread, "close", left_to_the_thread)
     _replace(Consumer, "force_commit", forgetting)
     _replace(Consumer, "_add_gap", gapless)
     _replace(GroupCoordinator, "_on_join_complete", alive)
+    _replace(GroupCoordinator, "_do_heartbeat", faithful)
     _replace(AIOKafkaClient, "_get_conn", paced)
 
 

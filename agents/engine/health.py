@@ -1,4 +1,4 @@
-"""Is the worker alive, is it ready: judged from what its loops did, told by a small server in a thread of its own.
+"""Is the worker alive, is it ready: judged from what its loops did. `probes.py` tells it to who asks.
 
 A worker is dead when there is work and no progress, never because a broker is away: a restart would not bring the
 broker back, and a hundred workers restarting at once would not help it. (One that is away for long ends the worker by
@@ -8,31 +8,22 @@ the mill's own doing, `contact.py`: its clients may know addresses that are no b
 from __future__ import annotations
 
 import contextlib
-import errno
-import logging
-import socket
-import socketserver
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Protocol
 
-import msgspec
 from msgspec import Struct
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 
 from agents.engine.lag import Lag
-from agents.engine.transport import EngineError
 from agents.stage import Output
 from schemas import StageName
 
-log = logging.getLogger(__name__)
+STALL_SECONDS = 180.0
+"""Work at hand and none of it done in its whole stage for so long: dead. Longer than a transaction's time-out, a
+rebalance, and what the largest batch takes on a slow machine."""
 
-STALL_SECONDS = 90.0
-"""Work at hand and none of it done for so long: dead. Longer than a transaction's time-out and a rebalance."""
+PATIENCE = 5
+"""So many times as long for one partition of a stage that does get on: its records may wait behind those of others."""
 
 RESTORE_SECONDS = 900.0
 """The same while partitions are restored; 50 million keys take some four minutes."""
@@ -40,11 +31,17 @@ RESTORE_SECONDS = 900.0
 BEAT_SECONDS = 30.0
 """An event loop that has not turned for so long is stuck, whatever work there is."""
 
+PAUSED_SECONDS = 10.0
+"""Between two turns of the event loop: the process was paused, and what it did not do meanwhile proves nothing."""
+
+FRESH_SECONDS = 30.0
+"""A lag that was read longer ago, and longer than half of a stall, proves nothing."""
+
 ANSWER_SECONDS = 20.0
 """No lag could be read from the broker for so long: not ready."""
 
-MAX_CONNECTIONS = 8
-CONNECTION_SECONDS = 10.0
+UNANSWERED_SECONDS = 5.0
+"""Of the time since a broker's last answer, so much counts as time to get something done in; the rest is its own."""
 
 Place = tuple[StageName, int]
 
@@ -70,9 +67,10 @@ class Health:
     """What is known of a worker; an `Observer` of its loops. Any thread may call any method.
 
     `timer` counts seconds without jumps. The worker calls `assigned` (before it restores) and `revoked` at rebalances,
-    `at_work` while a stage has records in hand, `lags` after each reading, `beat` about once a second from a task that
-    waits for nothing else, and `draining` when it begins to stop. It must take every assigned partition over at once,
-    idle ones too: a partition is ready when its state was restored, not when its first record comes.
+    `settled` when all of that is taken over, `at_work` while a stage has records in hand, `lags` after each reading,
+    `heard` when a broker has answered, `beat` about once a second from a task that waits for nothing else, and
+    `draining` when it begins to stop. It must take every assigned partition over at once, idle ones too: a partition
+    is ready when its state was restored, not when its first record comes.
     """
 
     def __init__(
@@ -91,6 +89,9 @@ class Health:
         self._answer_seconds = answer_seconds
         self._lock = threading.Lock()
         self._work: dict[Place, _Work] | None = None
+        self._settled = False
+        self._revoked: float | None = None
+        self._done: dict[StageName, float] = {}  # when a stage last got something done, on any partition
         self._beat: float | None = None
         self._answered: float | None = None
         self._draining = False
@@ -102,11 +103,18 @@ class Health:
         now = self._timer()
         with self._lock:
             self._work = {(stage, number): _Work(now) for stage, owned in partitions.items() for number in owned}
+            self._settled, self._revoked = False, None
+
+    def settled(self) -> None:
+        """All that was assigned is taken over, with what the stages make of their state."""
+        with self._lock:
+            self._settled = True
+            self._restart_clocks()
 
     def revoked(self) -> None:
         """A rebalance has begun; nothing is owned until `assigned`."""
         with self._lock:
-            self._work = None
+            self._work, self._revoked = None, self._timer()
 
     def draining(self) -> None:
         """The worker is stopping in order: no more work is wanted."""
@@ -115,8 +123,16 @@ class Health:
 
     def beat(self) -> None:
         """The event loop has turned. Not for a task that asks a broker: one that is away would look like death."""
+        now = self._timer()
         with self._lock:
-            self._beat = self._timer()
+            if self._beat is not None and now - self._beat > PAUSED_SECONDS:
+                self._restart_clocks()
+            self._beat = now
+
+    def heard(self) -> None:
+        """A broker has answered."""
+        with self._lock:
+            self._hear()
 
     @contextlib.contextmanager
     def at_work(self, stage: StageName, partitions: Collection[int]) -> Iterator[None]:
@@ -138,18 +154,19 @@ class Health:
         now = self._timer()
         with self._lock:
             if work := self._owned(stage, partition):
-                work.since = now
+                work.since = self._done[stage] = now
 
     def lags(self, lags: Mapping[Place, Lag]) -> None:
         """Lags just read from the broker. One that is old proves nothing: the broker may be away."""
         now = self._timer()
         with self._lock:
-            self._answered = now
+            self._hear()
             for place, lag in lags.items():
                 if work := self._owned(*place):
                     if work.lag == 0 or not self._is_fresh(work, now):
                         work.since = now  # the work came just now, or the broker came back
-                    work.lag, work.lag_at = lag.records, now
+                    # Where no record was seen there may be none: only markers and what was aborted.
+                    work.lag, work.lag_at = 0 if lag.oldest is None else lag.records, now
 
     # -- told by the loops (Observer)
 
@@ -180,12 +197,14 @@ class Health:
                 return State(False, "The worker is stopping.")
             if self._work is None:
                 return State(False, "No partitions are assigned: the worker is starting, or a rebalance goes on.")
-            if self._answered is not None and now - self._answered > self._answer_seconds:
-                return State(False, f"The broker has not answered for {now - self._answered:.0f} s.")
+            if self._is_silent(now):
+                return State(False, f"The broker has not answered for {now - (self._answered or now):.0f} s.")
             waiting = [place for place, work in self._work.items() if not work.restored]
-            owned = len(self._work)
+            owned, settled = len(self._work), self._settled
         if waiting:
             return State(False, f"{len(waiting)} of {owned} partitions are still to be restored: {_named(waiting)}.")
+        if not settled:
+            return State(False, f"All {owned} partitions are restored; what the stages make of them is not ready yet.")
         if not owned:
             return State(True, "No partition fell to this worker, others have them all; it stands by.")
         return State(True, f"All {owned} assigned partitions are restored and worked on.")
@@ -196,210 +215,74 @@ class Health:
         with self._lock:
             if self._beat is not None and now - self._beat > self._beat_seconds:
                 return State(False, f"The event loop has not turned for {now - self._beat:.0f} s.")
+        if why := self.stalled():
+            return State(False, why)
+        return State(True, "Every partition with work to do makes progress.")
+
+    def stalled(self) -> str | None:
+        """Why the worker should end, as a sentence: there is work, the broker answers, and nothing gets done."""
+        now = self._timer()
+        with self._lock:
+            if self._answered is not None:
+                now = min(now, self._answered + UNANSWERED_SECONDS)
+            if self._revoked is not None and (gone := now - self._revoked) > self._restore_seconds:
+                return f"The rebalance has gone on for {gone:.0f} s."
             stuck = [
                 (now - work.since, place, work)
                 for place, work in (self._work or {}).items()
-                if self._has_work(work, now) and now - work.since > self._limit(work)
+                if self._has_work(work, now) and now - work.since > self._limit(place, work, now)
             ]
-        if stuck:
-            seconds, (stage, number), work = max(stuck, key=lambda found: found[0])
+            if not stuck:
+                return None
+            seconds, (stage, number), work = max(stuck, key=lambda found: (found[0], not found[2].restored))
             what = (
                 "its state is not restored"
                 if not work.restored
+                else "what the stage makes of its state is not ready"
+                if not self._settled
                 else "records are in hand"
                 if work.in_hand
                 else f"{work.lag:,} records wait"
             )
-            more = f" {len(stuck) - 1} more partitions are stuck." if len(stuck) > 1 else ""
-            return State(False, f"{stage}/{number} has made no progress for {seconds:.0f} s and {what}.{more}")
-        return State(True, "Every partition with work to do makes progress.")
+        more = f" {len(stuck) - 1} more partitions are stuck." if len(stuck) > 1 else ""
+        return f"{stage}/{number} has made no progress for {seconds:.0f} s and {what}.{more}"
 
     def _has_work(self, work: _Work, now: float) -> bool:
-        return not work.restored or work.in_hand or (work.lag > 0 and self._is_fresh(work, now))
+        return not work.restored or not self._settled or work.in_hand or (work.lag > 0 and self._is_fresh(work, now))
 
     def _is_fresh(self, work: _Work, now: float) -> bool:
-        return now - work.lag_at <= self._stall_seconds / 2
+        return now - work.lag_at <= max(self._stall_seconds / 2, FRESH_SECONDS)
 
-    def _limit(self, work: _Work) -> float:
-        return self._stall_seconds if work.restored else self._restore_seconds
+    def _limit(self, place: Place, work: _Work, now: float) -> float:
+        if not work.restored or not self._settled:
+            return self._restore_seconds
+        done = self._done.get(place[0])
+        gets_on = done is not None and now - done <= self._stall_seconds
+        return self._stall_seconds * (PATIENCE if gets_on else 1)
+
+    def _is_silent(self, now: float) -> bool:
+        """Whether the broker is away: then nobody gets anything done, and no restart helps."""
+        return self._answered is not None and now - self._answered > self._answer_seconds
+
+    def _hear(self) -> None:
+        now = self._timer()
+        away = 0.0 if self._answered is None else now - self._answered - UNANSWERED_SECONDS
+        if away > 0:
+            for work in (self._work or {}).values():
+                work.since = min(now, work.since + away)
+            if self._revoked is not None:
+                self._revoked = min(now, self._revoked + away)
+        self._answered = now
+
+    def _restart_clocks(self) -> None:
+        now = self._timer()
+        for work in (self._work or {}).values():
+            work.since = now
+        if self._revoked is not None:
+            self._revoked = now
 
     def _owned(self, stage: StageName, partition: int) -> _Work | None:
         return None if self._work is None else self._work.get((stage, partition))
-
-
-class Probe(Protocol):
-    """What the server asks."""
-
-    def ready(self) -> State: ...
-
-    def alive(self) -> State: ...
-
-
-class UnservableError(EngineError):
-    """The address of the metrics cannot be listened on."""
-
-
-CANNOT_LISTEN = (OSError, UnicodeError, OverflowError)
-"""The second is raised for a name that can be none, such as `metrics..example`."""
-
-
-class AddressFault(Struct, frozen=True):
-    """Why an address cannot be listened on, and what to do. `taken`: somebody else does."""
-
-    sentence: str
-    taken: bool
-
-
-def address_fault(host: str, port: int) -> AddressFault | None:
-    """Try an address of the metrics; None where it can be listened on."""
-    try:
-        with socket.socket(_family(host)) as tried:
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            tried.bind((host, port))
-            tried.listen(1)
-    except CANNOT_LISTEN as error:
-        return _fault(host, port, error)
-    return None
-
-
-def _fault(host: str, port: int, error: Exception) -> AddressFault:
-    where = f"The metrics cannot be served on {host} port {port}"
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return AddressFault(
-            f"{where}: another program listens there. A second worker on one machine needs a FEEDMILL_METRICS_PORT of "
-            "its own (0 finds a free one) and a FEEDMILL_STATE_DIR of its own.",
-            taken=True,
-        )
-    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return AddressFault(
-        f"{where} ({why}). Set FEEDMILL_METRICS_HOST to an address of this machine, and FEEDMILL_METRICS_PORT to a "
-        "free port; 0 finds one.",
-        taken=False,
-    )
-
-
-class HealthServer:
-    """`/metrics`, `/healthz` and `/readyz` over HTTP, from threads that answer while the event loop is busy.
-
-    It reads nothing but the request line and headers, serves at most MAX_CONNECTIONS at once and none longer than
-    CONNECTION_SECONDS. Port 0 takes a free one; `port` says which. Raises UnservableError where it cannot listen.
-    """
-
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, probe: Probe) -> None:
-        try:
-            self._server = _Server((host, port), registry, probe)
-        except CANNOT_LISTEN as error:
-            raise UnservableError(_fault(host, port, error).sentence) from error
-        self.host = host
-        self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, name="feedmill-health", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop listening; what is being answered is not waited for."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join(5.0)
-        self._server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 16
-
-    def __init__(self, address: tuple[str, int], registry: CollectorRegistry, probe: Probe) -> None:
-        self.address_family = _family(address[0])
-        self.registry = registry
-        self.probe = probe
-        self.scraping = threading.Lock()
-        self._open: dict[Any, float] = {}
-        self._opening = threading.Lock()
-        super().__init__(address, _Handler)
-
-    def server_bind(self) -> None:
-        # HTTPServer's own asks DNS for this machine's name, which can take seconds and is used for nothing here.
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
-
-    def verify_request(self, request: Any, client_address: Any) -> bool:
-        with self._opening:
-            if len(self._open) >= MAX_CONNECTIONS:
-                return False
-            self._open[request] = time.monotonic() + CONNECTION_SECONDS
-        return True
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._opening:
-            self._open.pop(request, None)
-        super().shutdown_request(request)
-
-    def service_actions(self) -> None:
-        """Called twice a second: cut off whoever sends a request byte by byte."""
-        now = time.monotonic()
-        with self._opening:
-            late = [request for request, deadline in self._open.items() if deadline < now]
-        for request in late:
-            with contextlib.suppress(OSError):
-                request.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        log.debug("a request to the health server broke off", exc_info=True)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    timeout = CONNECTION_SECONDS / 2
-    server_version = "feedmill"
-    sys_version = ""
-
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        if path == "/metrics":
-            self._metrics()
-        elif path == "/healthz":
-            self._state("alive", self.server.probe.alive())
-        elif path == "/readyz":
-            self._state("ready", self.server.probe.ready())
-        else:
-            self._answer(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"/metrics /healthz /readyz\n")
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def _metrics(self) -> None:
-        encode, content_type = choose_encoder(self.headers.get("accept", ""))
-        try:
-            with self.server.scraping:  # it holds the interpreter for some 10 ms: never two at once
-                body = encode(self.server.registry)
-        except Exception:
-            log.exception("The metrics could not be written")
-            body = b"The metrics could not be written; the worker's log says why.\n"
-            self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", body)
-        else:
-            self._answer(HTTPStatus.OK, content_type, body)
-
-    def _state(self, name: str, state: State) -> None:
-        status = HTTPStatus.OK if state.ok else HTTPStatus.SERVICE_UNAVAILABLE
-        self._answer(status, "application/json", msgspec.json.encode({name: state.ok, "why": state.why}) + b"\n")
-
-    def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        return None  # a probe every few seconds is no news
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _named(places: Sequence[Place]) -> str:

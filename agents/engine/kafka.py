@@ -237,9 +237,14 @@ class KafkaChangelog:
                 self.consumer.assign(list(wanted))
                 for at, offset in wanted.items():
                     self.consumer.seek(at, offset)
-            fetched = await self.consumer.getmany(*wanted, timeout_ms=READ_WAIT_MS, max_records=READ_RECORDS)
-            # position(), not the last record: markers and compaction leave holes
-            self._at = {at: await self.consumer.position(at) for at in wanted}
+            self.consumer.resume(*wanted)
+            try:
+                fetched = await self.consumer.getmany(*wanted, timeout_ms=READ_WAIT_MS, max_records=READ_RECORDS)
+                # position(), not the last record: markers and compaction leave holes
+                self._at = {at: await self.consumer.position(at) for at in wanted}
+            finally:
+                # Else it would go on fetching, 4 MiB a partition, what this worker itself writes and nobody reads.
+                self.consumer.pause(*wanted)
         return {
             at.partition: ([incoming(record) for record in fetched.get(at, ())], position)
             for at, position in self._at.items()

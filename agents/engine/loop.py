@@ -234,7 +234,8 @@ class StageLoop(Holding, Generic[In]):
         *tried: Tried,
         singly: bool,
     ) -> None:
-        await self._turns.come()
+        size = sum(one.size for one in batch)
+        await self._turns.come(size)
         started = self._timer()
         overlay = Overlay(part.store)
         outputs = self._handle_tried(inputs, tried, overlay) if tried else self._handle(inputs, overlay)
@@ -243,12 +244,12 @@ class StageLoop(Holding, Generic[In]):
         changes = overlay.changes()
         part.count += 1
         position = Position(batch[-1].offset + 1, self.writer, part.count)
-        with self._turns.open():
+        with self._turns.open(size):
             offset = await self._commit(part, parcels, [*changes, (POSITION_KEY, encode_position(position))], singly)
         part.store.committed(changes, position, offset)
         self.note_dropped(part.store)
         part.worked_at = self._timer()
-        self._observer.handled(self.stage.name, part.partition, len(inputs), outputs, sum(one.size for one in batch))
+        self._observer.handled(self.stage.name, part.partition, len(inputs), outputs, size)
         self._observer.took(self.stage.name, self._timer() - started)
 
     async def _commit(self, part: Part, parcels: Sequence[Parcel], changes: Sequence[Change], singly: bool) -> int:

@@ -188,6 +188,7 @@ class Mill(Service):
                 end_process(f"{stage.value}: {error}", EXIT_ENDED)
         await self._marks.commit(self._hints())  # before anything is worked on that can end this process
         self._settled.set()
+        self._watchers.health.settled()
         shares = ", ".join(f"{stage.value} {len(partitions)}" for stage, partitions in owned.items())
         log.info("Ready, restored in %.1f s. Partitions: %s.", time.monotonic() - started, shares)
 
@@ -211,8 +212,14 @@ class Mill(Service):
 
     @Service.timer(BEAT_SECONDS)
     async def beat(self) -> None:
-        """Tell health that the event loop turns; in a timer of its own, for a broker that is away stops the others."""
-        self._watchers.health.beat()
+        """Tell health that the event loop turns; in a timer of its own, for a broker that is away stops the others.
+
+        Ends this worker where there is work and it gets none done: then another, or its next start, may.
+        """
+        health = self._watchers.health
+        health.beat()
+        if why := health.stalled():
+            end_process(f"{why} Nothing of it was committed; a restart goes on from there.", EXIT_ENDED)
 
     @Service.timer(CONTACT_SECONDS)
     async def keep_contact(self) -> None:
@@ -227,6 +234,7 @@ class Mill(Service):
                 end_process(why, EXIT_ENDED)
         else:
             self._contact.heard()
+            self._watchers.health.heard()
 
     @Service.timer(HINT_SECONDS)
     async def hint(self) -> None:

@@ -1,19 +1,10 @@
 from __future__ import annotations
 
-import contextlib
-import http.client
-import json
-import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
 
 import pytest
-from prometheus_client import CollectorRegistry, Gauge
-from prometheus_client.parser import text_string_to_metric_families
 
-from agents.engine import health as module
-from agents.engine.health import MAX_CONNECTIONS, Health, HealthServer, State
+from agents.engine.health import Health, State
 from agents.engine.lag import NO_LAG, Lag
 from agents.engine.transport import EngineError
 from schemas import StageName
@@ -48,6 +39,7 @@ def settle(health: Health, **partitions: int) -> None:
     for stage, numbers in owned.items():
         for number in numbers:
             health.restored(stage, number, 0, 0.1, None)
+    health.settled()
 
 
 def test_before_the_first_assignment_it_is_alive_and_not_ready(health: Health, timer: Timer) -> None:
@@ -63,6 +55,10 @@ def test_ready_when_every_assigned_partition_is_restored(health: Health) -> None
     assert health.ready() == State(False, "2 of 3 partitions are still to be restored: dedupe/0, parse/1.")
     health.restored(PARSE, 1, 0, 0.1, None)
     health.restored(DEDUPE, 0, 0, 0.1, None)
+    assert health.ready() == State(
+        False, "All 3 partitions are restored; what the stages make of them is not ready yet."
+    )
+    health.settled()
     assert health.ready() == State(True, "All 3 assigned partitions are restored and worked on.")
 
 
@@ -76,6 +72,7 @@ def test_many_partitions_are_named_in_part(health: Health) -> None:
 
 def test_a_worker_without_partitions_stands_by_and_is_ready(health: Health) -> None:
     health.assigned({})
+    health.settled()
     assert health.ready().ok
     assert "stands by" in health.ready().why
 
@@ -127,21 +124,128 @@ def test_records_in_hand_are_let_go_when_the_work_fails(health: Health, timer: T
     assert health.alive().ok
 
 
-def test_lag_on_one_partition_without_progress_is_death_though_others_work(health: Health, timer: Timer) -> None:
-    """Faust has been seen never to fetch one partition again after a rebalance."""
-    settle(health, dedupe=2)
-    for _ in range(13):
-        health.lags({(DEDUPE, 0): Lag(1234, 1), (DEDUPE, 1): Lag(5, 1)})
-        health.handled(DEDUPE, 1, 1, [], 1)
+def read_lags(health: Health, timer: Timer, seconds: int, **lags: Lag) -> None:
+    """Let time pass as it does in a worker: a beat, a broker that answers, and a reading of lags every five seconds."""
+    for _ in range(seconds // 5):
         timer.now += 5
+        health.beat()
+        health.lags({(StageName(name), 0): lag for name, lag in lags.items()})
+
+
+def test_a_stage_in_which_nothing_is_done_is_death_though_others_work(health: Health, timer: Timer) -> None:
+    settle(health, parse=1, dedupe=1)
+    read_lags(health, timer, 5, dedupe=Lag(1234, 1))
+    for _ in range(12):
+        read_lags(health, timer, 5, dedupe=Lag(1234, 1), parse=Lag(7, 1))
+        health.handled(PARSE, 0, 1, [], 1)
+    assert health.alive().ok
+    read_lags(health, timer, 5, dedupe=Lag(1234, 1))
     assert health.alive() == State(False, "dedupe/0 has made no progress for 65 s and 1,234 records wait.")
+
+
+def test_one_partition_has_five_times_as_long_where_its_stage_gets_on(health: Health, timer: Timer) -> None:
+    """Its records may wait behind those of others. But Faust has been seen never to fetch one partition again."""
+    settle(health, dedupe=2)
+    read_lags(health, timer, 5, dedupe=Lag(1234, 1))
+    for _ in range(60):
+        read_lags(health, timer, 5, dedupe=Lag(1234, 1))
+        health.handled(DEDUPE, 1, 1, [], 1)
+        assert health.alive().ok
+    read_lags(health, timer, 5, dedupe=Lag(1234, 1))
+    assert health.alive() == State(False, "dedupe/0 has made no progress for 305 s and 1,234 records wait.")
+
+
+def test_a_partition_with_nothing_but_markers_before_it_has_no_work(health: Health, timer: Timer) -> None:
+    settle(health, dedupe=1)
+    read_lags(health, timer, 3600, dedupe=Lag(1234, None))
+    assert health.alive().ok
+
+
+def test_a_long_batch_that_tells_of_its_progress_lives(health: Health, timer: Timer) -> None:
+    """As one does whose entries are worked on one by one, in a process of their own."""
+    settle(health, enrich=1)
+    with health.at_work(StageName.ENRICH, [0]):
+        for _ in range(60):
+            read_lags(health, timer, 30, enrich=Lag(9, 1))
+            health.progressed(StageName.ENRICH, 0)
+            assert health.alive().ok
+
+
+def test_a_batch_in_hand_while_the_broker_is_away_is_no_death(health: Health, timer: Timer) -> None:
+    settle(health, dedupe=1)
+    health.heard()
+    with health.at_work(DEDUPE, [0]):
+        for _ in range(120):
+            timer.now += 5
+            health.beat()
+        assert health.alive().ok
+        assert health.ready() == State(False, "The broker has not answered for 600 s.")
+        health.heard()  # it is back, and the batch has its time
+        for _ in range(11):
+            timer.now += 5
+            health.beat()
+            health.heard()
+            assert health.alive().ok
+        timer.now += 5
+        health.heard()
+        assert health.alive() == State(False, "dedupe/0 has made no progress for 65 s and records are in hand.")
+
+
+def test_a_broker_that_answers_slowly_is_no_death(timer: Timer) -> None:
+    """Also where a worker may get nothing done for less long than a broker may need for an answer."""
+    health = Health(timer=timer, stall_seconds=10)
+    settle(health, dedupe=1)
+    health.lags({(DEDUPE, 0): Lag(7, 1)})
+    timer.now += 19
+    health.beat()
+    assert health.alive().ok
+    health.lags({(DEDUPE, 0): Lag(7, 1)})
+    assert health.alive().ok
+    for _ in range(2):
+        timer.now += 4
+        health.lags({(DEDUPE, 0): Lag(7, 1)})
+    assert not health.alive().ok
+
+
+@pytest.mark.parametrize("seconds", [pytest.param(15, id="short"), pytest.param(3600, id="long")])
+def test_a_process_that_was_paused_has_its_time_again(health: Health, timer: Timer, seconds: int) -> None:
+    settle(health, dedupe=1)
+    read_lags(health, timer, 50, dedupe=Lag(7, 1))
+    timer.now += seconds  # SIGSTOP … SIGCONT
+    health.beat()
+    assert health.alive().ok
+    read_lags(health, timer, 60, dedupe=Lag(7, 1))
+    assert health.alive().ok
+    read_lags(health, timer, 10, dedupe=Lag(7, 1))
+    assert not health.alive().ok
+
+
+def test_a_rebalance_without_an_end_is_death(health: Health, timer: Timer) -> None:
+    settle(health, dedupe=1)
+    health.revoked()
+    read_lags(health, timer, 600)
+    assert health.alive().ok
+    read_lags(health, timer, 5)
+    assert health.alive() == State(False, "The rebalance has gone on for 605 s.")
+    settle(health, dedupe=1)
+    assert health.alive().ok
+
+
+def test_an_index_that_is_never_ready_is_death(health: Health, timer: Timer) -> None:
+    health.assigned({StageName.STORIES: [0]})
+    health.restored(StageName.STORIES, 0, 10**6, 10, None)
+    read_lags(health, timer, 600)
+    assert health.alive().ok
+    read_lags(health, timer, 5)
+    assert health.alive() == State(
+        False, "stories/0 has made no progress for 605 s and what the stage makes of its state is not ready."
+    )
 
 
 def test_lag_with_progress_is_life(health: Health, timer: Timer) -> None:
     settle(health, dedupe=1)
     for _ in range(100):
-        health.lags({(DEDUPE, 0): Lag(10_000, 1)})
-        timer.now += 30
+        read_lags(health, timer, 30, dedupe=Lag(10_000, 1))
         health.handled(DEDUPE, 0, 1, [], 1)
         assert health.alive().ok
 
@@ -164,22 +268,19 @@ def test_a_broker_that_is_away_is_no_death(health: Health, timer: Timer) -> None
     health.lags({(DEDUPE, 0): Lag(7, 1)})  # it is back
     assert health.alive().ok
     assert health.ready().ok
-    for _ in range(14):
-        timer.now += 5
-        health.lags({(DEDUPE, 0): Lag(7, 1)})
+    read_lags(health, timer, 70, dedupe=Lag(7, 1))
     assert not health.alive().ok
 
 
 def test_a_long_restore_has_its_own_limit(health: Health, timer: Timer) -> None:
     health.assigned({DEDUPE: [0, 1]})
-    health.lags({(DEDUPE, 0): Lag(7, 1)})
-    timer.now += 599
+    read_lags(health, timer, 600, dedupe=Lag(7, 1))
     assert health.alive().ok
     health.restored(DEDUPE, 0, 10**6, 599, None)
-    timer.now += 30
+    read_lags(health, timer, 600)
     assert health.alive().ok  # the second is being read now
-    timer.now += 571
-    assert health.alive() == State(False, "dedupe/1 has made no progress for 601 s and its state is not restored.")
+    read_lags(health, timer, 5)
+    assert health.alive().why.startswith("dedupe/1 has made no progress for 605 s and its state is not restored.")
 
 
 def test_an_event_loop_that_stands_still_is_death(health: Health, timer: Timer) -> None:
@@ -235,157 +336,3 @@ def test_threads_may_ask_while_the_loop_tells() -> None:
     for thread in threads:
         thread.join()
     assert failed == []
-
-
-# -- the server
-
-
-@pytest.fixture
-def registry() -> CollectorRegistry:
-    registry = CollectorRegistry()
-    Gauge("feedmill_example", "An example.", registry=registry).set(7)
-    return registry
-
-
-@pytest.fixture
-def server(registry: CollectorRegistry, health: Health) -> Iterator[HealthServer]:
-    server = HealthServer("127.0.0.1", 0, registry, health)
-    server.start()
-    yield server
-    server.stop()
-
-
-def ask(server: HealthServer, path: str, method: str = "GET", **headers: str) -> tuple[int, str, str]:
-    connection = http.client.HTTPConnection(server.host, server.port, timeout=5)
-    try:
-        connection.request(method, path, headers=headers)
-        answer = connection.getresponse()
-        return answer.status, answer.headers.get("content-type", ""), answer.read().decode()
-    finally:
-        connection.close()
-
-
-def until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
-
-
-def test_metrics_are_served(server: HealthServer) -> None:
-    status, content_type, body = ask(server, "/metrics")
-    assert (status, content_type.split(";")[0]) == (200, "text/plain")
-    [family] = text_string_to_metric_families(body)
-    assert (family.name, family.samples[0].value) == ("feedmill_example", 7.0)
-
-
-def test_openmetrics_where_it_is_asked_for(server: HealthServer) -> None:
-    status, content_type, body = ask(server, "/metrics", Accept="application/openmetrics-text; version=1.0.0")
-    assert (status, content_type.split(";")[0]) == (200, "application/openmetrics-text")
-    assert body.endswith("# EOF\n")
-
-
-def test_states_are_json_with_a_sentence(server: HealthServer, health: Health) -> None:
-    status, content_type, body = ask(server, "/readyz")
-    assert (status, content_type, json.loads(body)["ready"]) == (503, "application/json", False)
-    health.assigned({})
-    status, _, body = ask(server, "/readyz?verbose=1")
-    assert status == 200
-    assert json.loads(body) == {"ready": True, "why": health.ready().why}
-    status, _, body = ask(server, "/healthz")
-    assert (status, json.loads(body)["alive"]) == (200, True)
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        pytest.param("GET", "/", 404, id="another path"),
-        pytest.param("GET", "/metrics/../etc/passwd", 404, id="no files"),
-        pytest.param("POST", "/metrics", 501, id="nothing is taken"),
-        pytest.param("HEAD", "/healthz", 200, id="HEAD"),
-    ],
-)
-def test_other_requests(server: HealthServer, method: str, path: str, status: int) -> None:
-    assert ask(server, path, method)[0] == status
-
-
-def test_metrics_that_cannot_be_written_cost_no_probe(server: HealthServer, registry: CollectorRegistry) -> None:
-    def fail() -> float:
-        raise RuntimeError("the store is closed")
-
-    Gauge("feedmill_broken", "Raises.", registry=registry).set_function(fail)
-    assert ask(server, "/metrics")[0] == 500
-    assert ask(server, "/healthz")[0] == 200
-
-
-def test_it_answers_while_another_thread_never_rests(server: HealthServer) -> None:
-    done = threading.Event()
-
-    def spin() -> None:
-        while not done.is_set():
-            sum(range(1000))
-
-    thread = threading.Thread(target=spin)
-    thread.start()
-    try:
-        assert ask(server, "/healthz")[0] == 200
-    finally:
-        done.set()
-        thread.join()
-
-
-def test_connections_are_bounded_and_slow_ones_are_cut_off(
-    registry: CollectorRegistry, health: Health, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "CONNECTION_SECONDS", 1.0)
-    server = HealthServer("127.0.0.1", 0, registry, health)
-    server.start()
-    address = (server.host, server.port)
-    slow = [socket.create_connection(address) for _ in range(MAX_CONNECTIONS)]
-    try:
-        for connection in slow:
-            connection.sendall(b"GET /heal")
-        time.sleep(0.1)  # until all are being served
-        with socket.create_connection(address) as one_more:
-            one_more.settimeout(5)
-            assert one_more.recv(1) == b""
-        started = time.monotonic()
-        while time.monotonic() - started < 1.5:  # a byte now and then, within the time-out of each
-            for connection in slow:
-                with contextlib.suppress(OSError):
-                    connection.sendall(b"x")
-            time.sleep(0.2)
-        assert until(lambda: ask(server, "/healthz")[0] == 200)
-    finally:
-        for connection in slow:
-            connection.close()
-        server.stop()
-
-
-def test_after_stop_nobody_answers(registry: CollectorRegistry, health: Health) -> None:
-    server = HealthServer("127.0.0.1", 0, registry, health)
-    server.start()
-    server.stop()
-    with pytest.raises(OSError, match="refused"):
-        socket.create_connection((server.host, server.port), timeout=1)
-
-
-def test_a_server_that_was_never_started_stops(registry: CollectorRegistry, health: Health) -> None:
-    HealthServer("127.0.0.1", 0, registry, health).stop()
-
-
-def test_a_port_that_is_taken_is_a_sentence(server: HealthServer, registry: CollectorRegistry, health: Health) -> None:
-    with pytest.raises(EngineError, match=rf"127\.0\.0\.1 port {server.port}: .*FEEDMILL_METRICS_PORT"):
-        HealthServer("127.0.0.1", server.port, registry, health)
-
-
-def test_ipv6(registry: CollectorRegistry, health: Health) -> None:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        pytest.skip("no IPv6 on this machine")
-    server = HealthServer("::1", 0, registry, health)
-    server.start()
-    assert ask(server, "/healthz")[0] == 200
-    server.stop()
