@@ -49,7 +49,8 @@ class Part:
         self.store = store
         self.transactions: Transactions | None = None
         self.ready = False
-        self.worked_at = 0.0
+        self.sure_at = 0.0
+        """When the last commit was asked for, or was seen to be there."""
         self.begun: int | None = None
         """The next input offset when it was taken over last; None before."""
         self.verified: int | None = None
@@ -301,8 +302,8 @@ class Holding:
 
         A broker killed right after a commit may come back without its markers and take it for complete: readers
         stand still before the outputs, and a later commit of the same producer would decide the changelog's part
-        alone, so that the next owner's closing transaction aborts the outputs. A worker at work notices the broken
-        connection; an idle one must look. The cure is to end: the next start closes, and works it off again.
+        alone, so that the next owner's closing transaction aborts the outputs. Clients wait out the restart and notice
+        nothing, so who could have met one must look. The cure is to end: the next start closes, and works it off again.
         """
         proofs = {
             part.partition: (part, part.store.proof[0], part.next)

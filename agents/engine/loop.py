@@ -25,8 +25,8 @@ from agents.engine.watchdog import Watchdog
 from agents.stage import Derived, Output, Stage, Topic
 from schemas import DeadLetterCode, StageName
 
-IDLE_SECONDS = 1.0
-"""Shorter than any restart of a broker: whoever works without such a pause has noticed it by its connection."""
+RESTART_SECONDS = 1.0
+"""Shorter than any restart of a broker: between two commits that were asked for so soon after each other was none."""
 
 MOST_TRIED = 50
 MOST_TRIED_SECONDS = 2.0
@@ -248,15 +248,13 @@ class StageLoop(Holding, Generic[In]):
             offset = await self._commit(part, parcels, [*changes, (POSITION_KEY, encode_position(position))], singly)
         part.store.committed(changes, position, offset)
         self.note_dropped(part.store)
-        part.worked_at = self._timer()
         self._observer.handled(self.stage.name, part.partition, len(inputs), outputs, size)
         self._observer.took(self.stage.name, self._timer() - started)
 
     async def _commit(self, part: Part, parcels: Sequence[Parcel], changes: Sequence[Change], singly: bool) -> int:
         """One transaction; the offset of its last change, which is the position."""
         transactions = self._producer(part)
-        if self._timer() - part.worked_at > IDLE_SECONDS:
-            await self.verify([part])
+        await self._verify_after_while(part)
         await transactions.begin()
         try:
             records = [Outgoing(self.changelog_topic, part.partition, key, value) for key, value in changes]
@@ -269,8 +267,21 @@ class StageLoop(Holding, Generic[In]):
         except RefusedError:
             await transactions.abort()
             raise
+        await self._verify_after_while(part)
+        part.sure_at = self._timer()
         await transactions.commit()
         return int(offset)
+
+    async def _verify_after_while(self, part: Part) -> None:
+        """Make sure of the last commit where a broker can have been restarted since it was asked for.
+
+        The client waits a restart out at any step, that commit and this transaction included, and is told that all
+        is well. Where the broker has forgotten the last one, this one's markers would decide the changelog for both,
+        and leave the last one's outputs undecided: the next owner's closing transaction would abort them.
+        """
+        if self._timer() - part.sure_at > RESTART_SECONDS:
+            await self.verify([part])
+            part.sure_at = self._timer()
 
     def _prepare(self, store: Store) -> Iterator[None]:
         return self.stage.prepare(Overlay(store))

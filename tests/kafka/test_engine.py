@@ -108,8 +108,10 @@ class Place:
 class Owner:
     """One worker's loop over partition 0."""
 
-    def __init__(self, place: Place, tables: Tables) -> None:
-        self.transport = KafkaTransport(place.connection, group=place.naming.group, transaction_timeout_seconds=15)
+    def __init__(self, place: Place, tables: Tables, transport: KafkaTransport | None = None) -> None:
+        self.transport = transport or KafkaTransport(
+            place.connection, group=place.naming.group, transaction_timeout_seconds=15
+        )
         self.loop: StageLoop[Any] = StageLoop(
             Counting(),
             lambda record: [record],
