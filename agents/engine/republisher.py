@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from agents.engine.away import away
+from agents.engine.holding import all_of
 from agents.engine.kafka import KafkaTransactions
 from agents.engine.topics import Naming
 from agents.engine.transport import EngineError, FencedError, Outgoing, RefusedError, UnavailableError
@@ -79,7 +80,7 @@ class Republisher:
         async with self._translated():
             await self._transactions.begin()
             try:
-                await asyncio.gather(*await self._transactions.send_all(self._waiting))
+                await self._deliver()
             except asyncio.CancelledError:
                 with contextlib.suppress(EngineError):  # readers of the topic need not wait for it to time out
                     await self._transactions.abort()
@@ -95,6 +96,14 @@ class Republisher:
             await self._transactions.commit()
         self.published += len(self._waiting)
         self._waiting, self._size = [], 0
+
+    async def _deliver(self) -> None:
+        deliveries: list[asyncio.Future[int]] = []
+        try:
+            for record in self._waiting:
+                deliveries.append(asyncio.ensure_future(await self._transactions.send(record)))
+        finally:  # each is awaited: one that failed unheard would be told by Python at the end of the command
+            await all_of(deliveries)
 
     @contextlib.asynccontextmanager
     async def _translated(self) -> AsyncIterator[None]:
