@@ -101,7 +101,8 @@ class Republisher:
         deliveries: list[asyncio.Future[int]] = []
         try:
             for record in self._waiting:
-                deliveries.append(asyncio.ensure_future(await self._transactions.send(record)))
+                delivery = await self._transactions.send(record)
+                deliveries.append(asyncio.ensure_future(delivery))
         finally:  # each is awaited: one that failed unheard would be told by Python at the end of the command
             await all_of(deliveries)
 
