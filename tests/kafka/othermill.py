@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +72,13 @@ def main() -> None:
     import agents
 
     agents.__version__ = os.environ.get("MILL_VERSION", agents.__version__)
-    import agents.app as app
     from agents.cli.main import main as feedmill
     from agents.enrich.findings import Readable
     from agents.enrich.stage import EnrichStage
-    from agents.parse import stage as parse
     from agents.parse.rejection import Rejection
 
+    app: Any = import_module("agents.app")
+    parse: Any = import_module("agents.parse.stage")
     fails = {StageName(name) for name in os.environ.get("MILL_FAILS", "").split(",") if name}
     make_stages, sniff, read = app.make_stages, parse.sniff, EnrichStage._read
 
@@ -92,8 +93,8 @@ def main() -> None:
     def more(self: EnrichStage, entry: Any) -> Readable:
         return read(self, msgspec.structs.replace(entry, body=entry.body + f"<p>{os.environ['MILL_READS']}</p>"))
 
-    app.make_stages = failing  # type: ignore[assignment]
-    parse.sniff = unable  # type: ignore[attr-defined]
+    app.make_stages = failing
+    parse.sniff = unable
     if "MILL_READS" in os.environ:
         EnrichStage._read = more  # type: ignore[method-assign]
     sys.argv = ["feedmill", "worker"]
