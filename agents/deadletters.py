@@ -16,12 +16,14 @@ import msgspec
 
 from agents.stage import EntryRef, Headers, Output, Topic
 from schemas import (
+    AliasKind,
     DeadLetter,
     DeadLetterCode,
     Entry,
     Flag,
     Format,
     FoundDate,
+    Item,
     News,
     PayloadEncoding,
     Position,
@@ -130,6 +132,7 @@ def entry_document(entry: Entry) -> bytes:
         "sent_at": entry.sent_at,
         "images": [msgspec.to_builtins(image) for image in entry.images],
         "retraction": entry.retraction,
+        "item": next((alias.shown for alias in entry.aliases if alias.kind is AliasKind.ITEM), None),
         "flags": sorted(KEPT_FLAGS.intersection(entry.flags)) or None,
         "feed_title": feed.title or None if feed else None,
         "base_url": entry.base_url or None,
@@ -155,6 +158,18 @@ def entry_document(entry: Entry) -> bytes:
         EXTENSION: {name: value for name, value in extension.items() if value is not None},
     }
     return _json.encode({name: value for name, value in document.items() if value not in (None, [], "")})
+
+
+def retraction_document(item: Item) -> bytes:
+    """A JSON item that takes an item back by its id, and stands in the partition of the item's own site."""
+    site = f"https://{item.site}/" if item.site else None
+    extension = {"retraction": True, "item": item.id, "base_url": site}
+    document = {
+        "url": item.url,
+        "title": item.title,
+        EXTENSION: {name: value for name, value in extension.items() if value is not None},
+    }
+    return _json.encode({name: value for name, value in document.items() if value})
 
 
 def _date(found: FoundDate | None) -> dict[str, Any] | None:

@@ -42,8 +42,9 @@ class RawDocument(Struct, frozen=True, kw_only=True):
 
 
 class AliasKind(StrEnum):
-    """What an entry can be known by, strongest first."""
+    """What an entry can be known by, strongest first. `ITEM` is an item's own id, which only retractions name."""
 
+    ITEM = "item"
     LINK = "link"
     GUID = "guid"
     CONTENT = "content"

@@ -15,12 +15,14 @@ from msgspec import Struct
 
 from agents.cli.exits import CommandError, ExitCode
 from agents.cli.keys import record_key
-from agents.cli.session import Session, run, session, tell
+from agents.cli.session import Session, run, session
 from agents.cli.terminal import console, safe, safe_json, safe_line
-from agents.engine.publisher import Publisher
 from agents.engine.reader import At, Reader, Span
 from agents.engine.replays import Fate, Letter
+from agents.engine.republisher import Republisher
 from agents.engine.review import Outline, Review
+from agents.engine.topics import partition_of
+from agents.engine.transport import Outgoing
 from agents.settings import load_settings
 from agents.sources.records import RawRecord
 from agents.stage import Topic
@@ -169,17 +171,26 @@ async def _replay(
     positions: list[str], stage: StageName | None, codes: list[DeadLetterCode] | None, force: bool
 ) -> ExitCode:
     async with session(load_settings()) as here:
-        await here.topics(Topic.RAW, Topic.DEAD_LETTER, Topic.ENRICHED)
+        topics = await here.topics(Topic.RAW, Topic.DEAD_LETTER, Topic.ENRICHED)
         named = await _all_of(here, dict.fromkeys(positions))
-        async with Publisher(here.connection, tell=tell) as publisher:
-            out = _Outgoing(here, publisher)
+        partitions = topics[here.naming.topic(Topic.RAW)].partitions
+        # before anything is read: of two calls at a time the later one sees what the earlier has published
+        async with Republisher(
+            here.connection,
+            here.naming,
+            partitions=partitions,
+            timeout_seconds=here.settings.transaction_timeout_seconds,
+        ) as republisher:
+            out = _Outbox(here, republisher, partitions)
             if positions:
                 for stored in named:
                     await out.send(stored)
             else:
                 await _replay_due(here, out, lambda letter: _is_wanted(letter, stage, codes), force)
-            await publisher.flush()
-    sys.stderr.write(f"{out.sent:,} replayed" + (f", {out.unplayable:,} not" if out.unplayable else "") + ".\n")
+            await republisher.flush()
+    sys.stderr.write(
+        f"{republisher.published:,} replayed" + (f", {out.unplayable:,} not" if out.unplayable else "") + ".\n"
+    )
     return ExitCode.FOUND if out.unplayable else ExitCode.FINE
 
 
@@ -198,13 +209,13 @@ async def _all_of(here: Session, positions: Iterable[str]) -> list[Stored]:
     return found
 
 
-class _Outgoing:
-    """Publishes letters one by one and counts them."""
+class _Outbox:
+    """Makes raw records of letters and hands them on; counts those that are none."""
 
-    def __init__(self, here: Session, publisher: Publisher) -> None:
+    def __init__(self, here: Session, republisher: Republisher, partitions: int) -> None:
         self._topic = here.naming.topic(Topic.RAW)
-        self._publisher = publisher
-        self.sent = 0
+        self._republisher = republisher
+        self._partitions = partitions
         self.unplayable = 0
 
     async def send(self, stored: Stored) -> None:
@@ -214,17 +225,12 @@ class _Outgoing:
             self.unplayable += 1
             sys.stderr.write(safe_line(f"{stored.position} is not replayed: {error}.") + "\n")
             return
-        await self._publisher.send(
-            self._topic,
-            record.body,
-            key=record_key(record),
-            headers=tuple(record.headers()),
-            what=f"The payload of {stored.position}",
-        )
-        self.sent += 1
+        key = record_key(record)
+        partition = partition_of(Topic.RAW, key, stored.letter.source.partition % self._partitions, self._partitions)
+        await self._republisher.send(Outgoing(self._topic, partition, key, record.body, tuple(record.headers())))
 
 
-async def _replay_due(here: Session, out: _Outgoing, wanted: Callable[[Outline], bool], force: bool) -> None:
+async def _replay_due(here: Session, out: _Outbox, wanted: Callable[[Outline], bool], force: bool) -> None:
     """Replay all letters that are wanted and due; say how many are left out, and why."""
     left_out = Counter[Fate]()
     read = 0

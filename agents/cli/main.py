@@ -65,6 +65,8 @@ COMMANDS = (
     Command("tail", "tail", "Follow the items as they come out, readable, or show the last ones."),
     Command("ledger", "ledger", "Audit the topics: is anything missing or doubled?"),
     Command("dead-letters", "dead_letters", "List, show or replay what could not be processed."),
+    Command("reprocess", "reprocess", "Send raw records through a newer mill again: items are updated in place."),
+    Command("retract", "retract", "Take an item back."),
     Command("schema", "schema", "Print the JSON Schema of a record."),
     Command(
         "check", "check", "Say what is wrong with settings, state folder, models, broker or topics, and what to do."

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from agents.dedupe.fingerprint import HASH_VERSION, Fingerprint, Likeness, likeness, only_cuts_short
-from agents.dedupe.lineage import Lineage, Match, Version, is_ahead, stated_update
+from agents.dedupe.lineage import Lineage, Match, Version, is_ahead, place, stated_update
 from agents.dedupe.meeting import Content, Meeting, replayed
 from schemas import Changed, DedupeRule, Entry, Flag
 
@@ -74,6 +74,9 @@ def judge(entry: Entry, meeting: Meeting, content: Content) -> Judgement:
             return judged(DedupeRule.REPLAYED, f"replays {entry.replay_of}, revision {revision} of the item")
         why = f"replays {entry.replay_of}, which was revision {revision}; a later one is out"
         return judged(DedupeRule.SUPERSEDED, why)
+    if _stood_before(entry, lineage):
+        why = f"replays {entry.replay_of}, which came before revision {lineage.revision}"
+        return judged(DedupeRule.SUPERSEDED, why)
     comparable = lineage.hashing == HASH_VERSION
     if entry.quick == lineage.quick:
         if comparable:
@@ -108,6 +111,18 @@ def judge(entry: Entry, meeting: Meeting, content: Content) -> Judgement:
         changed=_changed(entry, lineage, now),
         evidence=(*evidence, *_differences(lineage, now, alike)),
     )
+
+
+def _stood_before(entry: Entry, lineage: Lineage) -> bool:
+    """Whether a replay names a place before that of the present revision: a revision too old to be remembered, a
+    duplicate, or what failed before it was judged. In another partition receipt tells which came first."""
+    named = entry.replay_of
+    if named is None or named.topic != entry.source.topic:
+        return False
+    (partition, *where), (present, *latest) = place(entry), lineage.present.source
+    if partition == present:
+        return where < latest
+    return entry.source.received_at < lineage.present.received
 
 
 def _states_later(entry: Entry, lineage: Lineage) -> bool:

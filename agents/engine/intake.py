@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from agents.engine.transport import Incoming
 from schemas import RawDocument
 
+RECEIVED_BY = ("received-by", b"broker")
+"""Beside the `received-at` of a reprocessed record: it is the broker's time of the first one, and no sender's word."""
+
 MAX_HEADER = 8192  # bytes; what is longer is no address, and would travel with every entry of the document
 
 
@@ -28,7 +31,7 @@ def raw_document(record: Incoming) -> RawDocument:
         body=record.value or b"",
         arrival=arrival,
         received_at=received_at or arrival,
-        received_from_header=received_at is not None,
+        received_from_header=received_at is not None and headers.get(RECEIVED_BY[0]) != RECEIVED_BY[1].decode(),
         content_type=headers.get("content-type"),
         source_url=headers.get("source-url"),
         ref=headers.get("ref"),

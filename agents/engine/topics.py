@@ -61,6 +61,11 @@ class Naming(Struct, frozen=True):
         return f"{self.prefix}.g{self.generation}.{stage.value}.{partition}"
 
     @property
+    def replaying_id(self) -> str:
+        """The transactional id that replay and reprocess share, so that they go one at a time."""
+        return f"{self.prefix}.replaying"
+
+    @property
     def group(self) -> str:
         return f"{self.prefix}.mill.g{self.generation}"
 

@@ -281,6 +281,8 @@ def _entry(
 def _aliases(known: _Known, guid_keys: tuple[bytes, ...], shared: set[bytes]) -> tuple[list[Alias], bool]:
     """What the entry can be known by, strongest first, and whether its link is shared."""
     found, url = known.found, known.url
+    if found.retracts is not None:  # an address may be several items'; an id is known by itself
+        return [Alias(AliasKind.ITEM, found.retracts, found.retracts.hex())], False
     key = known.link_key
     aliases = []
     if found.retraction and url is None and found.guid and (url := canonicalize(found.guid)):

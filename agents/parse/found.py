@@ -17,7 +17,8 @@ class Found(Struct, kw_only=True):
     spellings of one date each, best first; a reader that knows more than a spelling (a comment of epoch
     milliseconds, a dead letter's provenance) fills `published_date`, `updated_date` and `seen_date` instead.
     `language` is None where the entry declares none, "" where it takes back its document's.
-    `extra` is what else the publisher wrote that only the quick hash needs.
+    `extra` is what else the publisher wrote that only the quick hash needs. `retracts` is the id of the item that a
+    retraction takes back, where it names one.
     """
 
     title: str = ""
@@ -40,6 +41,7 @@ class Found(Struct, kw_only=True):
     sent_at: Moment | None = None
     feed: Feed | None = None
     retraction: bool = False
+    retracts: bytes | None = None
     known_by: list[AliasKind] | None = None
     flags: list[Flag] = []
     extra: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import msgspec
 import orjson
@@ -35,7 +35,7 @@ _ITEM_NAMES = frozenset(
 
 
 class Extension(msgspec.Struct):
-    """What a dead letter says of an entry beyond the names of JSON Feed (`agents/deadletters.py`)."""
+    """What a dead letter or a retraction says of an entry beyond the names of JSON Feed (`agents/deadletters.py`)."""
 
     known_by: list[AliasKind] | None = None
     published: FoundDate | None = None
@@ -44,6 +44,7 @@ class Extension(msgspec.Struct):
     sent_at: Moment | None = None
     images: list[FeedImage] = []
     retraction: bool = False
+    item: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")] | None = None
     flags: list[str] = []
     feed_title: str | None = None
     base_url: str | None = None
@@ -168,6 +169,7 @@ def _entry(item: Any, format: Format, feed_authors: list[str]) -> Found | Unread
         sent_at=extension.sent_at,
         feed=Feed(source, titles.line(extension.feed_title or "") or None) if source or extension.feed_title else None,
         retraction=extension.retraction,
+        retracts=bytes.fromhex(extension.item) if extension.retraction and extension.item else None,
         known_by=extension.known_by,
         flags=[flag for flag in sorted(KEPT_FLAGS) if flag in extension.flags],
         extra=rest,

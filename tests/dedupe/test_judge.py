@@ -415,6 +415,10 @@ def replay(number: int, index: int | None = 0, topic: str = "feeds.raw") -> Posi
     return Position(topic, 0, number, index)
 
 
+def elsewhere(number: int) -> Position:
+    return Position("feeds.raw", 1, number, 0)
+
+
 @pytest.mark.parametrize(
     "sightings",
     [
@@ -439,6 +443,33 @@ def replay(number: int, index: int | None = 0, topic: str = "feeds.raw") -> Posi
                 (ferry(replay_of=replay(1)), "same-entry A1"),
             ],
             id="one that was a duplicate",
+        ),
+        pytest.param(
+            [
+                (ferry(), "first-sighting A1"),
+                (ferry(FERRY_CORRECTED), "content-changed A2"),
+                (ferry(FERRY_CORRECTED + "（更正）", replay_of=replay(0, index=7)), "superseded A2"),
+                (ferry(FERRY_CORRECTED + "（更正）", replay_of=replay(9)), "content-changed A3"),
+            ],
+            id="one that failed unjudged, before the present revision and after it",
+        ),
+        pytest.param(
+            [(ferry(), "first-sighting A1")]
+            + [(ferry(f"{FERRY}（{number}）"), f"content-changed A{number}") for number in range(2, 13)]
+            + [(ferry(f"{FERRY}（2）", replay_of=replay(1)), "superseded A12")],
+            id="a revision that is remembered no more",
+        ),
+        pytest.param(
+            [
+                (ferry(), "first-sighting A1"),
+                (ferry(FERRY_CORRECTED, day=1), "content-changed A2"),
+                (ferry(received=0.5, day=2, replay_of=elsewhere(0)), "superseded A2"),
+                (
+                    ferry(FERRY_CORRECTED + "（更正）", received=1.5, day=2, replay_of=elsewhere(1)),
+                    "content-changed A3",
+                ),
+            ],
+            id="of another partition: receipt tells which came first",
         ),
         pytest.param([(ferry(replay_of=replay(99)), "first-sighting A1")], id="an item that never came through"),
         pytest.param(

@@ -75,6 +75,8 @@ class Rules:
             known.versions[0].updated = version.updated or known.versions[0].updated
             known.last_seen = max(known.last_seen, arrival)
             return f"again {known.revision}"
+        if shown.replay_of and place < known.versions[0].place:
+            return self._duplicate(known, arrival)
         if self._nothing_new(known, version, shown):
             return self._duplicate(known, arrival)
         return self._revision(known, version, arrival, known.versions)
