@@ -26,6 +26,7 @@ from faust.app.base import BootStrategy
 from mode import CrashingSupervisor
 
 from agents import __version__
+from agents.engine.access import ForbiddenError
 from agents.engine.admin import ADVICE, Kind, administration, differences, told
 from agents.engine.connection import connection, faust_arguments
 from agents.engine.contact import Contact
@@ -169,6 +170,9 @@ def run_worker(settings: Settings) -> int:
     except UnavailableError as error:
         log.error("%s", error)
         return EXIT_NO_BROKER
+    except ForbiddenError as error:
+        log.error("%s", error)
+        return EXIT_CHECK_FAILED
 
 
 def _run_worker(settings: Settings, metrics: MillMetrics, health: Health) -> int:
@@ -227,11 +231,13 @@ async def _topics_wrong(settings: Settings) -> list[str]:
     wanted = topic_table(naming, partitions=settings.partitions, replication=settings.replication)
     reached = administration(connection(settings), within=settings.broker_wait_seconds, waiting=log.warning)
     async with reached as admin:
-        found = await admin.topics(f"{naming.prefix}.")
+        found = await admin.topics(f"{naming.prefix}.", configs=False)
+        hidden = await admin.hidden([spec.name for spec in wanted if spec.name not in found])
+        await admin.join(naming.group)
     standing = [
         difference
-        for difference in differences(wanted, found, settings.replication)
-        if difference.kind in (Kind.MISSING, Kind.PARTITIONS)
+        for difference in differences(wanted, found, settings.replication, hidden)
+        if difference.kind in (Kind.MISSING, Kind.HIDDEN, Kind.PARTITIONS)
     ]
     advice = dict.fromkeys(ADVICE[difference.kind] for difference in standing)
     return [*told(standing), *advice]
