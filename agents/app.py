@@ -26,7 +26,7 @@ from faust.app.base import BootStrategy
 from mode import CrashingSupervisor
 
 from agents import __version__
-from agents.engine.access import ForbiddenError
+from agents.engine.access import FORBIDDEN, ForbiddenError, forbidden
 from agents.engine.admin import ADVICE, Kind, administration, differences, told
 from agents.engine.connection import connection, faust_arguments
 from agents.engine.contact import Contact
@@ -221,8 +221,18 @@ def _configure_logs(settings: Settings) -> None:
     if settings.log_level is not LogLevel.DEBUG:
         for library in ("aiokafka", "faust", "mode"):
             logging.getLogger(library).setLevel(logging.WARNING)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_in_plain_words)
     # Said at each start, when the first assignment comes without a rebalance before it.
     FeedmillApp.logger.addFilter(lambda record: "Missing sensor state" not in record.getMessage())
+
+
+def _in_plain_words(record: logging.LogRecord) -> bool:
+    """Where a permission is missing, the libraries' traces are that sentence: Faust crashes for it, by stages."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, FORBIDDEN):
+        record.msg, record.args, record.exc_info = str(forbidden("do this", error)), (), None
+    return True
 
 
 async def _topics_wrong(settings: Settings) -> list[str]:

@@ -43,7 +43,7 @@ def forbidden(what: str, error: Exception) -> ForbiddenError:
     """`what` the broker was asked for, `read the group's offsets`; aiokafka's error names the resource, mostly."""
     kind = _WHAT.get(type(error), "cluster")
     names = error.args[0] if error.args else ""
-    named = ", ".join(sorted(map(str, names))) if isinstance(names, set | frozenset | list | tuple) else str(names)
+    named = ", ".join(sorted(map(_name, names))) if isinstance(names, set | frozenset | list) else _name(names)
     about = f" ({kind} {named})" if named else f" (a permission on a {kind})"
     return ForbiddenError(f"The broker's ACLs do not allow this user to {what}{about}. {ADVICE}")
 
@@ -84,6 +84,11 @@ def hint(connection: Mapping[str, Any], error: BaseException | None) -> str:
         f" It may be that it takes connections and closes them because it expects {wanted}: "
         f"FEEDMILL_SECURITY_PROTOCOL is {protocol}."
     )
+
+
+def _name(resource: Any) -> str:
+    """A topic, a group, or the topic of a TopicPartition."""
+    return str(getattr(resource, "topic", resource))
 
 
 def _verified(error: ssl.SSLCertVerificationError) -> str:

@@ -29,14 +29,13 @@ class Pattern(StrEnum):
 
 
 class Operation(StrEnum):
-    """Kafka's operations. Read, Write and AlterConfigs bring Describe or DescribeConfigs with them."""
+    """Those of Kafka's that the mill needs. Read and Write bring Describe with them, AlterConfigs DescribeConfigs."""
 
     READ = "Read"
     WRITE = "Write"
     CREATE = "Create"
     DESCRIBE = "Describe"
     ALTER_CONFIGS = "AlterConfigs"
-    DESCRIBE_CONFIGS = "DescribeConfigs"
 
 
 class Role(StrEnum):
@@ -99,7 +98,7 @@ def grants(role: Role, naming: Naming) -> Sequence[Grant]:
                 _topic(letters, read, "the dead letters"),
             )
         case Role.OPERATOR:
-            everything = (*read, Operation.CREATE, Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS)
+            everything = (*read, Operation.CREATE, Operation.ALTER_CONFIGS)
             return (
                 _topic(f"{naming.prefix}.", everything, "every topic of the mill", Pattern.PREFIXED),
                 _topic(raw, write, "dead letters that are replayed"),

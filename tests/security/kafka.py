@@ -31,13 +31,19 @@ _OPERATION = {
     Operation.WRITE: 4,
     Operation.CREATE: 5,
     Operation.DESCRIBE: 8,
-    Operation.DESCRIBE_CONFIGS: 10,
     Operation.ALTER_CONFIGS: 11,
 }
 _ALLOW = 3
-_ANY = 1
 
 _LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+
+
+class _DeleteAcls(DeleteAclsRequest):  # type: ignore[misc]
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self._rows = list(rows)
+
+    def build(self, request_struct_class: Any) -> Any:
+        return request_struct_class(self._rows)
 
 
 class _CreateAcls(CreateAclsRequest):  # type: ignore[misc]
@@ -64,6 +70,7 @@ class SecuredKafka:
         other = together(*self.authority.issue("other", alternatives=f"DNS:{OTHER_HOST}"), folder / "other.pem")
         self._ports = {"LOGIN": 0, "MUTUAL": 0, "STRANGE": 0}
         self._keystores = {"LOGIN": own, "MUTUAL": own, "STRANGE": other}
+        self._allowed: dict[str, set[tuple[Any, ...]]] = {}
         self.broker: EmbeddedBroker | None = None
 
     def start(self) -> None:
@@ -124,10 +131,13 @@ class SecuredKafka:
         admin = AIOKafkaAdminClient(**self.plain)
         await admin.start()
         try:
-            removed = await admin._send_to_controller(DeleteAclsRequest(_ANY, None, _ANY, principal, None, _ANY, _ANY))
-            assert not [answer for answer in removed.filter_responses if answer[0]]
+            # Never a moment without those that stay.
             made = await admin._send_to_controller(_CreateAcls(rows))
             assert not [answer for answer in made.creation_responses if answer[0]]
+            surplus = self._allowed.get(user, set()) - set(rows)
+            removed = await admin._send_to_controller(_DeleteAcls(list(surplus)))
+            assert not [answer for answer in removed.filter_responses if answer[0]]
+            self._allowed[user] = set(rows)
         finally:
             await admin.close()
 

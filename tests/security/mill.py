@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from aiokafka.admin import AIOKafkaAdminClient
+
 from agents.engine.acls import Grant, Role, grants
 from agents.engine.admin import administration
 from agents.engine.topics import Naming, topic_table
+from agents.stage import Topic
 from tests.kafka.stand import PARTITIONS
 from tests.kafka.test_worker import until
 from tests.security.kafka import SecuredKafka
@@ -32,6 +35,15 @@ class SecuredMill:
             await admin.create(topic_table(self.naming, partitions=PARTITIONS, replication=1), 1)
         for role in Role:
             await self.allow(role)
+
+    async def lose(self, topic: Topic) -> None:
+        """Delete a topic, as an administrator may by mistake."""
+        admin = AIOKafkaAdminClient(**self.kafka.plain)
+        await admin.start()
+        try:
+            await admin.delete_topics([self.naming.topic(topic)])
+        finally:
+            await admin.close()
 
     async def allow(self, role: Role, granted: Iterable[Grant] | None = None) -> None:
         """Give a role's user these permissions alone, on this mill; without any named, those that it needs."""

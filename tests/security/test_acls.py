@@ -10,8 +10,9 @@ import pytest
 from msgspec import structs
 
 from agents.cli.exits import ExitCode
-from agents.engine.acls import Grant, Operation, Role, grants
+from agents.engine.acls import Grant, Operation, Resource, Role, grants
 from agents.engine.topics import Naming
+from agents.stage import Topic
 from tests.kafka.test_worker import until
 from tests.security.mill import READY, SecuredMill
 
@@ -27,7 +28,6 @@ def each(role: Role) -> list[Removed]:
 
 
 def without(role: Role, removed: Removed) -> Sequence[Grant]:
-    name, operation = removed
     return [
         structs.replace(grant, operations=tuple(one for one in grant.operations if (grant.name, one) != removed))
         for grant in grants(role, NAMING)
@@ -38,20 +38,19 @@ def without(role: Role, removed: Removed) -> Sequence[Grant]:
 def restored(mill: SecuredMill) -> Iterator[SecuredMill]:
     """The mill, with every role's permissions whole again after the test."""
     yield mill
-    for role in Role:
-        asyncio.run(mill.allow(role))
+    asyncio.run(mill.prepare())
 
 
-ASKS = {
+ASKS: dict[Role, list[tuple[str, ...]]] = {
     Role.INGEST: [("ingest", "samples")],
-    Role.READER: [("tail", "-n", "1"), ("explain", "https://harbourpost.example/none")],
+    Role.READER: [("tail", "-n", "1"), ("explain", "https://harbourpost.example/no-such")],
     Role.OPERATOR: [
         ("topics", "apply"),
         ("topics", "check"),
         ("check",),
         ("ledger",),
         ("dead-letters", "list"),
-        ("dead-letters", "replay", "--all", "--force"),
+        ("dead-letters", "replay", "--code", "empty-entry", "--force"),
     ],
 }
 
@@ -88,9 +87,9 @@ def test_a_worker_without_one_of_its_permissions_says_so_and_ends(
         process.wait(90)
         told = log.read_text()
     assert process.returncode in (ExitCode.FOUND, 70), told
-    assert removed[0] in told
-    assert LISTS_THEM in told
-    assert "Traceback" not in told
+    assert removed[0] in told, told
+    assert LISTS_THEM in told, told
+    assert "Traceback" not in told, told
 
 
 @pytest.mark.heavy
@@ -106,9 +105,9 @@ def test_a_worker_that_loses_one_while_it_works_says_so_and_ends(
         process.wait(90)
         told = log.read_text()
     assert process.returncode in (ExitCode.FOUND, 70), told
-    assert removed[0] in told
-    assert LISTS_THEM in told
-    assert "Traceback" not in told
+    assert removed[0] in told, told
+    assert LISTS_THEM in told, told
+    assert "Traceback" not in told, told
 
 
 @pytest.mark.heavy
@@ -123,9 +122,9 @@ def test_a_role_without_one_of_its_permissions_is_told_so(
     mill = restored
     asyncio.run(mill.allow(role, without(role, removed)))
     told = ""
+    if removed[1] is Operation.CREATE:  # needed only where something is missing
+        asyncio.run(mill.lose(Topic.DUPLICATES))
     for command in ASKS[role]:
-        if command == ("topics", "apply"):
-            continue  # below: only where something is missing does it need more than to look
         done = mill.run({**mill.kafka.login(role.value), "FEEDMILL_STATE_DIR": str(tmp_path)}, *command)
         assert "Traceback" not in done.stderr, done.stderr
         if LISTS_THEM in (told := done.stdout + done.stderr):
@@ -140,4 +139,5 @@ def test_the_list_is_of_this_mill_alone() -> None:
         for grant in grants(role, Naming("feeds", 7)):
             assert grant.name.startswith("feeds.")
             assert not "feeds-of-others.raw".startswith(grant.name)
-            assert not "feeds.g70.parse.0".startswith(grant.name)
+            if grant.resource is not Resource.TOPIC:
+                assert not "feeds.g70.parse.0".startswith(grant.name)
