@@ -25,6 +25,8 @@ READY = "Ready, restored"
 class SecuredMill:
     """`prefix` sets its topics apart from those of other modules."""
 
+    python = sys.executable
+
     def __init__(self, kafka: SecuredKafka, prefix: str) -> None:
         self.kafka = kafka
         self.naming = Naming(prefix)
