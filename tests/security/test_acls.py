@@ -10,7 +10,7 @@ import pytest
 from msgspec import structs
 
 from agents.cli.exits import ExitCode
-from agents.engine.acls import Grant, Operation, Resource, Role, grants
+from agents.engine.acls import Grant, Operation, Role, grants
 from agents.engine.topics import Naming
 from agents.stage import Topic
 from tests.kafka.test_worker import until
@@ -131,13 +131,3 @@ def test_a_role_without_one_of_its_permissions_is_told_so(
             assert done.returncode == ExitCode.FOUND, told
             return
     pytest.fail(f"every command of the {role.value} works without {removed}: is it needed? The last said: {told}")
-
-
-def test_the_list_is_of_this_mill_alone() -> None:
-    """Another mill's prefix that begins alike is another's."""
-    for role in Role:
-        for grant in grants(role, Naming("feeds", 7)):
-            assert grant.name.startswith("feeds.")
-            assert not "feeds-of-others.raw".startswith(grant.name)
-            if grant.resource is not Resource.TOPIC:
-                assert not "feeds.g70.parse.0".startswith(grant.name)
