@@ -26,6 +26,7 @@ from faust.app.base import BootStrategy
 from mode import CrashingSupervisor
 
 from agents import __version__
+from agents.engine.access import FORBIDDEN, ForbiddenError, forbidden
 from agents.engine.admin import ADVICE, Kind, administration, differences, told
 from agents.engine.connection import connection, faust_arguments
 from agents.engine.contact import Contact
@@ -194,6 +195,9 @@ def run_worker(settings: Settings) -> int:
     except UnavailableError as error:
         log.error("%s", error)
         return EXIT_NO_BROKER
+    except ForbiddenError as error:
+        log.error("%s", error)
+        return EXIT_CHECK_FAILED
 
 
 def _run_worker(settings: Settings, metrics: MillMetrics, health: Health) -> int:
@@ -242,8 +246,18 @@ def _configure_logs(settings: Settings) -> None:
     if settings.log_level is not LogLevel.DEBUG:
         for library in ("aiokafka", "faust", "mode"):
             logging.getLogger(library).setLevel(logging.WARNING)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_in_plain_words)
     # Said at each start, when the first assignment comes without a rebalance before it.
     FeedmillApp.logger.addFilter(lambda record: "Missing sensor state" not in record.getMessage())
+
+
+def _in_plain_words(record: logging.LogRecord) -> bool:
+    """Where a permission is missing, the libraries' traces are that sentence: Faust crashes for it, by stages."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, FORBIDDEN):
+        record.msg, record.args, record.exc_info = str(forbidden("do this", error)), (), None
+    return True
 
 
 async def _topics_wrong(settings: Settings) -> list[str]:
@@ -252,11 +266,13 @@ async def _topics_wrong(settings: Settings) -> list[str]:
     wanted = topic_table(naming, partitions=settings.partitions, replication=settings.replication)
     reached = administration(connection(settings), within=settings.broker_wait_seconds, waiting=log.warning)
     async with reached as admin:
-        found = await admin.topics(f"{naming.prefix}.")
+        found = await admin.topics(f"{naming.prefix}.", configs=False)
+        hidden = await admin.hidden([spec.name for spec in wanted if spec.name not in found])
+        await admin.join(naming.group)
     standing = [
         difference
-        for difference in differences(wanted, found, settings.replication)
-        if difference.kind in (Kind.MISSING, Kind.PARTITIONS)
+        for difference in differences(wanted, found, settings.replication, hidden)
+        if difference.kind in (Kind.MISSING, Kind.HIDDEN, Kind.PARTITIONS)
     ]
     advice = dict.fromkeys(ADVICE[difference.kind] for difference in standing)
     return [*told(standing), *advice]

@@ -84,7 +84,11 @@ async def history(here: Session, asked: str) -> History:
     )
     async with Reader(here.connection) as reader:
         with _counted() as progress:
-            id = asked if len(asked) == WHOLE_ID else await _id(reader, enriched, asked, progress)
+            id = (
+                asked
+                if re.fullmatch(f"[0-9a-f]{{{WHOLE_ID}}}", asked)
+                else await _id(reader, enriched, asked, progress)
+            )
             found = await _outcomes(reader, [*_of(enriched, id), *_of(duplicates, id), *letters], id, progress)
             if not found:
                 raise CommandError(

@@ -177,7 +177,8 @@ async def _topics(settings: Settings) -> list[Finding]:
         findings = [Finding(Level.FINE, f"{settings.broker} answers.")]
         specs = topic_table(here.naming, partitions=settings.partitions, replication=settings.replication)
         topics = await here.admin.topics(f"{here.naming.prefix}.")
-        found = differences(specs, topics, settings.replication)
+        hidden = await here.admin.hidden([spec.name for spec in specs if spec.name not in topics])
+        found = differences(specs, topics, settings.replication, hidden)
         for kind in dict.fromkeys(one.kind for one in found):
             *sentences, last = told(one for one in found if one.kind is kind)
             findings += [*(wrong(sentence, "") for sentence in sentences), wrong(last, ADVICE[kind])]

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from agents.cli.exits import CommandError, ExitCode, pipe_may_close
 from agents.cli.terminal import safe_line
-from agents.engine.admin import Admin, Found, administration
+from agents.engine.admin import ADVICE, Admin, Found, Kind, administration
 from agents.engine.connection import connection
 from agents.engine.topics import Naming
 from agents.engine.transport import EngineError, UnavailableError
@@ -33,8 +33,14 @@ class Session(Struct, frozen=True):
 
     async def topics(self, *needed: Topic) -> dict[str, Found]:
         """The mill's topics as the broker has them; ends the command where a needed one is missing."""
-        found = await self.admin.topics(f"{self.naming.prefix}.")
-        require(found, (self.naming.topic(topic) for topic in needed))
+        found = await self.admin.topics(f"{self.naming.prefix}.", configs=False)
+        names = [self.naming.topic(topic) for topic in needed]
+        if hidden := await self.admin.hidden([name for name in names if name not in found]):
+            verb = "is" if len(hidden) == 1 else "are"
+            raise CommandError(
+                f"{', '.join(sorted(hidden))} {verb} not shown to this user. {ADVICE[Kind.HIDDEN]}", ExitCode.FOUND
+            )
+        require(found, names)
         return found
 
 

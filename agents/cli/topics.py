@@ -1,27 +1,34 @@
-"""`feedmill topics apply` and `check`: the topics as the table says, or what differs."""
+"""`feedmill topics apply`, `check` and `acls`: the topics as the table says, what differs, and who needs what."""
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import typer
 
-from agents.cli.exits import ExitCode
+from agents.cli.exits import CommandError, ExitCode
 from agents.cli.invocation import typed
 from agents.cli.session import Session, run, session
 from agents.cli.terminal import safe
-from agents.engine.admin import ADVICE, APPLIED, Difference, Kind, differences, told
+from agents.engine.acls import ROLES, Grant, Pattern, Role, commands, grants
+from agents.engine.admin import ADVICE, APPLIED, Difference, Found, Kind, differences, told
 from agents.engine.positions import created_anew
 from agents.engine.reader import Reader
 from agents.engine.topics import INPUT, Naming, TopicSpec, topic_table
 from agents.settings import Settings, load_settings
 from schemas import StageName
 
+_PRINCIPAL = re.compile(r"[\w.@=,-]+", re.ASCII)
+
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Create what is missing, or say what differs.", no_args_is_help=True)
+    group = typer.Typer(help="Create what is missing, say what differs, or who needs what.", no_args_is_help=True)
     group.command("apply")(apply)
     group.command("check")(check)
+    group.command("acls")(acls)
     app.add_typer(group, name="topics")
 
 
@@ -37,11 +44,43 @@ def check() -> None:
     raise typer.Exit(run(_check(settings)))
 
 
+def acls(
+    role: Annotated[
+        Role | None, typer.Argument(metavar="[ROLE]", help=f"Only this role's: {', '.join(Role)}.", show_default=False)
+    ] = None,
+    user: str | None = typer.Option(None, help="Write them as commands of kafka-acls.sh that allow them to this user."),
+) -> None:
+    """Print what each role must be allowed to do on the brokers, and no more. Needs no broker."""
+    settings = load_settings()
+    naming = Naming(settings.topic_prefix, settings.generation)
+    if user is not None and role is None:
+        raise CommandError(f"--user needs a role, one of {', '.join(Role)}: each has its own permissions.")
+    if user is not None and not _PRINCIPAL.fullmatch(user):
+        raise CommandError(f"'{user}' is no user's name for a command line: letters, digits and . _ - @ = , only.")
+    for one in Role if role is None else (role,):
+        wanted = grants(one, naming)
+        lines = _table(wanted) if user is None else commands(user, wanted)
+        for line in lines if role else (f"{one.value}: {ROLES[one]}", *(f"  {line}" for line in lines)):
+            _say(line)
+
+
+def _table(wanted: Sequence[Grant]) -> list[str]:
+    cells = [
+        (grant.resource.value, grant.name + "*" * (grant.pattern is Pattern.PREFIXED), ", ".join(grant.operations))
+        for grant in wanted
+    ]
+    widths = [max(len(row[column]) for row in cells) for column in range(3)]
+    return [
+        "  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=True)), grant.why))
+        for row, grant in zip(cells, wanted, strict=True)
+    ]
+
+
 async def _apply(settings: Settings) -> ExitCode:
     async with session(settings) as here:
         prefix = f"{here.naming.prefix}."
         specs = _specs(settings)
-        found = differences(specs, await here.admin.topics(prefix), settings.replication)
+        found = await _differences(here, specs, await here.admin.topics(prefix))
         missing = {one.topic for one in found if one.kind is Kind.MISSING}
         changes: dict[str, dict[str, str]] = {}
         for one in found:
@@ -65,13 +104,18 @@ async def _check(settings: Settings) -> ExitCode:
     async with session(settings) as here:
         topics = await here.admin.topics(f"{here.naming.prefix}.")
         specs = _specs(settings)
-        code = _report(differences(specs, topics, settings.replication), await _created_anew(here))
+        code = _report(await _differences(here, specs, topics), await _created_anew(here))
         if code is ExitCode.FINE:
             _say(f"All {len(specs)} topics are as they should be.")
         wanted = {spec.name for spec in specs}
         if foreign := sorted(name for name in topics if name not in wanted):
             _say(f"Not in the mill's table, and left alone: {', '.join(foreign)}.")
         return code
+
+
+async def _differences(here: Session, specs: list[TopicSpec], topics: Mapping[str, Found]) -> list[Difference]:
+    hidden = await here.admin.hidden([spec.name for spec in specs if spec.name not in topics])
+    return differences(specs, topics, here.settings.replication, hidden)
 
 
 def _specs(settings: Settings) -> list[TopicSpec]:

@@ -6,18 +6,21 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, TypeVar
 
 from aiokafka import errors as kafka_errors
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.protocol.api import Request, RequestStruct, Response
-from aiokafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Schema, String
+from aiokafka.protocol.group import HeartbeatRequest
+from aiokafka.protocol.metadata import MetadataRequest
 from msgspec import Struct
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
+from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
 
+from agents.engine.access import ADVICE as ACLS
+from agents.engine.access import FORBIDDEN, hint, locked_out
+from agents.engine.alterconfigs import SET, IncrementalAlterConfigs
 from agents.engine.away import shown, unavailable
 from agents.engine.topics import TopicSpec
 from agents.engine.transport import EngineError, UnavailableError
@@ -34,11 +37,16 @@ TRY_SECONDS = 10.0
 LEAST_SECONDS = 1.0
 """For one try at least, also where nobody wants to wait."""
 
+T = TypeVar("T")
+
 Tell = Callable[[str], None]
 """Takes a sentence for people."""
 
 LEADERS_WITHIN_SECONDS = 30.0
 SEEN_WITHIN_SECONDS = 5.0
+
+_NO_COORDINATOR = (kafka_errors.GroupLoadInProgressError, kafka_errors.GroupCoordinatorNotAvailableError)
+_TRIED_AGAIN = (kafka_errors.KafkaError, OSError, TimeoutError)
 
 _UNORDERED = frozenset({"cleanup.policy"})  # a list in which order means nothing
 
@@ -53,6 +61,7 @@ class Found(Struct, frozen=True):
 
 class Kind(StrEnum):
     MISSING = "missing"
+    HIDDEN = "hidden"
     PROPERTY = "property"
     PARTITIONS = "partitions"
     REPLICATION = "replication"
@@ -60,6 +69,7 @@ class Kind(StrEnum):
 
 ADVICE = {
     Kind.MISSING: "`feedmill topics apply` creates what is missing.",
+    Kind.HIDDEN: f"An ACL is missing, or the topic is. {ACLS}",
     Kind.PROPERTY: "`feedmill topics apply` sets properties.",
     Kind.PARTITIONS: "A partition count cannot be changed in place: the copies of one feed would no longer meet. Set "
     "FEEDMILL_PARTITIONS to the count that all topics have, or migrate to a new generation.",
@@ -85,11 +95,20 @@ class Difference(Struct, frozen=True):
     value: str = ""
 
 
-def differences(wanted: Iterable[TopicSpec], found: Mapping[str, Found], replication: int) -> list[Difference]:
-    """Compare topics as they should be with topics as they are; empty where all is well."""
+def differences(
+    wanted: Iterable[TopicSpec], found: Mapping[str, Found], replication: int, hidden: Collection[str] = ()
+) -> list[Difference]:
+    """Compare topics as they should be with topics as they are; empty where all is well.
+
+    `hidden`: those that the broker does not show to this user.
+    """
     result: list[Difference] = []
     for spec in wanted:
         topic = found.get(spec.name)
+        if topic is None and spec.name in hidden:
+            what = "not shown to this user"
+            result.append(Difference(spec.name, Kind.HIDDEN, f"{spec.name} is {what}.", f"are {what}"))
+            continue
         if topic is None:
             result.append(Difference(spec.name, Kind.MISSING, f"{spec.name} is missing.", "are missing"))
             continue
@@ -130,8 +149,8 @@ class Admin:
         self._client = client
         self._connection = connection
 
-    async def topics(self, prefix: str = "") -> dict[str, Found]:
-        """Every topic whose name begins with `prefix`."""
+    async def topics(self, prefix: str = "", *, configs: bool = True) -> dict[str, Found]:
+        """Every topic whose name begins with `prefix`. Without `configs` no more is needed than to see them."""
         with self._translated("list the topics"):
             # All of them, then filtered: to ask for a topic by name creates it on brokers that auto-create.
             described = await self._client.describe_topics()
@@ -140,8 +159,18 @@ class Admin:
                 for topic in described
                 if topic["topic"].startswith(prefix) and topic["partitions"]
             }
-            configs = await self._configs(sizes)
-        return {name: Found(*size, configs.get(name, {})) for name, size in sizes.items()}
+            properties = await self._configs(sizes) if configs else {}
+        return {name: Found(*size, properties.get(name, {})) for name, size in sizes.items()}
+
+    async def hidden(self, names: Collection[str]) -> set[str]:
+        """Of topics that are not among those listed, the ones that an ACL hides: they may be there or not."""
+        if not names:
+            return set()
+        with self._translated("list the topics"):
+            asked = MetadataRequest(list(names), allow_auto_topic_creation=False)
+            answer = (await self._client._send_request(asked)).to_object()
+        refused = kafka_errors.TopicAuthorizationFailedError.errno
+        return {topic["topic"] for topic in answer["topics"] if topic["error_code"] == refused}
 
     async def create(self, specs: Sequence[TopicSpec], replication: int) -> None:
         """Create topics and wait until each partition has a leader. One that exists already is left alone."""
@@ -160,11 +189,11 @@ class Admin:
         if not changes:
             return
         resources = [
-            (ConfigResourceType.TOPIC, name, [(key, _SET, value) for key, value in properties.items()])
+            (ConfigResourceType.TOPIC, name, [(key, SET, value) for key, value in properties.items()])
             for name, properties in changes.items()
         ]
         with self._translated("set topic properties"):
-            answer = await self._client._send_to_controller(_IncrementalAlterConfigs(resources))
+            answer = await self._client._send_to_controller(IncrementalAlterConfigs(resources))
             for code, message, _, name in answer.resources:
                 if code:
                     raise EngineError(f"The broker did not change {name}: {_why(code, message)}")
@@ -173,16 +202,20 @@ class Admin:
     async def committed(self, group: str) -> dict[tuple[str, int], int]:
         """Every offset that a group has committed; empty for a group that the broker does not know."""
         with self._translated("read the group's offsets"):
-            for attempt in range(20):
-                try:
-                    found = await self._client.list_consumer_group_offsets(group)
-                    break
-                except (kafka_errors.GroupLoadInProgressError, kafka_errors.GroupCoordinatorNotAvailableError):
-                    # A broker that has just made its offsets topic answers so for a second or two.
-                    if attempt == 19:
-                        raise
-                    await asyncio.sleep(0.25)
+            found = await _coordinated(group, lambda: self._client.list_consumer_group_offsets(group))
         return {(at.topic, at.partition): kept.offset for at, kept in found.items() if kept.offset >= 0}
+
+    async def join(self, group: str) -> None:
+        """Make sure that this user may be a member: aiokafka's consumers ask again for ever, and say nothing."""
+        with self._translated("work in the group"):
+            try:
+                coordinator = await _coordinated(group, lambda: self._client.find_coordinator(group))
+            except _NO_COORDINATOR:
+                return  # a consumer waits for one, and says so
+            # of a member that there is not: whoever may not be one is told so, others that it is unknown
+            answer = await self._client._send_request(HeartbeatRequest(group, -1, "nobody"), coordinator)
+            if kafka_errors.for_code(answer.error_code) is kafka_errors.GroupAuthorizationFailedError:
+                raise kafka_errors.GroupAuthorizationFailedError(group)
 
     @contextlib.contextmanager
     def _translated(self, what: str) -> Iterator[None]:
@@ -229,6 +262,20 @@ class Admin:
             await asyncio.sleep(0.05)
 
 
+async def _coordinated(group: str, ask: Callable[[], Awaitable[T]]) -> T:
+    """What a group's coordinator answers. A broker that has just made its offsets topic has none for a moment."""
+    for attempt in range(20):
+        try:
+            return await ask()
+        except kafka_errors.GroupAuthorizationFailedError:
+            raise kafka_errors.GroupAuthorizationFailedError(group) from None  # aiokafka's has words in its place
+        except _NO_COORDINATOR:
+            if attempt == 19:
+                raise
+            await asyncio.sleep(0.25)
+    raise AssertionError("the last attempt returns or raises")
+
+
 @contextlib.asynccontextmanager
 async def administration(
     connection: Mapping[str, Any], *, within: float = REACH_SECONDS, waiting: Tell = lambda _: None
@@ -251,21 +298,28 @@ async def _reached(connection: Mapping[str, Any], within: float, waiting: Tell) 
     sentence = f"No Kafka broker answers at {addresses} yet; trying for {within:g} s."
     patient = within > NOTICE_SECONDS
     notice = asyncio.get_running_loop().call_later(NOTICE_SECONDS, waiting, sentence) if patient else None
-    retrying = AsyncRetrying(
-        wait=wait_exponential_jitter(multiplier=0.2, max=3, jitter=0.2),
-        retry=retry_if_exception_type((kafka_errors.KafkaError, OSError, TimeoutError)),
-    )
     with _overheard() as reasons:
+
+        def why_never() -> str | None:
+            return next((why for reason in reasons if (why := locked_out(connection, addresses, reason))), None)
+
+        retrying = AsyncRetrying(
+            wait=wait_exponential_jitter(multiplier=0.2, max=3, jitter=0.2),
+            retry=retry_if_exception(lambda error: isinstance(error, _TRIED_AGAIN) and why_never() is None),
+        )
         try:
             async with asyncio.timeout(max(within, LEAST_SECONDS)):
                 async for attempt in retrying:
                     with attempt:
                         return await _started(connection)
-        except TimeoutError as error:
-            reason = reasons[-1] if reasons else "it accepts connections and says nothing"
+        except _TRIED_AGAIN as error:
+            if (why := why_never()) is not None:
+                raise UnavailableError(why) from error
+            last = reasons[-1] if reasons else None
+            reason = (str(last) or type(last).__name__) if last else "it accepts connections and says nothing"
             raise UnavailableError(
                 f"No Kafka broker answers at {addresses} (tried for {within:g} s; {reason}). Is it running, and does "
-                "FEEDMILL_BROKER name it? `feedmill broker` starts one for development."
+                f"FEEDMILL_BROKER name it? `feedmill broker` starts one for development.{hint(connection, last)}"
             ) from error
         finally:
             if notice is not None:
@@ -287,7 +341,7 @@ async def _started(connection: Mapping[str, Any]) -> AIOKafkaAdminClient:
 
 
 @contextlib.contextmanager
-def _overheard() -> Iterator[Sequence[str]]:
+def _overheard() -> Iterator[Sequence[Exception]]:
     """Why connections failed: aiokafka says it to its log only, and there it is kept from."""
     logger = logging.getLogger("aiokafka")
     level, propagates, handler = logger.level, logger.propagate, _Reasons()
@@ -303,15 +357,15 @@ def _overheard() -> Iterator[Sequence[str]]:
 
 
 class _Reasons(logging.Handler):
-    """Keeps the last reason: `Unable connect to "%s:%s": %s`, and what else ends with an error."""
+    """Keeps the last reasons: `Unable connect to "%s:%s": %s`, and what else ends with an error."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard: deque[str] = deque(maxlen=1)
+        self.heard: deque[Exception] = deque(maxlen=16)
 
     def emit(self, record: logging.LogRecord) -> None:
         if isinstance(record.args, tuple) and record.args and isinstance(error := record.args[-1], Exception):
-            self.heard.append(str(error) or type(error).__name__)
+            self.heard.append(error)
 
 
 def _same(key: str, present: str, wanted: str) -> bool:
@@ -326,55 +380,5 @@ def _count(number: int, noun: str) -> str:
 
 def _why(code: int, message: str | None) -> str:
     error = kafka_errors.for_code(code)
-    return f"{message or error.description or error.__name__}".rstrip(".") + f" ({error.__name__})."
-
-
-# aiokafka knows only AlterConfigs, which sets back to their defaults all properties that are not named.
-_SET = 0
-
-
-class _IncrementalAlterConfigsResponse(Response):  # type: ignore[misc]
-    API_KEY = 44
-    API_VERSION = 0
-    SCHEMA = Schema(
-        ("throttle_time_ms", Int32),
-        (
-            "resources",
-            Array(
-                ("error_code", Int16),
-                ("error_message", String("utf-8")),
-                ("resource_type", Int8),
-                ("resource_name", String("utf-8")),
-            ),
-        ),
-    )
-
-
-class _IncrementalAlterConfigsRequest(RequestStruct):  # type: ignore[misc]
-    API_KEY = 44
-    API_VERSION = 0
-    RESPONSE_TYPE = _IncrementalAlterConfigsResponse
-    SCHEMA = Schema(
-        (
-            "resources",
-            Array(
-                ("resource_type", Int8),
-                ("resource_name", String("utf-8")),
-                (
-                    "configs",
-                    Array(("name", String("utf-8")), ("config_operation", Int8), ("value", String("utf-8"))),
-                ),
-            ),
-        ),
-        ("validate_only", Boolean),
-    )
-
-
-class _IncrementalAlterConfigs(Request[_IncrementalAlterConfigsRequest]):  # type: ignore[misc]
-    API_KEY: ClassVar[int] = 44
-
-    def __init__(self, resources: Sequence[Any]) -> None:
-        self._resources = resources
-
-    def build(self, request_struct_class: type[_IncrementalAlterConfigsRequest]) -> _IncrementalAlterConfigsRequest:
-        return request_struct_class(list(self._resources), False)
+    advice = f" {ACLS}" if error in FORBIDDEN else ""
+    return f"{message or error.description or error.__name__}".rstrip(".") + f" ({error.__name__}).{advice}"

@@ -7,7 +7,8 @@ from typing import Any
 
 from aiokafka import errors as kafka_errors
 
-from agents.engine.transport import UnavailableError
+from agents.engine.access import FORBIDDEN, forbidden
+from agents.engine.transport import EngineError, UnavailableError
 
 AWAY = (
     OSError,
@@ -34,8 +35,10 @@ def away(connection: Mapping[str, Any], why: str) -> str:
     )
 
 
-def unavailable(connection: Mapping[str, Any], what: str, error: Exception) -> UnavailableError:
+def unavailable(connection: Mapping[str, Any], what: str, error: Exception) -> EngineError:
     """An error of aiokafka's as the engine's. `what`: `list the topics`."""
+    if isinstance(error, FORBIDDEN):
+        return forbidden(what, error)
     name = type(error).__name__
     if isinstance(error, AWAY):
         return UnavailableError(away(connection, str(error) or name))

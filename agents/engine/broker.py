@@ -61,7 +61,8 @@ class EmbeddedBroker:
     `asyncio.to_thread`. Not for several threads at once.
 
     `voters` (node -> controller port) makes it one of several nodes with a common `cluster_id`; without, it
-    is alone. `settings` are Kafka's own and win over those in embedded/server.properties.
+    is alone. `settings` are Kafka's own and win over those in embedded/server.properties. `users` (name ->
+    password) can log in by SCRAM-SHA-512 where the settings make a listener that asks for it.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class EmbeddedBroker:
         voters: Mapping[int, int] | None = None,
         cluster_id: str | None = None,
         settings: Mapping[str, str] | None = None,
+        users: Mapping[str, str] | None = None,
         memory_mib: int = 512,
         cache: Path | None = None,
         tell: Callable[[str], None] = _log.info,
@@ -81,6 +83,7 @@ class EmbeddedBroker:
         self.port: int | None = None
         self._voters = voters
         self._settings = dict(settings or {})
+        self._users = dict(users or {})
         self._memory_mib = memory_mib
         self._cache = cache or cache_folder()
         self._tell = tell
@@ -247,7 +250,9 @@ class EmbeddedBroker:
         if kept := self._formatted_as():
             self.cluster_id = kept
             return
-        arguments = ("--config", "server.properties", "--cluster-id", self.cluster_id)
+        arguments = ["--config", "server.properties", "--cluster-id", self.cluster_id]
+        for name, password in self._users.items():
+            arguments += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
         with self.log_file.open("ab") as log:
             made = subprocess.run(
                 (*self._java, "kafka.tools.StorageTool", "format", *arguments),

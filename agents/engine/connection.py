@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import faust
 
+from agents.settings import SettingsError
+
 
 class Secret(Protocol):
     def get_secret_value(self) -> str: ...
@@ -58,10 +60,33 @@ def faust_arguments(brokers: Brokers) -> Mapping[str, Any]:
 
 
 def _ssl_context(brokers: Brokers) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=_path(brokers.ssl_cafile))
+    """Certificates and host names are always checked. Raises SettingsError where a file holds nothing of use."""
+    try:
+        context = ssl.create_default_context(cafile=_path(brokers.ssl_cafile))
+    except (ssl.SSLError, OSError) as error:
+        raise SettingsError(
+            f"FEEDMILL_SSL_CAFILE cannot be used: {brokers.ssl_cafile} holds no certificate in PEM form that can be "
+            f"read ({_reason(error)})."
+        ) from error
     if brokers.ssl_certfile:
-        context.load_cert_chain(_path(brokers.ssl_certfile) or "", _path(brokers.ssl_keyfile))
+        try:
+            context.load_cert_chain(_path(brokers.ssl_certfile) or "", _path(brokers.ssl_keyfile), password=_nobody)
+        except (ssl.SSLError, OSError) as error:
+            raise SettingsError(
+                f"FEEDMILL_SSL_CERTFILE and FEEDMILL_SSL_KEYFILE cannot be used: {brokers.ssl_certfile} and "
+                f"{brokers.ssl_keyfile} must hold a certificate and its key in PEM form, the key without a passphrase "
+                f"({_reason(error)})."
+            ) from error
     return context
+
+
+def _nobody() -> str:
+    """In the place of OpenSSL's own question on the terminal, which a worker would wait at for ever."""
+    return ""
+
+
+def _reason(error: OSError) -> str:
+    return getattr(error, "reason", None) or error.strerror or str(error)
 
 
 def _path(value: Any) -> str | None:

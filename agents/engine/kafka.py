@@ -17,6 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.producer.message_accumulator import BatchBuilder
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from agents.engine.access import FORBIDDEN, forbidden
 from agents.engine.topics import MAX_REQUEST
 from agents.engine.transport import (
     Changelog,
@@ -135,19 +136,24 @@ class KafkaTransactions:
         )
 
     async def fence(self, touch: Sequence[tuple[str, int]]) -> None:
-        with _translated():
+        with self._translated():
             await self._producer.start()  # waits until the last transaction of this id is decided
             await self._producer.begin_transaction()
-            sent = [await self._producer.send(topic, b"", key=b"", partition=number) for topic, number in touch]
-            await asyncio.gather(*sent)
+            sent: list[Awaitable[Any]] = []
+            try:
+                for topic, number in touch:
+                    sent.append(await self._producer.send(topic, b"", key=b"", partition=number))
+                await asyncio.gather(*sent)
+            finally:
+                await asyncio.gather(*sent, return_exceptions=True)  # else asyncio tells of each that failed
             await self._producer.abort_transaction()
 
     async def begin(self) -> None:
-        with _translated():
+        with self._translated():
             await self._producer.begin_transaction()
 
     async def send(self, record: Outgoing) -> Awaitable[int]:
-        with _translated(record):
+        with self._translated(record):
             delivery = await self._producer.send(
                 record.topic,
                 record.value,
@@ -165,7 +171,7 @@ class KafkaTransactions:
         # the last record's partition last: its awaitable is the one that is asked for the offset
         for place in (*(place for place in packed if place != last), last):
             for batch in packed[place]:
-                with _translated():
+                with self._translated():
                     delivery = await self._producer.send_batch(batch, place[0], partition=place[1])
                 waiting.append(_delivered(delivery, None, batch.record_count()))
         return waiting
@@ -181,15 +187,26 @@ class KafkaTransactions:
         return packed
 
     async def commit(self) -> None:
-        with _translated():
+        with self._translated():
             await self._producer.commit_transaction()
 
     async def abort(self) -> None:
-        with _translated():
+        with self._translated():
             await self._producer.abort_transaction()
 
     async def stop(self) -> None:
         await _stopped(self._producer.stop)
+
+    @contextlib.contextmanager
+    def _translated(self, record: Outgoing | None = None) -> Iterator[None]:
+        with _translated(record, "write"):
+            try:
+                yield
+            except kafka_errors.IllegalOperation as error:
+                # aiokafka's word for a transaction that has failed meanwhile; why is known to the transaction
+                ended = self._producer._txn_manager._transaction_waiter
+                why = ended.exception() if ended.done() and not ended.cancelled() else None
+                raise why or kafka_errors.KafkaError(str(error)) from error
 
 
 class KafkaChangelog:
@@ -308,7 +325,7 @@ def _appended(batch: BatchBuilder, record: Outgoing) -> bool:
 
 async def _delivered(delivery: Awaitable[Any], record: Outgoing | None, count: int = 1) -> int:
     """The offset of the last of `count` records that were sent as one; `record` is the one that a refusal names."""
-    with _translated(record):
+    with _translated(record, "write"):
         return int((await delivery).offset) + count - 1
 
 
@@ -321,8 +338,8 @@ async def _stopped(stop: Callable[[], Awaitable[None]]) -> None:
 
 
 @contextlib.contextmanager
-def _translated(record: Outgoing | None = None) -> Iterator[None]:
-    """aiokafka's errors as the engine's: fenced, refused, or the broker not available."""
+def _translated(record: Outgoing | None = None, doing: str = "read") -> Iterator[None]:
+    """aiokafka's errors as the engine's: fenced, refused, forbidden, or the broker not available."""
     try:
         yield
     except _FENCED as error:
@@ -332,6 +349,8 @@ def _translated(record: Outgoing | None = None) -> Iterator[None]:
         ) from error
     except _REFUSED as error:
         raise RefusedError(record, f"{type(error).__name__}: {error}".rstrip(": ")) from error
+    except FORBIDDEN as error:
+        raise forbidden(doing, error) from error
     except (TimeoutError, kafka_errors.KafkaError, OSError) as error:
         raise UnavailableError(f"The broker did not do what was asked ({type(error).__name__}: {error}).") from error
 

@@ -18,6 +18,7 @@ from aiokafka import errors as kafka_errors
 from aiokafka.admin import AIOKafkaAdminClient
 from msgspec import Struct
 
+from agents.engine.access import FORBIDDEN, forbidden
 from agents.engine.transport import UnavailableError
 
 FETCH_BYTES = 128 * 1024
@@ -209,6 +210,8 @@ def _seen(before: Glance, records: Sequence[Any], reached: int, end: int) -> Gla
 def _translated() -> Iterator[None]:
     try:
         yield
+    except FORBIDDEN as error:
+        raise forbidden("read the lag", error) from error
     except (TimeoutError, kafka_errors.KafkaError, OSError) as error:
         why = f"{type(error).__name__}: {error}".rstrip(": ")
         raise UnavailableError(f"The lag could not be read from the broker ({why}).") from error

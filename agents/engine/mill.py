@@ -17,6 +17,7 @@ from typing import Any
 
 from mode import Service
 
+from agents.engine.access import FORBIDDEN, forbidden
 from agents.engine.contact import Contact
 from agents.engine.health import Health
 from agents.engine.kafka import KafkaTransport
@@ -137,7 +138,7 @@ class Mill(Service):
                 self._watchers.metrics.watch_state(stage, loop.state_size)
             stories = self.loops[StageName.STORIES]
             self._watchers.metrics.watch_index(stories.index_size, stories.dropped)
-        except UnavailableError as error:
+        except EngineError as error:
             end_process(str(error), EXIT_ENDED)
         self._contact.heard()
         self._running = True
@@ -251,6 +252,8 @@ class Mill(Service):
             await self._marks.commit(self._hints())
         except UnavailableError as error:
             log.warning("The last commits could not be verified: %s", error)
+        except FORBIDDEN as error:
+            end_process(str(forbidden("commit offsets", error)), EXIT_ENDED)
         except EngineError as error:
             end_process(str(error), EXIT_ENDED)
         except Exception as error:

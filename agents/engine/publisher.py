@@ -13,6 +13,7 @@ from typing import Any, Self
 from aiokafka import AIOKafkaProducer
 from aiokafka import errors as kafka_errors
 
+from agents.engine.access import FORBIDDEN, forbidden
 from agents.engine.away import AWAY, away, shown, unavailable
 from agents.engine.topics import MAX_REQUEST
 from agents.engine.transport import EngineError, UnavailableError
@@ -149,6 +150,8 @@ class Publisher:
 
 def _failure(what: str, error: Exception) -> EngineError:
     name = type(error).__name__
+    if isinstance(error, FORBIDDEN):
+        return forbidden(f"publish {what}", error)
     if isinstance(error, AWAY):
         return UnavailableError(f"{what} was not delivered: the broker does not answer any more ({name}).")
     if isinstance(error, kafka_errors.MessageSizeTooLargeError | kafka_errors.RecordTooLargeError):

@@ -80,7 +80,7 @@ class Review:
 
         Letters that come while this goes on are left to the next review.
         """
-        found = await self._admin.topics(f"{self._naming.prefix}.")
+        found = await self._admin.topics(f"{self._naming.prefix}.", configs=False)
         letters = _partitions(self._naming.topic(Topic.DEAD_LETTER), found)
         async with Reader(self._connection) as reader:
             spans = await reader.bounds(letters)

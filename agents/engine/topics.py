@@ -51,14 +51,24 @@ class Naming(Struct, frozen=True):
 
     def topic(self, topic: Topic) -> str:
         if topic in (Topic.ENTRIES, Topic.NEWS, Topic.DRAFTS):
-            return f"{self.prefix}.internal.{topic.value}.g{self.generation}"
+            return f"{self.internal}{topic.value}.g{self.generation}"
         return f"{self.prefix}.{topic.value}"
 
     def changelog(self, stage: StageName) -> str:
-        return f"{self.prefix}.internal.{stage.value}-changelog.g{self.generation}"
+        return f"{self.internal}{stage.value}-changelog.g{self.generation}"
 
     def transactional_id(self, stage: StageName, partition: int) -> str:
-        return f"{self.prefix}.g{self.generation}.{stage.value}.{partition}"
+        return f"{self.transactional_ids}{stage.value}.{partition}"
+
+    @property
+    def internal(self) -> str:
+        """What the names of all internal topics begin with, whatever their generation."""
+        return f"{self.prefix}.internal."
+
+    @property
+    def transactional_ids(self) -> str:
+        """What the ids of all transactions of this generation begin with."""
+        return f"{self.prefix}.g{self.generation}."
 
     @property
     def replaying_id(self) -> str:

@@ -149,6 +149,9 @@ def _of_feed(around: Surroundings, feed: Feed | None) -> Surroundings:
         canonical = canonicalize(feed.url, _short(raw.source_url or document.home))
         if canonical and not _ABSOLUTE.match(feed.url):
             feed = Feed(canonical.url, feed.title)
+        elif canonical is None and feed.url and not _ABSOLUTE.match(feed.url):
+            # no address of a feed: whoever shows items may make a link of it, and it may be `javascript:`
+            feed = Feed(None, feed.title) if feed.title else None
     site = site_of(canonical.host) if canonical else None
     return Surroundings(
         raw=raw,
