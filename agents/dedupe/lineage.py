@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from agents.content.identity import titled_key, turn_key
 from agents.dedupe.fingerprint import HASH_VERSION, Fingerprint
-from agents.stage import State
+from agents.stage import State, UnknownFormatError
 from schemas import Alias, Confidence, DateOrigin, Entry, FoundDate, ScriptFamily
 
 POINTER = b"\x01"
@@ -32,10 +32,6 @@ update in the year 2076 would make every later correction an older copy."""
 
 AHEAD = timedelta(minutes=30)
 """The least that zones differ by, more or less; what a clock is fast is less."""
-
-
-class UnknownFormatError(Exception):
-    """A value of the state that this version of the mill cannot read: written by a newer one, or damaged."""
 
 
 class Version(Struct, frozen=True, array_like=True):
@@ -131,8 +127,8 @@ def read_lineage(state: State, key: bytes) -> tuple[bytes, Lineage] | None:
         return None
     if value[:1] != LINEAGE:
         raise UnknownFormatError(
-            f"State record {key.hex()} has format byte {value[:1].hex()}, which this version does not know. "
-            "It was written by a newer mill: run that version, or rebuild the state under a new generation."
+            f"State record {key.hex()} has format byte {value[:1].hex()}, which this version of the mill does not know: "
+            "a newer one wrote it."
         )
     try:
         return key, _decoder.decode(value[1:])

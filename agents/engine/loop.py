@@ -19,7 +19,7 @@ from agents.engine.store import POSITION_KEY, Change, Overlay, Position, Store, 
 from agents.engine.topics import Naming
 from agents.engine.transport import EngineError, Incoming, Outgoing, RefusedError, Transactions, Transport
 from agents.engine.turns import Turns
-from agents.stage import Derived, Output, Stage, Topic
+from agents.stage import Derived, Output, Stage, Topic, UnknownFormatError
 from schemas import StageName
 
 MAX_BATCH_BYTES = 8 * 1024 * 1024
@@ -199,11 +199,24 @@ class StageLoop(Holding, Generic[In]):
         return int(offset)
 
     def _prepare(self, store: Store) -> Iterator[None]:
-        return self.stage.prepare(Overlay(store))
+        try:
+            yield from self.stage.prepare(Overlay(store))
+        except UnknownFormatError as error:
+            raise self._unreadable(error) from error
 
     def _handle(self, inputs: Sequence[In], overlay: Overlay) -> list[Output]:
         """The stage's work. Here suspect records will go to a child process (DESIGN 5.9)."""
-        return self.stage.handle(inputs, overlay, self._clock())
+        try:
+            return self.stage.handle(inputs, overlay, self._clock())
+        except UnknownFormatError as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: UnknownFormatError) -> EngineError:
+        """Nothing was written: the newer version that comes back finds everything as it left it."""
+        return EngineError(
+            f"{self.changelog_topic}: {error} Run the version that wrote it. docs/decisions/0012-state-formats.md says "
+            "what else can be done."
+        )
 
     async def _send_singly(self, transactions: Transactions, parcels: Sequence[Parcel], refusals: Refusals) -> None:
         for parcel in parcels:
