@@ -151,8 +151,8 @@ def open_state(folder: Path) -> RunState:
 
 def _failed(folder: Path, error: Exception) -> StateError:
     return StateError(
-        f"The state folder {folder} cannot be read or written: {' '.join(str(error).split())}. Where it is damaged, move "
-        "it away: without it the mill begins anew."
+        f"The state folder {folder} cannot be read or written: {' '.join(str(error).split())}. Where it is damaged, "
+        "move it away: without it the mill begins anew."
     )
 
 

@@ -127,8 +127,8 @@ def read_lineage(state: State, key: bytes) -> tuple[bytes, Lineage] | None:
         return None
     if value[:1] != LINEAGE:
         raise UnknownFormatError(
-            f"State record {key.hex()} has format byte {value[:1].hex()}, which this version of the mill does not know: "
-            "a newer one wrote it."
+            f"State record {key.hex()} has format byte {value[:1].hex()}, which this version of the mill does not "
+            "know: a newer one wrote it."
         )
     try:
         return key, _decoder.decode(value[1:])

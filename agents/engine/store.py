@@ -316,7 +316,8 @@ class RocksTables:
 class RocksTable:
     """One RocksDB. Writes go through its own log, so that a killed process leaves whole batches behind.
 
-    Damage inside of its files is found when they are read, not when they are opened; `failed` makes what is raised then.
+    Damage inside of its files is found when they are read, not when they are opened; `failed` makes what is raised
+    then.
     """
 
     def __init__(self, database: Rdict, failed: Callable[[Exception], Exception], lost: str | None = None) -> None:

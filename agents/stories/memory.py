@@ -172,8 +172,8 @@ class Memory:
 def _decoded(key: bytes, value: bytes, decoder: msgspec.msgpack.Decoder[_T]) -> _T:
     if value[:1] != FORMAT:
         raise UnknownFormatError(
-            f"State record {key.hex()} has format byte {value[:1].hex()}, which this version of the mill does not know: "
-            "a newer one wrote it."
+            f"State record {key.hex()} has format byte {value[:1].hex()}, which this version of the mill does not "
+            "know: a newer one wrote it."
         )
     try:
         return decoder.decode(value[1:])

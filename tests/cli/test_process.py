@@ -280,7 +280,7 @@ def test_a_damaged_state_folder_is_a_sentence(folder: Path) -> None:
         state = open_state(folder / "state")
         changes: Changes = {}
         for _ in range(4000):
-            state.of(StageName.STORIES, changes).put(b"s" + chance.randbytes(8), chance.randbytes(100))
+            state.of(StageName.STORIES, changes).put(b"s" + chance.randbytes(20), chance.randbytes(100))
         state.commit(changes, 1)
         state.close()
     for file in (folder / "state").glob("*.sst"):

@@ -95,11 +95,7 @@ def test_damage_that_shows_later_ends_the_worker_and_the_next_begins_anew(tmp_pa
     store = Store(RocksTables(tmp_path, cache_bytes=CACHE), "changelog", 0)
     assert store.rebuilt_because is None
     with pytest.raises(EngineError, match=r"is damaged \(Corruption.*put aside"):
-        if how == "scan":
-            list(store.scan(b"", b""))
-        else:
-            for number in range(KEYS):
-                store.get(b"%06d" % number)
+        _read(store, how)
     store.close()
     assert (tmp_path / f"changelog-0{ASIDE}").exists()
     again = Store(RocksTables(tmp_path, cache_bytes=CACHE), "changelog", 0)
@@ -107,6 +103,14 @@ def test_damage_that_shows_later_ends_the_worker_and_the_next_begins_anew(tmp_pa
     assert (again.proof, list(again.scan(b"", b""))) == (None, [])
     again.close()
     assert not (tmp_path / f"changelog-0{ASIDE}").exists()
+
+
+def _read(store: Store, how: str) -> None:
+    if how == "scan":
+        list(store.scan(b"", b""))
+    else:
+        for number in range(KEYS):
+            store.get(b"%06d" % number)
 
 
 def test_the_folder_of_another_partition_is_not_taken_for_its_own(tmp_path: Path) -> None:
