@@ -13,7 +13,19 @@ import msgspec
 from bench.machine import machine
 from bench.report import show_all
 
-BENCHES = ("pure", "process", "index", "startup", "kafka", "broker", "hostile", "accuracy", "nearcopies", "mutations")
+BENCHES = (
+    "pure",
+    "process",
+    "index",
+    "startup",
+    "kafka",
+    "ledger",
+    "broker",
+    "hostile",
+    "accuracy",
+    "nearcopies",
+    "mutations",
+)
 """Modules of this folder; each has a `main()` that yields tables."""
 
 

@@ -129,8 +129,9 @@ class Audit:
         ]
         bounds = await self._reader.bounds([*raw, *outcomes])
         since, because = await self._held_since(found, {at: bounds[at] for at in outcomes})
-        if since is None:
-            since, because = await self._oldest_raw({at: bounds[at] for at in raw})
+        oldest = await self._oldest_raw({at: bounds[at] for at in raw})
+        if since is None and oldest is not None and any(bounds[at][0] for at in raw):
+            since, because = oldest, f"{self._raw} holds nothing older any more."
         asked, until = self._scope.since_ms, self._scope.until_ms
         if since is None or (asked is not None and asked > since):
             since, because = asked, ""
@@ -138,13 +139,11 @@ class Audit:
         windows = {at: bounds[at] for at in raw}
         if since is not None:
             windows = await self._cut(windows, since, begin=True)
-            # An outcome is never older than its raw record: what was written before need not be read.
-            begins = {
-                at: span[0]
-                for at, span in (
-                    await self._cut({at: bounds[at] for at in outcomes}, since - READ_BEFORE_MS, begin=True)
-                ).items()
-            }
+        if (first := since if since is not None else oldest) is not None:
+            # An outcome is never older than its raw record: what was written before is nobody's, or of a topic of the
+            # same name that was there before.
+            read = await self._cut({at: bounds[at] for at in outcomes}, first - READ_BEFORE_MS, begin=True)
+            begins = {at: span[0] for at, span in read.items()}
         if until is not None:
             windows = await self._cut(windows, until, begin=False)
         self._at = begins
@@ -184,13 +183,10 @@ class Audit:
                 since.append(((await self._oldest((name, partition), (begin, end)) or gone) + SKEW_MS, why))
         return max(since, default=(None, ""))
 
-    async def _oldest_raw(self, bounds: Mapping[At, Span]) -> tuple[int | None, str]:
-        """The time of the first raw record, where there were earlier ones; None: there were none."""
-        if all(begin == 0 for begin, _ in bounds.values()):
-            return None, ""
+    async def _oldest_raw(self, bounds: Mapping[At, Span]) -> int | None:
+        """The time of the first raw record; None where there is none."""
         times = [await self._oldest(at, span) for at, span in bounds.items()]
-        known = [moment for moment in times if moment is not None]
-        return (min(known), f"{self._raw} holds nothing older any more.") if known else (None, "")
+        return min((moment for moment in times if moment is not None), default=None)
 
     async def _oldest(self, at: At, span: Span) -> int | None:
         first = await self._reader.first(at, span)
