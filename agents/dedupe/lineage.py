@@ -136,11 +136,21 @@ def read_lineage(state: State, key: bytes) -> tuple[bytes, Lineage] | None:
         raise UnknownFormatError(f"State record {key.hex()} cannot be read: {error}.") from error
 
 
+def owner_of(state: State, key: bytes) -> tuple[bytes, Lineage] | None:
+    """The lineage that owns an alias, with its id.
+
+    A pointer may be older than the lineage that it leads to, where an item was forgotten and its address belongs to
+    another one now: what the new one has not claimed is nobody's, whether the sweep has been there or not.
+    """
+    owner = read_lineage(state, key)
+    return owner if owner is not None and key in owner[1].aliases else None
+
+
 def matches(state: State, entry: Entry) -> list[Match]:
     """Every lineage that the entry's aliases lead to, strongest alias first, each once."""
     found: list[Match] = []
     for alias in entry.aliases:
-        owner = read_lineage(state, alias.key)
+        owner = owner_of(state, alias.key)
         if owner is None or owner[1].forgotten(entry.arrival):
             continue
         if all(owner[0] != match.id for match in found):
@@ -274,7 +284,7 @@ def store(
     for key in names:
         if key in owned or len(owned) >= MAX_ALIASES:
             continue
-        owner = read_lineage(state, key)
+        owner = owner_of(state, key)
         if owner is not None and owner[0] != id and not owner[1].forgotten(entry.arrival):
             continue  # an owned alias never moves while its owner lives
         owned.add(key)

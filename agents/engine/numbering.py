@@ -76,14 +76,14 @@ class Numbers:
         latest = 0
         for at in members:
             number, flags = self._numbers[at] >> _FLAG_BITS, self._numbers[at]
-            if flags & _REPLAYED:
-                continue
+            if flags & _REPLAYED or not flags & _JUDGED:
+                continue  # what is not asked about may be another generation's
             first = given.setdefault(number, at)
             if first != at:
-                if flags & _JUDGED and self._sources[first] != self._sources[at]:
+                if self._sources[first] != self._sources[at]:
                     yield f"{self._place(at)}: revision {number} of its item, as {self._place(first)} is"
             elif flags & _ITEM:
-                if number < latest and flags & _JUDGED:
+                if number < latest:
                     yield f"{self._place(at)}: revision {number} of its item stands behind revision {latest}"
                 latest = max(latest, number)
 

@@ -36,6 +36,7 @@ class Given:
         pytest.param([(1, "old"), (3, "old"), (4, "")], [], id="old ones are compacted"),
         pytest.param([(1, "old"), (3, "")], [], id="what lay before the first that is judged"),
         pytest.param([(1, ""), (2, "old"), (3, "")], [], id="in between one of a document that is not judged"),
+        pytest.param([(7, "old"), (1, "old"), (1, ""), (2, "")], [], id="an earlier generation, not asked about"),
         pytest.param([(1, ""), (1, "")], ["1/0: revision 1 of its item, as feeds.raw/3/0/0 is"], id="twice"),
         pytest.param([(1, ""), (1, "letter")], ["1/0: revision 1 of its item, as feeds.raw/3/0/0 is"], id="and failed"),
         pytest.param([(2, ""), (1, "")], ["1/0: revision 1 of its item stands behind revision 2"], id="out of order"),
