@@ -21,7 +21,7 @@ from schemas import StageName
 from tests.kafka.faults import ENDS
 from tests.kafka.stand import PARTITIONS, Stand
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 """Seconds that a worker may take for anything, on a machine that does a lot else."""
 
 
