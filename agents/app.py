@@ -106,7 +106,7 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
         web_enabled=False,
         loghandlers=[],
     )
-    stages = make_stages(__version__, load_sites(settings.sites_file), settings.stories_max_items)
+    stages = make_stages(__version__, load_sites(settings.sites_file), settings.stories_max_items, sweeps=True)
     watchers = Watchers(metrics, health)
     transport = KafkaTransport(
         connection(settings), group=naming.group, transaction_timeout_seconds=settings.transaction_timeout_seconds

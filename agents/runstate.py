@@ -7,6 +7,7 @@ away. Both stages' changes and the number of documents read are written together
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -145,7 +146,14 @@ def open_state(folder: Path) -> RunState:
             f"The state folder {folder} cannot be opened: {error}. Nothing in it was changed. Without it the mill "
             "begins anew: move it away and run again."
         ) from error
-    return RunState(RocksTable(database))
+    return RunState(RocksTable(database, partial(_failed, folder)))
+
+
+def _failed(folder: Path, error: Exception) -> StateError:
+    return StateError(
+        f"The state folder {folder} cannot be read or written: {' '.join(str(error).split())}. Where it is damaged, "
+        "move it away: without it the mill begins anew."
+    )
 
 
 def _read_meta(raw: bytes) -> _Meta:

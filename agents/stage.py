@@ -33,6 +33,13 @@ INTERNAL = frozenset({Topic.ENTRIES, Topic.NEWS, Topic.DRAFTS})
 Headers = tuple[tuple[str, bytes], ...]
 
 
+class UnknownFormatError(Exception):
+    """A value of the state that this version of the mill cannot read: a newer one wrote it, or it is damaged.
+
+    Its text is a sentence; what to do depends on where the state is kept.
+    """
+
+
 class EntryRef(Struct, frozen=True, array_like=True, order=True, gc=False):
     """Which entry of `feeds.raw` a record is about; `index` is -1 for a document as a whole."""
 

@@ -17,13 +17,17 @@ __all__ = ["MOST_SIGHTINGS", "make_stages"]
 
 
 def make_stages(
-    version: str = __version__, sites: Sites | None = None, most_sightings: int = MOST_SIGHTINGS
+    version: str = __version__,
+    sites: Sites | None = None,
+    most_sightings: int = MOST_SIGHTINGS,
+    *,
+    sweeps: bool = False,
 ) -> dict[StageName, Stage[Any]]:
     """`version` is what items name as their `pipeline`; `sites` what an operator's file says; `most_sightings` how many
-    the stories stage compares with."""
+    the stories stage compares with. `sweeps`: dedupe deletes what it has forgotten, as a worker's has to."""
     return {
         StageName.PARSE: ParseStage(sites),
-        StageName.DEDUPE: DedupeStage(),
+        StageName.DEDUPE: DedupeStage(sweeps=sweeps),
         StageName.ENRICH: EnrichStage(version, sites),
         StageName.STORIES: StoriesStage(most_sightings),
     }

@@ -20,6 +20,7 @@ BENCHES = (
     "startup",
     "kafka",
     "rebalance",
+    "ledger",
     "broker",
     "hostile",
     "accuracy",

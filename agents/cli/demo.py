@@ -32,7 +32,7 @@ from agents.cli.terminal import console, safe, safe_line
 from agents.demo.display import Display, Progress
 from agents.demo.gauges import Gauges, Sums
 from agents.demo.workers import STOP_SECONDS, WorkerFailedError, Workers
-from agents.engine.audit import Audit
+from agents.engine.audit import Audit, Horizon
 from agents.engine.broker import EmbeddedBroker
 from agents.engine.folderguard import FolderGuard
 from agents.engine.java import EmbeddedKafkaError, FolderUnusableError
@@ -76,11 +76,11 @@ _TELLING = (DedupeRule.SAME_TEXT, DedupeRule.OLDER_COPY, DedupeRule.TRUNCATED_CO
 class Finished(Struct, frozen=True):
     """What the demo came to: `seconds` from the first document on, after `start_seconds` for the workers.
 
-    `since_ms`: see Audit.
+    `horizon`: see Audit.
     """
 
     account: Account
-    since_ms: int | None
+    horizon: Horizon
     start_seconds: float
     seconds: float
     bytes: int
@@ -290,7 +290,7 @@ class _Run:
                     moved, outcomes = time.monotonic(), account.outcomes
             seconds = time.monotonic() - self._began - self._start_seconds
             sums = await self._look(settled=account.settled)
-            return Finished(account, audit.window_begins_ms, self._start_seconds, seconds, size, sums)
+            return Finished(account, audit.horizon, self._start_seconds, seconds, size, sums)
 
     async def _look(self, *, settled: bool = False) -> Sums:
         self._mill.watch()
@@ -314,7 +314,7 @@ def _report(shown: Console, settings: Settings, mill: Workers, finished: Finishe
     """The ledger, and how to go on."""
     naming = Naming(settings.topic_prefix, settings.generation)
     feedmill = command()
-    for line in ledger_lines(finished.account, naming, finished.since_ms):
+    for line in ledger_lines(finished.account, naming, finished.horizon):
         shown.print(safe(line), soft_wrap=True)
     account = finished.account
     noun = "document" if account.raw == 1 else "documents"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from agents.cli.exits import ExitCode
+from agents.cli.exits import CommandError, ExitCode
 from agents.cli.session import Session, run, session
 from agents.cli.terminal import console, safe
-from agents.engine.audit import Audit
+from agents.cli.timespan import MOMENT, MOMENT_HELP, milliseconds
+from agents.engine.audit import Audit, Horizon, Scope
 from agents.engine.ledger import Account, Faults
 from agents.engine.reader import Reader
 from agents.engine.topics import Naming
@@ -25,35 +26,57 @@ def register(app: typer.Typer) -> None:
 
 
 def ledger(
+    partition: Annotated[
+        list[int] | None,
+        typer.Option(min=0, metavar="N", help="Only documents of this partition; may be given several times."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar=MOMENT, help=f"Only documents that came from then on: {MOMENT_HELP}.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar=MOMENT, help="Only documents that came before then.")] = None,
     settle: float = typer.Option(
         10.0, min=0, help="Seconds to wait at most for what is on its way; the audit ends as soon as all has arrived."
     ),
     json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
-    """Audit the topics: does every entry have exactly one outcome? Ends with 1 where one is missing or doubled."""
-    raise typer.Exit(run(_ledger(load_settings(), settle, json)))
+    """Audit the topics: does every entry have exactly one outcome, and is each as the mill wrote it? Ends with 1 where
+    one is missing, doubled or altered."""
+    scope = Scope(
+        frozenset(partition) if partition else None, milliseconds("--since", since), milliseconds("--until", until)
+    )
+    if scope.since_ms is not None and scope.until_ms is not None and scope.since_ms >= scope.until_ms:
+        raise CommandError("Nothing lies between --since and --until: the first must be the earlier one.")
+    raise typer.Exit(run(_ledger(load_settings(), scope, settle, json)))
 
 
-async def _ledger(settings: Settings, settle: float, as_json: bool) -> ExitCode:
+async def _ledger(settings: Settings, scope: Scope, settle: float, as_json: bool) -> ExitCode:
     async with session(settings) as here:
-        await here.topics(*Topic)
-        audit, account = await audited(here, settle)
+        found = await here.topics(*Topic)
+        count = found[here.naming.topic(Topic.RAW)].partitions
+        if unknown := sorted(number for number in scope.partitions or () if number >= count):
+            raise CommandError(
+                f"{here.naming.topic(Topic.RAW)} has no partition {unknown[0]}: its {count} are numbered from 0."
+            )
+        audit, account = await audited(here, scope, settle)
     if as_json:
         content: dict[str, Any] = msgspec.to_builtins(account)
         content |= {
-            "since": _moment(audit.window_begins_ms),
+            "since": _moment(audit.horizon.since_ms),
+            "until": _moment(audit.horizon.until_ms),
+            "partitions": list(audit.horizon.partitions),
+            "because": audit.horizon.because,
             "unreadable": audit.unreadable,
             "whole": account.whole,
             "settled": account.settled,
         }
         sys.stdout.write(msgspec.json.encode(content).decode() + "\n")
     else:
-        for line in lines(account, here.naming, audit.window_begins_ms, audit.unreadable):
+        for line in lines(account, here.naming, audit.horizon, audit.unreadable):
             sys.stdout.write(safe(line) + "\n")
     return ExitCode.FINE if account.whole else ExitCode.FOUND
 
 
-async def audited(here: Session, settle: float) -> tuple[Audit, Account]:
+async def audited(here: Session, scope: Scope, settle: float) -> tuple[Audit, Account]:
     """One whole audit, with a counter on stderr where that is a terminal."""
     shown = console(stderr=True)
     read = 0
@@ -64,22 +87,26 @@ async def audited(here: Session, settle: float) -> tuple[Audit, Account]:
         status.update(f"{read:,} records read")
 
     async with Reader(here.connection) as reader:
-        audit = await Audit.open(here.admin, reader, here.naming)
+        audit = await Audit.open(here.admin, reader, here.naming, scope)
         with shown.status("reading the topics") as status:
             return audit, await audit.run(settle, progress)
 
 
-def lines(account: Account, naming: Naming, since_ms: int | None, unreadable: int = 0) -> list[str]:
+def lines(account: Account, naming: Naming, horizon: Horizon, unreadable: int = 0) -> list[str]:
     """The account for people, line by line."""
-    since = _moment(since_ms)
-    reach = f"since {since}, as far back as all topics reach" if since else "from the beginning"
+    since = _moment(horizon.since_ms)
+    reach = f"from {since}" if since else "from the beginning"
+    numbers = ", ".join(map(str, horizon.partitions))
+    where = f" (partition{'s' * (len(horizon.partitions) > 1)} {numbers})" if horizon.partitions else ""
     sums = (
         (naming.topic(Topic.ENRICHED), account.items, "items"),
         (naming.topic(Topic.DUPLICATES), account.duplicates, "duplicates"),
         (naming.topic(Topic.DEAD_LETTER), account.dead_letters, "dead letters"),
     )
     width = max(len(naming.topic(Topic.RAW)), *(len(name) for name, _, _ in sums))
-    found = [f"The ledger of {naming.topic(Topic.RAW)}, {reach}."]
+    found = [f"The ledger of {naming.topic(Topic.RAW)}{where}, {reach} to {_moment(horizon.until_ms)}."]
+    if horizon.because:
+        found.append(f"Earlier documents cannot be judged: {horizon.because}")
     found += [f"  {naming.topic(Topic.RAW):<{width}}  {account.raw:>10,} documents with {account.entries:,} entries"]
     found += [f"  {name:<{width}}  {count:>10,} {noun}" for name, count, noun in sums]
     sign = "=" if account.entries == account.outcomes else "≠"
@@ -96,14 +123,19 @@ def lines(account: Account, naming: Naming, since_ms: int | None, unreadable: in
     found += _faults("Missing", account.missing)
     found += _faults("Doubled", account.doubled)
     found += _faults("Contradicting", account.contradicting)
+    found += _faults("Altered", account.altered)
     if account.whole:
-        found.append("Nothing is missing, nothing is doubled." if account.settled else "So far nothing is missing.")
+        found.append(
+            "Nothing is missing, nothing is doubled. Nothing is altered."
+            if account.settled
+            else "So far nothing is missing."
+        )
     return found
 
 
 def _faults(name: str, faults: Faults) -> list[str]:
     if not faults.count:
-        return [f"{name}: 0"] if name != "Contradicting" else []
+        return [f"{name}: 0"] if name in ("Missing", "Doubled") else []
     rest = faults.count - len(faults.shown)
     return [
         f"{name}: {faults.count:,}",

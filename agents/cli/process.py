@@ -59,7 +59,9 @@ def process(
     from agents.engine.topics import Naming
     from agents.pipeline import Pipeline
     from agents.run import JobsFailedError, run
+    from agents.runstate import StateError
     from agents.settings import load_settings, load_sites
+    from agents.stage import UnknownFormatError
 
     moment = moment_option(now)
     settings = load_settings()
@@ -82,6 +84,13 @@ def process(
             ) from None
         except JobsFailedError as error:
             raise CommandError(str(error), ExitCode.FOUND) from None
+        except StateError as error:
+            raise CommandError(str(error)) from None
+        except UnknownFormatError as error:
+            raise CommandError(
+                f"The state folder {state} cannot be used: {error} Run the version of the mill that wrote it, or name "
+                "a new folder. Nothing of the last document was written."
+            ) from None
         finally:
             batches.close()
     if not counted.documents:

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from agents.content.identity import titled_key, turn_key
 from agents.dedupe.fingerprint import HASH_VERSION, Fingerprint
-from agents.stage import State
+from agents.stage import State, UnknownFormatError
 from schemas import Alias, Confidence, DateOrigin, Entry, FoundDate, ScriptFamily
 
 POINTER = b"\x01"
@@ -32,10 +32,6 @@ update in the year 2076 would make every later correction an older copy."""
 
 AHEAD = timedelta(minutes=30)
 """The least that zones differ by, more or less; what a clock is fast is less."""
-
-
-class UnknownFormatError(Exception):
-    """A value of the state that this version of the mill cannot read: written by a newer one, or damaged."""
 
 
 class Version(Struct, frozen=True, array_like=True):
@@ -131,8 +127,8 @@ def read_lineage(state: State, key: bytes) -> tuple[bytes, Lineage] | None:
         return None
     if value[:1] != LINEAGE:
         raise UnknownFormatError(
-            f"State record {key.hex()} has format byte {value[:1].hex()}, which this version does not know. "
-            "It was written by a newer mill: run that version, or rebuild the state under a new generation."
+            f"State record {key.hex()} has format byte {value[:1].hex()}, which this version of the mill does not "
+            "know: a newer one wrote it."
         )
     try:
         return key, _decoder.decode(value[1:])
@@ -140,11 +136,21 @@ def read_lineage(state: State, key: bytes) -> tuple[bytes, Lineage] | None:
         raise UnknownFormatError(f"State record {key.hex()} cannot be read: {error}.") from error
 
 
+def owner_of(state: State, key: bytes) -> tuple[bytes, Lineage] | None:
+    """The lineage that owns an alias, with its id.
+
+    A pointer may be older than the lineage that it leads to, where an item was forgotten and its address belongs to
+    another one now: what the new one has not claimed is nobody's, whether the sweep has been there or not.
+    """
+    owner = read_lineage(state, key)
+    return owner if owner is not None and key in owner[1].aliases else None
+
+
 def matches(state: State, entry: Entry) -> list[Match]:
     """Every lineage that the entry's aliases lead to, strongest alias first, each once."""
     found: list[Match] = []
     for alias in entry.aliases:
-        owner = read_lineage(state, alias.key)
+        owner = owner_of(state, alias.key)
         if owner is None or owner[1].forgotten(entry.arrival):
             continue
         if all(owner[0] != match.id for match in found):
@@ -278,7 +284,7 @@ def store(
     for key in names:
         if key in owned or len(owned) >= MAX_ALIASES:
             continue
-        owner = read_lineage(state, key)
+        owner = owner_of(state, key)
         if owner is not None and owner[0] != id and not owner[1].forgotten(entry.arrival):
             continue  # an owned alias never moves while its owner lives
         owned.add(key)

@@ -21,6 +21,7 @@ from agents.dedupe.fingerprint import Fingerprint, fingerprint
 from agents.dedupe.judge import Judgement, judge, may_not_revise
 from agents.dedupe.lineage import Lineage, Match
 from agents.dedupe.meeting import meet
+from agents.dedupe.sweep import sweep
 from agents.stage import EntryRef, Headers, Output, State, Topic
 from schemas import (
     Alias,
@@ -53,6 +54,10 @@ class DedupeStage:
 
     name = StageName.DEDUPE
 
+    def __init__(self, *, sweeps: bool = False) -> None:
+        """`sweeps`: forgotten lineages are deleted, a few at a time; for a mill that runs for years."""
+        self._sweeps = sweeps
+
     def prepare(self, state: State) -> Iterator[None]:
         yield from ()
 
@@ -61,6 +66,8 @@ class DedupeStage:
         for record in batch:
             entry = _entries.decode(record)
             outputs.extend(_retract(entry, state, now) if entry.retraction else _admit(entry, state))
+        if self._sweeps and batch:
+            sweep(state, entry)
         return outputs
 
     def refused(self, output: Output, code: DeadLetterCode, message: str, now: datetime) -> Output:
@@ -125,7 +132,7 @@ class _Turns:
 def _new_id(entry: Entry, state: State, heading: Callable[[], str]) -> bytes:
     """The strongest key that is free; where another article holds the address, address and title together."""
     strongest = entry.aliases[0].key
-    owner = lineages.read_lineage(state, strongest)
+    owner = lineages.owner_of(state, strongest)
     if owner is None or owner[1].forgotten(entry.arrival):
         return strongest
     return titled_key(strongest, heading())

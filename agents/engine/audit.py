@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Self
 
 import msgspec
@@ -28,6 +28,9 @@ POLL_SECONDS = 0.5
 SKEW_MS = 60_000
 """Raw records carry the broker's time, outcomes their worker's; clocks differ by less than this."""
 
+READ_BEFORE_MS = 600_000
+"""Outcomes are looked for from so much before the raw records on, should a worker's clock be slow by more than that."""
+
 Progress = Callable[[int], None]
 """Is told how many more records were read."""
 
@@ -36,34 +39,57 @@ _INTERNAL = (StageName.DEDUPE, StageName.ENRICH, StageName.STORIES)
 
 class _Outcome(Struct):
     source: Origin
+    id: str | None = None
+    revision: int | None = None
+    replay_of: object = None
 
 
 _outcomes = msgspec.json.Decoder(_Outcome)
 
 
+class Scope(Struct, frozen=True):
+    """What somebody wants to know: raw records of these partitions (None: all), from a time to a time."""
+
+    partitions: frozenset[int] | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+
+class Horizon(Struct, frozen=True):
+    """What could be judged: raw records of `partitions`, from `since_ms` (None: from the first) to `until_ms`.
+
+    `because`: what stands in the way of judging earlier ones, as a sentence; empty where nothing does.
+    """
+
+    partitions: Sequence[int]
+    since_ms: int | None
+    until_ms: int
+    because: str = ""
+
+
 class Audit:
     """One audit: the raw records that stand in `feeds.raw` when it begins, as far back as all topics reach.
 
-    `window_begins_ms` is that time, None where everything is still there. `unreadable` counts records of the
-    outcome topics that are no outcomes: something else writes to them.
+    `unreadable` counts records of the outcome topics that are no outcomes: something else writes to them.
     """
 
-    def __init__(self, admin: Admin, reader: Reader, naming: Naming) -> None:
+    def __init__(self, admin: Admin, reader: Reader, naming: Naming, scope: Scope) -> None:
         self._admin = admin
         self._reader = reader
         self._naming = naming
+        self._scope = scope
         self._raw = naming.topic(Topic.RAW)
         self._kinds = {naming.topic(topic): topic for topic in OUTCOMES}
         self._at: dict[At, int] = {}
         self._between: list[At] = []
         self._ledger = Ledger(self._raw, {})
-        self.window_begins_ms: int | None = None
+        self.horizon = Horizon((), None, 0)
         self.unreadable = 0
 
     @classmethod
-    async def open(cls, admin: Admin, reader: Reader, naming: Naming) -> Self:
+    async def open(cls, admin: Admin, reader: Reader, naming: Naming, scope: Scope = Scope()) -> Self:  # noqa: B008
         """Fix what is audited. Raises EngineError where a topic is missing."""
-        audit = cls(admin, reader, naming)
+        audit = cls(admin, reader, naming, scope)
         await audit._fix()
         return audit
 
@@ -83,7 +109,7 @@ class Audit:
         await self._read_outcomes(progress)
         if not self._ledger.complete:
             await self._read_between(done)
-        return self._ledger.account({partition: done.get((self._raw, partition)) for partition in self._partitions})
+        return self._ledger.account({partition: done.get((self._raw, partition)) for partition in self._windows})
 
     async def _fix(self) -> None:
         found = await self._admin.topics(self._naming.prefix)
@@ -93,7 +119,8 @@ class Audit:
                 f"There is nothing to audit: {', '.join(missing)} missing. `feedmill topics apply` creates the topics."
             )
         self._partitions = range(found[self._raw].partitions)
-        raw = [(self._raw, partition) for partition in self._partitions]
+        audited = sorted(self._scope.partitions or self._partitions)
+        raw = [(self._raw, partition) for partition in audited]
         outcomes = [(name, partition) for name in self._kinds for partition in range(found[name].partitions)]
         self._between = [
             (name, partition)
@@ -101,37 +128,65 @@ class Audit:
             for partition in range(found[name].partitions)
         ]
         bounds = await self._reader.bounds([*raw, *outcomes])
-        self._at = {at: bounds[at][0] for at in outcomes}
-        self.window_begins_ms = await self._held_since(found, {at: bounds[at] for at in outcomes})
-        windows = {at[1]: bounds[at] for at in raw}
-        if self.window_begins_ms is not None:
-            first = await self._reader.offsets_at(raw, self.window_begins_ms)
-            for at in raw:
-                begin, end = bounds[at]
-                offset = first[at]
-                windows[at[1]] = (end if offset is None else min(max(offset, begin), end), end)
-        self._windows = windows
-        self._ledger = Ledger(self._raw, windows)
+        since, because = await self._held_since(found, {at: bounds[at] for at in outcomes})
+        oldest = await self._oldest_raw({at: bounds[at] for at in raw})
+        if since is None and oldest is not None and any(bounds[at][0] for at in raw):
+            since, because = oldest, f"{self._raw} holds nothing older any more."
+        asked, until = self._scope.since_ms, self._scope.until_ms
+        if since is None or (asked is not None and asked > since):
+            since, because = asked, ""
+        begins = {at: bounds[at][0] for at in outcomes}
+        windows = {at: bounds[at] for at in raw}
+        if since is not None:
+            windows = await self._cut(windows, since, begin=True)
+        if (first := since if since is not None else oldest) is not None:
+            # An outcome is never older than its raw record: what was written before is nobody's, or of a topic of the
+            # same name that was there before.
+            read = await self._cut({at: bounds[at] for at in outcomes}, first - READ_BEFORE_MS, begin=True)
+            begins = {at: span[0] for at, span in read.items()}
+        if until is not None:
+            windows = await self._cut(windows, until, begin=False)
+        self._at = begins
+        self._windows = {partition: window for (_, partition), window in windows.items()}
+        self._ledger = Ledger(self._raw, self._windows)
+        now = int(time.time() * 1000)
+        self.horizon = Horizon(audited, since, now if until is None else min(until, now), because)
 
-    async def _held_since(self, found: Mapping[str, Found], bounds: Mapping[At, Span]) -> int | None:
-        """Milliseconds since the epoch from which on no outcome can be gone; None: nothing is gone yet.
+    async def _cut(self, spans: Mapping[At, Span], time_ms: int, *, begin: bool) -> dict[At, Span]:
+        """Spans from the first record of a time on, or up to it."""
+        found = await self._reader.offsets_at(spans, time_ms)
+        cut: dict[At, Span] = {}
+        for at, (first, end) in spans.items():
+            offset = found[at]
+            place = end if offset is None else min(max(offset, first), end)
+            cut[at] = (place, end) if begin else (first, place)
+        return cut
+
+    async def _held_since(self, found: Mapping[str, Found], bounds: Mapping[At, Span]) -> tuple[int | None, str]:
+        """Milliseconds since the epoch from which on no outcome can be gone, and why; None: nothing is gone yet.
 
         An outcome is never older than its raw record, so a raw record of that time has all of its own.
         """
         now = int(time.time() * 1000)
-        since: list[int] = []
+        since: list[tuple[int, str]] = []
         for (name, partition), (begin, end) in bounds.items():
             config = found[name].config
             if "compact" in config.get("cleanup.policy", ""):
-                # Earlier revisions may be compacted away once they are older than this.
                 lag = int(config.get("min.compaction.lag.ms", 0))
                 if begin < end and (await self._oldest((name, partition), (begin, end)) or now) < now - lag:
-                    since.append(now - lag + SKEW_MS)
+                    why = f"{name} keeps every revision for {_span(lag)} only, and later the last of each item."
+                    since.append((now - lag + SKEW_MS, why))
             if begin > 0:  # retention has deleted
                 kept = int(config.get("retention.ms", -1))
                 gone = now if kept < 0 else now - kept
-                since.append((await self._oldest((name, partition), (begin, end)) or gone) + SKEW_MS)
-        return max(since, default=None)
+                why = f"{name}/{partition} holds nothing older any more."
+                since.append(((await self._oldest((name, partition), (begin, end)) or gone) + SKEW_MS, why))
+        return max(since, default=(None, ""))
+
+    async def _oldest_raw(self, bounds: Mapping[At, Span]) -> int | None:
+        """The time of the first raw record; None where there is none."""
+        times = [await self._oldest(at, span) for at, span in bounds.items()]
+        return min((moment for moment in times if moment is not None), default=None)
 
     async def _oldest(self, at: At, span: Span) -> int | None:
         first = await self._reader.first(at, span)
@@ -162,11 +217,24 @@ class Audit:
         if record.value is None:
             return  # a tombstone retracts an item and is nobody's outcome
         try:
-            origin = _outcomes.decode(record.value).source
+            outcome = _outcomes.decode(record.value)
         except (msgspec.DecodeError, RecursionError):
             self.unreadable += 1
             return
-        self._ledger.outcome(self._kinds[record.topic], origin, f"{record.topic}/{record.partition}/{record.offset}")
+        kind, origin = self._kinds[record.topic], outcome.source
+        stands_at = f"{record.topic}/{record.partition}/{record.offset}"
+        self._ledger.outcome(kind, origin, stands_at)
+        if why := _altered(kind, record, outcome):
+            self._ledger.altered(f"{stands_at}: {why}")
+        if kind is not Topic.DUPLICATES and outcome.id is not None and outcome.revision is not None:
+            self._ledger.numbered(
+                origin,
+                outcome.id,
+                outcome.revision,
+                stands_at,
+                item=kind is Topic.ENRICHED,
+                replayed=outcome.replay_of is not None,
+            )
 
     async def _read_between(self, done: Mapping[At, int]) -> None:
         """Entries in the frames that the stages had not surely done when the step began."""
@@ -182,6 +250,24 @@ class Audit:
                 for ref, _ in parts:
                     if ref is not None:
                         self._ledger.in_flight(ref)
+
+
+def _altered(kind: Topic, record: Incoming, outcome: _Outcome) -> str:
+    """What of a record cannot be the mill's; empty where nothing speaks against it."""
+    if kind is not Topic.DEAD_LETTER and (outcome.id is None or record.key != outcome.id.encode()):
+        return f"its key is {(record.key or b'').decode(errors='replace')!r:.40}, the id in it {outcome.id!r:.40}"
+    event = next((value for name, value in record.headers if name == "ce_id"), None)
+    if event is not None and event != outcome.source.position.encode():
+        return (
+            f"its header ce_id names the entry {event.decode(errors='replace')!r:.80}, its value "
+            f"{outcome.source.position}"
+        )
+    return ""
+
+
+def _span(milliseconds: int) -> str:
+    days, rest = divmod(milliseconds, 86_400_000)
+    return f"{days} days" if days > 1 and not rest else f"{milliseconds / 3_600_000:g} hours"
 
 
 async def audited(connection: Mapping[str, Any], admin: Admin, naming: Naming, settle_seconds: float) -> Account:

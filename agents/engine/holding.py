@@ -181,6 +181,7 @@ class Holding:
         found = await self._reader().committed(self.input, [part.partition for part in parts])
         async with self._restoring:
             await self._restore(parts)
+        await self.check_inputs(parts)
         await self._suspect(parts, found)
         for part in parts:
             hint = found.get(part.partition)
@@ -292,6 +293,24 @@ class Holding:
                 f"worked on to {hint}: the changelog was lost or restored from an older backup. Start a new "
                 "generation (FEEDMILL_GENERATION) knowingly; docs/runbooks/lost-changelog.md says how."
             )
+
+    async def check_inputs(self, parts: Iterable[Part] | None = None) -> None:
+        """Raise EngineError where an input ends before what was worked on: it is not the topic that it was.
+
+        Its records would all be passed over as known ones, up to the old position, and nobody would notice.
+        """
+        positions = {
+            part.partition: part.next for part in (self.parts.values() if parts is None else parts) if part.next
+        }
+        if not positions:
+            return
+        for partition, end in (await self._reader().ends(self.input, list(positions))).items():
+            if end < positions[partition]:
+                raise EngineError(
+                    f"{self.input}/{partition} ends at {end}, but was worked on up to {positions[partition]}: the "
+                    "topic was deleted and made again, or restored from an older backup than the rest. What stands "
+                    "there now would be passed over; docs/runbooks/recreated-raw.md says how to go on."
+                )
 
     def _prepare(self, store: Store) -> Iterator[None]:
         """What the stage makes of a restored state, piece by piece."""

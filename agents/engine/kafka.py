@@ -278,6 +278,12 @@ class KafkaChangelog:
                 return {at.partition: end for at, end in ends.items()}
             await asyncio.sleep(0.02)
 
+    async def ends(self, topic: str, partitions: Sequence[int]) -> Mapping[int, int]:
+        asked = [TopicPartition(topic, partition) for partition in partitions]
+        with _translated():
+            ends = await self._watermarks.end_offsets(asked)
+        return {at.partition: end for at, end in ends.items()}
+
     async def committed(self, topic: str, partitions: Sequence[int]) -> Mapping[int, Committed]:
         asked = [TopicPartition(topic, partition) for partition in partitions]
         with _translated():

@@ -1,7 +1,7 @@
 """The ledger: does every entry of `feeds.raw` have exactly one outcome, by `source`?
 
-A pure account, fed with what was read from the topics in any order. It keeps three bytes for each raw offset and,
-only while a document is incomplete, one bit for each of its entries.
+A pure account, fed with what was read from the topics in any order. It keeps three bytes for each raw offset, 24 for
+each item and, only while a document is incomplete, one bit for each of its entries.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
+from agents.engine.numbering import Numbers, Source
 from agents.stage import EntryRef, Topic
 
 SHOWN = 20
@@ -35,6 +36,12 @@ class Origin(Struct, frozen=True):
     index: int | None
     count: int | None
 
+    @property
+    def position(self) -> str:
+        """As `ce_id` has it."""
+        tail = "" if self.index is None else f"/{self.index}"
+        return f"{self.topic}/{self.partition}/{self.offset}{tail}"
+
 
 class Faults(Struct, frozen=True):
     """How many there are of one kind, and the first of them in words."""
@@ -48,8 +55,9 @@ class Account(Struct, frozen=True, kw_only=True):
 
     `waiting`: raw records that parse has not taken yet. `in_flight`: entries between two stages, or in documents
     just being read. `missing` counts a raw record without any outcome as one: how many entries it holds nobody
-    knows. `contradicting`: outcomes that cannot both be true, or of no raw record. `elsewhere`: outcomes of what
-    never was a raw record (documents that `ingest` refused).
+    knows. `contradicting`: outcomes that cannot both be true, or of no raw record. `altered`: outcomes that are not as
+    the mill writes them: a key or a header that is not theirs, revisions numbered wrongly. `elsewhere`: outcomes of
+    what never was a raw record (documents that `ingest` refused).
     """
 
     raw: int
@@ -62,6 +70,7 @@ class Account(Struct, frozen=True, kw_only=True):
     missing: Faults
     doubled: Faults
     contradicting: Faults
+    altered: Faults = Faults(0, [])
     elsewhere: int
 
     @property
@@ -70,8 +79,8 @@ class Account(Struct, frozen=True, kw_only=True):
 
     @property
     def whole(self) -> bool:
-        """Nothing is missing, doubled or contradicting; what is on its way is none of these."""
-        return not (self.missing.count or self.doubled.count or self.contradicting.count)
+        """Nothing is missing, doubled, contradicting or altered; what is on its way is none of these."""
+        return not any(faults.count for faults in (self.missing, self.doubled, self.contradicting, self.altered))
 
     @property
     def settled(self) -> bool:
@@ -88,6 +97,8 @@ class Ledger:
         self._outcomes = dict.fromkeys(OUTCOMES, 0)
         self._doubled = _Noted()
         self._contradicting = _Noted()
+        self._altered = _Noted()
+        self._numbers = Numbers(topic)
         self._elsewhere = 0
 
     @property
@@ -119,6 +130,19 @@ class Ledger:
         elif page.settle(origin.offset, origin.index, origin.count):
             self._doubled.note(f"{where}: has another outcome, and the one at {stands_at}")
 
+    def altered(self, sentence: str) -> None:
+        """An outcome is not as the mill writes it."""
+        self._altered.note(sentence)
+
+    def numbered(self, origin: Origin, id: str, revision: int, stands_at: str, *, item: bool, replayed: bool) -> None:
+        """An item has this revision number, or a dead letter that stands in the place of one."""
+        if origin.topic != self._topic or origin.index is None:
+            return
+        judged = self._page(origin.partition, origin.offset) is not None
+        source = Source(origin.partition, origin.offset, origin.index)
+        if not self._numbers.note(id, revision, source, item=item, replayed=replayed, judged=judged):
+            self._altered.note(f"{stands_at}: {id!r:.40} and {revision} are no item's id and revision")
+
     def in_flight(self, ref: EntryRef) -> None:
         """An entry was found between two stages."""
         if page := self._page(ref.partition, ref.offset):
@@ -134,7 +158,9 @@ class Ledger:
 
         `taken` must be older than everything read of the topics, or what is on its way looks missing.
         """
-        missing, contradicting = _Noted(), self._contradicting.copy()
+        missing, contradicting, altered = _Noted(), self._contradicting.copy(), self._altered.copy()
+        for sentence in self._numbers.wrong():
+            altered.note(sentence)
         raw = entries = waiting = in_flight = 0
         for partition, page in sorted(self._pages.items()):
             done_by_parse = taken.get(partition) or 0
@@ -164,6 +190,7 @@ class Ledger:
             missing=missing.faults(),
             doubled=self._doubled.faults(),
             contradicting=contradicting.faults(),
+            altered=altered.faults(),
             elsewhere=self._elsewhere,
         )
 

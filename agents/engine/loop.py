@@ -22,7 +22,7 @@ from agents.engine.topics import Naming
 from agents.engine.transport import EngineError, Incoming, Outgoing, RefusedError, Transactions, Transport
 from agents.engine.turns import Turns
 from agents.engine.watchdog import Watchdog
-from agents.stage import Derived, Output, Stage, Topic
+from agents.stage import Derived, Output, Stage, Topic, UnknownFormatError
 from schemas import DeadLetterCode, StageName
 
 RESTART_SECONDS = 1.0
@@ -284,14 +284,15 @@ class StageLoop(Holding, Generic[In]):
             part.sure_at = self._timer()
 
     def _prepare(self, store: Store) -> Iterator[None]:
-        return self.stage.prepare(Overlay(store))
+        try:
+            yield from self.stage.prepare(Overlay(store))
+        except UnknownFormatError as error:
+            raise self._unreadable(error) from error
 
     def _handle(self, inputs: Sequence[In], overlay: Overlay) -> list[Output]:
         """The stage's work."""
-        if self._watchdog is None:
-            return self.stage.handle(inputs, overlay, self._clock())
-        with self._watchdog.over():
-            return self.stage.handle(inputs, overlay, self._clock())
+        with self._watchdog.over() if self._watchdog else contextlib.nullcontext():
+            return self._decide(inputs, overlay)
 
     def _handle_tried(self, inputs: Sequence[In], tried: Sequence[Tried], overlay: Overlay) -> list[Output]:
         """What the child made of the inputs; the stage decides here about those that it needs its state for.
@@ -303,8 +304,21 @@ class StageLoop(Holding, Generic[In]):
         if survivors:
             # each has come to an end in the child, alone: together they may take longer than one
             with self._watchdog.over(len(survivors)) if self._watchdog else contextlib.nullcontext():
-                outputs += self.stage.handle(survivors, overlay, self._clock())
+                outputs += self._decide(survivors, overlay)
         return outputs
+
+    def _decide(self, inputs: Sequence[In], overlay: Overlay) -> list[Output]:
+        try:
+            return self.stage.handle(inputs, overlay, self._clock())
+        except UnknownFormatError as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: UnknownFormatError) -> EngineError:
+        """Nothing was written: the newer version that comes back finds everything as it left it."""
+        return EngineError(
+            f"{self.changelog_topic}: {error} Run the version that wrote it. docs/decisions/0012-state-formats.md says "
+            "what else can be done."
+        )
 
     async def _send_singly(self, transactions: Transactions, parcels: Sequence[Parcel], refusals: Refusals) -> None:
         for parcel in parcels:

@@ -278,7 +278,7 @@ class Mill(Service):
 
     @Service.timer(LAG_SECONDS)
     async def measure_lag(self) -> None:
-        """Read the lag of what this worker owns from the broker. Never ends the worker."""
+        """Read the lag of what this worker owns from the broker. Ends the worker where an input was replaced."""
         if not self._running:
             return
         places = {
@@ -287,6 +287,14 @@ class Mill(Service):
             for partition, part in loop.parts.items()
             if part.ready
         }
+        try:
+            for loop in self.loops.values():
+                await loop.check_inputs()
+        except UnavailableError as error:
+            log.warning("The ends of the inputs could not be read: %s", error)
+            return
+        except EngineError as error:
+            end_process(str(error), EXIT_ENDED)
         try:
             lags = await self._lag_reader.read({place: position for place, (_, _, position) in places.items()})
         except EngineError as error:

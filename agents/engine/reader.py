@@ -31,6 +31,9 @@ REQUEST_TIMEOUT_MS = 15_000
 SILENCE_SECONDS = 30.0
 """A broker that has sent nothing of a span for so long is gone: all of it is committed and could come at once."""
 
+FETCH_BYTES = 1024 * 1024
+"""Of a partition at once; aiokafka holds so much of each. A larger record comes all the same."""
+
 log = logging.getLogger(__name__)
 
 _WAIT_MS = 200
@@ -48,7 +51,7 @@ class Reader:
             enable_auto_commit=False,
             isolation_level="read_committed",
             auto_offset_reset="earliest",
-            max_partition_fetch_bytes=4 * 1024 * 1024,
+            max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_wait_ms=100,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         )

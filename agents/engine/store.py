@@ -8,7 +8,8 @@ Lost, foreign, damaged, of a newer format or ahead of the log: it is rebuilt, ne
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +17,10 @@ import msgspec
 from msgspec import Struct
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch, WriteBufferManager
 
-FORMAT = 1
+from agents.engine.transport import EngineError
+
+FORMAT = 2
+"""Of the store itself: what it notes of itself. What the values of a stage look like is the stage's own affair."""
 
 STATE_PREFIX = b"k"
 POSITION_KEY = b"\x00position"
@@ -39,11 +43,12 @@ class Position(Struct, frozen=True, array_like=True):
 class Meta(Struct, frozen=True, array_like=True):
     """What the store knows of itself. `read_to` is the changelog offset to go on from.
 
-    `proof` is the changelog offset and value of the last position record that was applied.
+    `copy_of` names changelog and partition: the first records of two partitions can be alike, byte for byte. `proof` is
+    the changelog offset and value of the last position record that was applied.
     """
 
     format: int
-    changelog: str
+    copy_of: str
     read_to: int
     proof: tuple[int, bytes] | None
 
@@ -64,7 +69,13 @@ class StateSize(Struct, frozen=True):
 
 
 class Table(Protocol):
-    """A durable map of bytes: RocksDB, or a dict in the model test."""
+    """A durable map of bytes: RocksDB, or a dict in the model test.
+
+    `lost` says why what was there before could not be used, None where it could, or where there was nothing.
+    """
+
+    @property
+    def lost(self) -> str | None: ...
 
     def size(self) -> StateSize: ...
 
@@ -94,10 +105,9 @@ class Store:
 
     def __init__(self, tables: Tables, changelog: str, partition: int) -> None:
         self._tables = tables
-        self._changelog = changelog
         self._name = f"{changelog}-{partition}"
         self._table = tables.open(self._name)
-        self.rebuilt_because: str | None = None
+        self.rebuilt_because = self._table.lost
         self.derived: object = None
         self.version = 0
         self._meta = self._read_meta()
@@ -157,14 +167,14 @@ class Store:
         self._table = self._tables.open(self._name)
         self.rebuilt_because = why
         self.derived = None
-        self._meta = Meta(FORMAT, self._changelog, 0, None)
+        self._meta = Meta(FORMAT, self._name, 0, None)
         self.next = 0
 
     def close(self) -> None:
         self._table.close()
 
     def _write(self, changes: Iterable[Change], proof: tuple[int, bytes] | None, read_to: int) -> None:
-        meta = Meta(FORMAT, self._changelog, read_to, proof)
+        meta = Meta(FORMAT, self._name, read_to, proof)
         self._table.write([*changes, (_META_KEY, msgspec.msgpack.encode(meta))])
         self._meta = meta
         self.next = self._read_position()
@@ -173,17 +183,17 @@ class Store:
         return 0 if self._meta.proof is None else decode_position(self._meta.proof[1]).next
 
     def _read_meta(self) -> Meta:
-        empty = Meta(FORMAT, self._changelog, 0, None)
+        empty = Meta(FORMAT, self._name, 0, None)
         raw = self._table.get(_META_KEY)
         if raw is None:
             return empty
         try:
             meta = msgspec.msgpack.decode(raw, type=Meta)
-            if meta.format == FORMAT and meta.changelog == self._changelog:
+            if meta.format == FORMAT and meta.copy_of == self._name:
                 if meta.proof is not None:
                     decode_position(meta.proof[1])
                 return meta
-            why = f"it is of format {meta.format} for {meta.changelog}"
+            why = f"it is a copy of {meta.copy_of}, in format {meta.format}"
         except msgspec.DecodeError as error:
             why = f"its own record cannot be read ({error})"
         self.rebuild(why)
@@ -236,8 +246,15 @@ class Overlay:
         return [(STATE_PREFIX + key, value) for key, value in self._changes.items()]
 
 
+ASIDE = ".damaged"
+"""Added to the name of a table's folder in which damage was found while it was in use."""
+
+
 class RocksTables:
-    """RocksDB tables in one worker's folder. One block cache is for all, and pays for their memory tables too."""
+    """RocksDB tables in one worker's folder. One block cache is for all, and pays for their memory tables too.
+
+    All of them are copies: what cannot be opened is thrown away and made anew.
+    """
 
     def __init__(self, folder: Path, *, cache_bytes: int) -> None:
         self._folder = folder
@@ -246,14 +263,38 @@ class RocksTables:
         folder.mkdir(parents=True, exist_ok=True)
 
     def open(self, name: str) -> RocksTable:
-        path = self._folder / name
+        path, aside = self._folder / name, self._folder / (name + ASIDE)
+        lost = None
+        if aside.exists():
+            lost = "damage was found in it while it was in use"
+            shutil.rmtree(aside, ignore_errors=True)
         try:
-            return RocksTable(Rdict(str(path), self._options()))
+            database = Rdict(str(path), self._options())
         except Exception as error:
             if "lock" in str(error).lower():
                 raise  # another worker's folder: to destroy it would be to destroy a living store
-            shutil.rmtree(path, ignore_errors=True)
-            return RocksTable(Rdict(str(path), self._options()))
+            lost = f"it could not be opened ({_told(error)})"
+            self.destroy(name)
+            database = Rdict(str(path), self._options())
+        return RocksTable(database, partial(self._failed, path), lost)
+
+    def _failed(self, path: Path, error: Exception) -> EngineError:
+        """What to raise where a table in use fails. A damaged one is put aside first, or each start would end here."""
+        if "Corruption" not in str(error):
+            return EngineError(f"The state in {path} cannot be used: {_told(error)}. Has its disk room, is it there?")
+        aside = path.with_name(path.name + ASIDE)
+        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            path.rename(aside)  # the name only: it needs no room, and what is open stays so
+        except OSError as failure:
+            return EngineError(
+                f"The state in {path} is damaged ({_told(error)}) and cannot be put aside "
+                f"({failure.strerror or failure}). Delete that folder: the next start makes it anew from its changelog."
+            )
+        return EngineError(
+            f"The state in {path} is damaged ({_told(error)}). It was put aside, and the next start makes it anew "
+            "from its changelog."
+        )
 
     def destroy(self, name: str) -> None:
         shutil.rmtree(self._folder / name, ignore_errors=True)
@@ -273,10 +314,16 @@ class RocksTables:
 
 
 class RocksTable:
-    """One RocksDB. Writes go through its own log, so that a killed process leaves whole batches behind."""
+    """One RocksDB. Writes go through its own log, so that a killed process leaves whole batches behind.
 
-    def __init__(self, database: Rdict) -> None:
+    Damage inside of its files is found when they are read, not when they are opened; `failed` makes what is raised
+    then.
+    """
+
+    def __init__(self, database: Rdict, failed: Callable[[Exception], Exception], lost: str | None = None) -> None:
         self._database = database
+        self._failed = failed
+        self.lost = lost
 
     def size(self) -> StateSize:
         def ask(*names: str) -> int:
@@ -285,7 +332,10 @@ class RocksTable:
         return StateSize(ask("estimate-num-keys"), ask("total-sst-files-size", "cur-size-all-mem-tables"))
 
     def get(self, key: bytes) -> bytes | None:
-        value = self._database.get(key)
+        try:
+            value = self._database.get(key)
+        except Exception as error:  # the library has no other
+            raise self._failed(error) from error
         return None if value is None else bytes(value)
 
     def scan(self, prefix: bytes, start: bytes) -> Iterator[Pair]:
@@ -294,6 +344,10 @@ class RocksTable:
         while at.valid() and (key := bytes(at.key())).startswith(prefix):
             yield key, bytes(at.value())
             at.next()
+        try:
+            at.status()  # an iterator that meets damage ends, as if nothing followed
+        except Exception as error:
+            raise self._failed(error) from error
 
     def write(self, changes: Iterable[Change]) -> None:
         batch = WriteBatch(raw_mode=True)
@@ -302,10 +356,18 @@ class RocksTable:
                 batch.delete(key)
             else:
                 batch.put(key, value)
-        self._database.write(batch)
+        try:
+            self._database.write(batch)
+        except Exception as error:
+            raise self._failed(error) from error
 
     def close(self) -> None:
         self._database.close()
+
+
+def _told(error: Exception) -> str:
+    """What RocksDB says, in one line and without its last full stop."""
+    return " ".join(str(error).split()).rstrip(".")
 
 
 class MemoryTables:
@@ -322,6 +384,8 @@ class MemoryTables:
 
 
 class MemoryTable:
+    lost: str | None = None
+
     def __init__(self, content: dict[bytes, bytes]) -> None:
         self._content = content
 

@@ -132,6 +132,10 @@ class Changelog(Protocol):
         """
         ...
 
+    async def ends(self, topic: str, partitions: Sequence[int]) -> Mapping[int, int]:
+        """The end of each partition, whatever of it is decided."""
+        ...
+
     async def committed(self, topic: str, partitions: Sequence[int]) -> Mapping[int, Committed]:
         """The group's committed offsets of input partitions, of those that have one, with the marks beside them."""
         ...

@@ -17,7 +17,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from agents.stage import State
+from agents.stage import State, UnknownFormatError
 from schemas import GroupingRule
 from schemas.internal import Signature
 
@@ -30,10 +30,6 @@ Member = tuple[int, int, int]
 """Of an item in a group: the number of its first sighting, that of its last, and its site."""
 
 _MEMBERSHIP, _SIGHTING, _GROUP, _SHELF = b"m", b"s", b"g", b"t"
-
-
-class UnknownFormatError(Exception):
-    """A value of the state that this version of the mill cannot read: written by a newer one, or damaged."""
 
 
 class Membership(Struct, frozen=True, array_like=True):
@@ -176,8 +172,8 @@ class Memory:
 def _decoded(key: bytes, value: bytes, decoder: msgspec.msgpack.Decoder[_T]) -> _T:
     if value[:1] != FORMAT:
         raise UnknownFormatError(
-            f"State record {key.hex()} has format byte {value[:1].hex()}, which this version does not know. "
-            "It was written by another version of the mill: run that one, or begin a new generation of the state."
+            f"State record {key.hex()} has format byte {value[:1].hex()}, which this version of the mill does not "
+            "know: a newer one wrote it."
         )
     try:
         return decoder.decode(value[1:])

@@ -4,9 +4,11 @@ import msgspec
 import pytest
 
 from agents.cli.ledger import lines
+from agents.engine.audit import Horizon
 from agents.engine.ledger import Account, Faults
 from agents.engine.topics import Naming
 
+NOON = 1_795_176_000_000
 NONE = Faults(0, [])
 WHOLE = Account(
     raw=1200,
@@ -28,7 +30,10 @@ WHOLE = Account(
     [
         pytest.param(
             {},
-            ["3,000 entries = 1,000 items + 1,900 duplicates + 100 dead letters", "nothing is doubled."],
+            [
+                "3,000 entries = 1,000 items + 1,900 duplicates + 100 dead letters",
+                "nothing is doubled. Nothing is altered.",
+            ],
             [],
             id="whole",
         ),
@@ -53,12 +58,13 @@ WHOLE = Account(
         pytest.param(
             {"contradicting": Faults(1, ["so and so"])}, ["Contradicting: 1", "  so and so"], [], id="contradicting"
         ),
+        pytest.param({"altered": Faults(1, ["this one"])}, ["Altered: 1", "  this one"], ["othing"], id="altered"),
         pytest.param({"elsewhere": 4}, ["that `ingest` refused, never on the topic: 4."], [], id="refused by ingest"),
     ],
 )
 def test_what_is_said(changes: dict[str, object], said: list[str], unsaid: list[str]) -> None:
-    text = "\n".join(lines(msgspec.structs.replace(WHOLE, **changes), Naming("news"), None))
-    assert text.startswith("The ledger of news.raw, from the beginning.\n")
+    text = "\n".join(lines(msgspec.structs.replace(WHOLE, **changes), Naming("news"), Horizon((0, 1), None, NOON)))
+    assert text.startswith("The ledger of news.raw (partitions 0, 1), from the beginning to 2026-11-20T12:00:00Z.\n")
     for part in said:
         assert part in text
     for part in unsaid:
@@ -66,5 +72,7 @@ def test_what_is_said(changes: dict[str, object], said: list[str], unsaid: list[
 
 
 def test_the_window_is_named() -> None:
-    first = lines(WHOLE, Naming(), 1_795_176_000_000)[0]
-    assert first == "The ledger of feeds.raw, since 2026-11-20T12:00:00Z, as far back as all topics reach."
+    horizon = Horizon((3,), NOON, NOON + 3_600_000, "feeds.duplicates/7 holds nothing older any more.")
+    first, second, *_ = lines(WHOLE, Naming(), horizon)
+    assert first == "The ledger of feeds.raw (partition 3), from 2026-11-20T12:00:00Z to 2026-11-20T13:00:00Z."
+    assert second == "Earlier documents cannot be judged: feeds.duplicates/7 holds nothing older any more."

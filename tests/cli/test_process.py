@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import pty
+import random
 import signal
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from typer.testing import CliRunner
 
 from agents import samples
 from agents.cli.main import build
-from schemas import DeadLetter, Duplicate, Item
+from agents.runstate import Changes, open_state
+from schemas import DeadLetter, Duplicate, Item, StageName
 from tests.documents import FIRST, LATER, markdown
 
 ROOT = Path(__file__).parent.parent.parent
@@ -252,3 +254,50 @@ def test_no_documents_at_all_are_a_word(folder: Path) -> None:
     done = runner.invoke(build("process"), ["process", "empty"])
     assert (done.exit_code, done.stdout) == (0, "")
     assert done.stderr == "feedmill: There are no documents in empty.\n"
+
+
+def test_state_of_a_newer_mill_is_a_sentence(folder: Path) -> None:
+    """It was a traceback and code 1."""
+    (folder / "a.md").write_bytes(markdown("渡轮搁浅", FIRST))
+    process("--state", "state", "a.md")
+    state = open_state(folder / "state")
+    changes: Changes = {}
+    kept = state.of(StageName.DEDUPE, changes)
+    for key, _ in list(kept.scan(b"", b"")):
+        kept.put(key, b"\x7f and more")
+    state.commit(changes, state.next)
+    state.close()
+    done = run("--state", "state", "a.md")
+    assert done.returncode == 2
+    assert "format byte 7f, which this version of the mill does not know: a newer one wrote it" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_damaged_state_folder_is_a_sentence(folder: Path) -> None:
+    """RocksDB opens it, and finds out when it reads: it was a traceback and code 1."""
+    chance = random.Random(1)
+    for _ in range(2):  # what was in the log is written to a file when it is opened again
+        state = open_state(folder / "state")
+        changes: Changes = {}
+        for _ in range(4000):
+            state.of(StageName.STORIES, changes).put(b"s" + chance.randbytes(20), chance.randbytes(100))
+        state.commit(changes, 1)
+        state.close()
+    for file in (folder / "state").glob("*.sst"):
+        content = bytearray(file.read_bytes())
+        for at in range(len(content) // 4, len(content) * 3 // 4, 500):
+            content[at] ^= 0xFF
+        file.write_bytes(content)
+    (folder / "a.md").write_bytes(markdown("渡轮搁浅", FIRST))
+    done = run("--state", "state", "a.md")
+    assert done.returncode == 2
+    assert "Corruption" in done.stderr
+    assert "move it away" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "agents.cli.main", "process", "--now", NOW, *arguments],
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip

@@ -8,7 +8,8 @@ import pytest
 from agents.content.identity import link_key
 from agents.dedupe import lineage as lineages
 from agents.dedupe.fingerprint import HASH_VERSION
-from agents.dedupe.lineage import LINEAGE, MAX_ALIASES, POINTER, Lineage, UnknownFormatError, read_lineage
+from agents.dedupe.lineage import LINEAGE, MAX_ALIASES, POINTER, Lineage, read_lineage
+from agents.stage import UnknownFormatError
 from schemas import Entry, News
 from tests.dedupe.articles import BREAD, BREAD_TITLE, FERRY, FERRY_CORRECTED, FERRY_SUMMARY, FERRY_TITLE, MOON
 from tests.dedupe.entries import LINK, Desk, Shelf, entry

@@ -94,7 +94,8 @@ class Stand:
                 await producer.send_and_wait(
                     self.naming.topic(topic),
                     value if value is None or isinstance(value, bytes) else msgspec.json.encode(value),
-                    key=key or b"key",  # compacted topics refuse records without one
+                    # compacted topics refuse records without a key
+                    key=key or (getattr(value, "id", None) or "key").encode(),
                     partition=partition,
                     headers=list(headers),
                 )

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from agents.stories.memory import FORMAT, Membership, Memory, Shelf, Sighting, UnknownFormatError
+from agents.stage import UnknownFormatError
+from agents.stories.memory import FORMAT, Membership, Memory, Shelf, Sighting
 from schemas import GroupingRule
 from tests.states import DictState
 

@@ -173,6 +173,9 @@ class ModelChangelog:
         await self._worker.call(marked)
         return {number: log.stable for number, log in logs.items()}
 
+    async def ends(self, topic: str, partitions: Sequence[int]) -> Mapping[int, int]:
+        return {number: len(self._broker.logs[topic, number].places) for number in partitions}
+
     async def committed(self, topic: str, partitions: Sequence[int]) -> Mapping[int, Committed]:
         self._world.maybe_pause(self._worker, "pause_at_look", "before it looks at the group's offset")
         await self._worker.call()

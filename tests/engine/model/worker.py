@@ -314,6 +314,8 @@ class LivingTables:
 
 
 class LivingTable:
+    lost = None
+
     def __init__(self, worker: Worker, name: str, table: MemoryTable) -> None:
         self._worker = worker
         self._name = name
