@@ -50,16 +50,19 @@ class Worker:
     def _keep(self) -> None:
         while self._wanted:
             self.starts += 1
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "agents.cli.main", "worker"],
-                cwd=ROOT,
-                env=self._environment,
-                stdout=self._log,
-                stderr=self._log,
-                start_new_session=True,
-            )
+            self._process = self._launch()
             self.exits.append(self._process.wait())
             time.sleep(0.2)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "agents.cli.main", "worker"],
+            cwd=ROOT,
+            env=self._environment,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
 
     def signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:

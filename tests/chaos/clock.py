@@ -1,0 +1,57 @@
+"""Starts a worker whose clock can be made to jump: `python -m tests.chaos.clock FILE worker`.
+
+FILE holds the seconds by which the clock is wrong; it is read again twice a second. Both clocks of the worker are
+moved: the one that the engine is given, and `time.time`, by which clients stamp their records.
+"""
+
+from __future__ import annotations
+
+import datetime as real
+import runpy
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import agents.app
+import agents.engine.metrics
+
+LOOK_SECONDS = 0.5
+
+_true_time = time.time
+
+
+class Clock:
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.wrong_by = 0.0
+        self._read()
+
+    def now(self, zone: real.tzinfo | None = None) -> real.datetime:
+        return real.datetime.fromtimestamp(self.time(), zone)
+
+    def time(self) -> float:
+        return _true_time() + self.wrong_by
+
+    def follow(self) -> None:
+        while True:
+            time.sleep(LOOK_SECONDS)
+            self._read()
+
+    def _read(self) -> None:
+        self.wrong_by = float(self._file.read_text() or 0)
+
+
+def main() -> None:
+    clock: Any = Clock(Path(sys.argv[1]))
+    threading.Thread(target=clock.follow, name="clock", daemon=True).start()
+    time.time = clock.time
+    for module in (agents.app, agents.engine.metrics):
+        vars(module)["datetime"] = clock
+    sys.argv[:2] = ["feedmill"]
+    runpy.run_module("agents.cli.main", run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
