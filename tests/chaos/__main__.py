@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import tempfile
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from tests.chaos import results
 from tests.chaos.piece import BrokenPromiseError, run_piece
-from tests.chaos.schedule import plan
+from tests.chaos.schedule import Kind, plan
 
 RESULTS = results.ROOT / "build" / "chaos.jsonl"
 
@@ -27,7 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--memory", type=int, default=600, help="most MB that a worker may have (600)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="file that finished pieces are added to")
     parser.add_argument("--again", action="store_true", help="run seeds that are in the results too")
+    parser.add_argument("--kinds", type=_kinds, default=tuple(Kind), help="only these kinds of faults, with commas")
+    parser.add_argument("--keep", action="store_true", help="keep the folder of a piece also where it is whole")
+    parser.add_argument("--quiet", action="store_true", help="do not tell each fault")
     chosen = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.CRITICAL)  # clients tell each try to reach a broker that was killed
     if chosen.do == "report":
         print(results.report(results.read(chosen.results)))
         return 0
@@ -42,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _piece(seed: int, chosen: argparse.Namespace) -> bool:
-    planned = plan(seed, chosen.faults, partitions=chosen.partitions, longest=chosen.longest)
+    planned = plan(seed, chosen.faults, partitions=chosen.partitions, longest=chosen.longest, among=chosen.kinds)
     print(
         f"seed {seed}: {chosen.entries:,} entries, {planned.partitions} partitions, {planned.workers} workers, "
         f"{len(planned.faults)} faults in {planned.seconds:.0f} s",
@@ -56,12 +61,18 @@ def _piece(seed: int, chosen: argparse.Namespace) -> bool:
             chosen.entries,
             folder,
             most_mb=chosen.memory,
-            tell=lambda what: print(f"  {time.monotonic() - begun:5.0f} s  {what}", flush=True),
+            keep=chosen.keep,
+            tell=_silent
+            if chosen.quiet
+            else lambda what: print(f"  {time.monotonic() - begun:5.0f} s  {what}", flush=True),
         )
     except BrokenPromiseError as broken:
         print(broken, flush=True)
         return False
-    folder.parent.rmdir()
+    if chosen.keep:
+        print(f"  kept: {folder}")
+    else:
+        folder.parent.rmdir()
     results.append(chosen.results, result)
     print(
         f"  whole: {result.entries:,} entries, {sum(result.faults.values())} faults, {result.starts} starts of "
@@ -69,6 +80,14 @@ def _piece(seed: int, chosen: argparse.Namespace) -> bool:
         flush=True,
     )
     return True
+
+
+def _silent(_: str) -> None:
+    return None
+
+
+def _kinds(text: str) -> tuple[Kind, ...]:
+    return tuple(Kind(part.strip()) for part in text.split(","))
 
 
 def _seeds(text: str) -> range:

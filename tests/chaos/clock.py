@@ -1,7 +1,7 @@
 """Starts a worker whose clock can be made to jump: `python -m tests.chaos.clock FILE worker`.
 
-FILE holds the seconds by which the clock is wrong; it is read again twice a second. Both clocks of the worker are
-moved: the one that the engine is given, and `time.time`, by which clients stamp their records.
+FILE holds the seconds by which the clock is wrong; it is read again twice a second. Moved are the clock that the
+engine is given, `time.time`, and what aiokafka stamps records with: its C code asks the system itself.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 import agents.app
 import agents.engine.metrics
@@ -43,10 +45,21 @@ class Clock:
         self.wrong_by = float(self._file.read_text() or 0)
 
 
+def _stamp(clock: Clock) -> None:
+    """Let records bear the clock's time."""
+    append = BatchBuilder.append
+
+    def stamped(self: Any, *, timestamp: int | None, **record: Any) -> Any:
+        return append(self, timestamp=timestamp or int(clock.time() * 1000), **record)
+
+    BatchBuilder.append = stamped
+
+
 def main() -> None:
     clock: Any = Clock(Path(sys.argv[1]))
     threading.Thread(target=clock.follow, name="clock", daemon=True).start()
     time.time = clock.time
+    _stamp(clock)
     for module in (agents.app, agents.engine.metrics):
         vars(module)["datetime"] = clock
     sys.argv[:2] = ["feedmill"]

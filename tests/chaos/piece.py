@@ -44,16 +44,20 @@ class BrokenPromiseError(Exception):
     """What the piece found, for people: the violations, the way of the first entries, and where everything lies."""
 
 
-def run_piece(plan: Plan, entries: int, folder: Path, *, most_mb: int, tell: Tell = lambda _: None) -> Result:
+def run_piece(
+    plan: Plan, entries: int, folder: Path, *, most_mb: int, keep: bool = False, tell: Tell = lambda _: None
+) -> Result:
     """Run one piece in a new folder, which goes when all is well. Raises BrokenPromiseError."""
     folder.mkdir(parents=True)
     naming = Naming(f"chaos{plan.seed}")
     begun = time.monotonic()
     with Cluster(folder, naming, plan.partitions, plan.seed) as cluster:
-        storm = Storm(plan, cluster, folder)
+        storm = Storm(plan, cluster, folder, tell)
         memory = Memory(lambda: list(storm.workers.values()))
         sender = _Sender(cluster, entries, plan)
         try:
+            storm.wait_until_ready()
+            sender.start()
             storm.run(stopped=lambda: sender.failed)
             sender.join()
             tell(f"{sum(storm.hit.values())} faults in {time.monotonic() - begun:.0f} s; the mill works off the rest")
@@ -75,7 +79,8 @@ def run_piece(plan: Plan, entries: int, folder: Path, *, most_mb: int, tell: Tel
         if violations:
             told = asyncio.run(_told(cluster, storm, violations, folder))
             raise BrokenPromiseError(told)
-    shutil.rmtree(folder)
+    if not keep:
+        shutil.rmtree(folder)
     return Result(
         seed=plan.seed,
         entries=outcomes.count,
@@ -104,6 +109,8 @@ class _Sender:
         self._plan = plan
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+
+    def start(self) -> None:
         self._thread.start()
 
     @property

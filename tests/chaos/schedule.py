@@ -68,13 +68,19 @@ class Plan(Struct, frozen=True):
         return max((fault.at + fault.seconds for fault in self.faults), default=0.0)
 
 
-def plan(seed: int, count: int, *, partitions: int | None = None, longest: float = 60.0) -> Plan:
+def plan(
+    seed: int,
+    count: int,
+    *,
+    partitions: int | None = None,
+    longest: float = 60.0,
+    among: Sequence[Kind] = tuple(Kind),
+) -> Plan:
     """The plan of a piece with so many faults. All kinds come equally often, also over consecutive pieces."""
     rng = random.Random(f"faults {seed}")
-    every = list(Kind)
-    kinds = [every[(seed * count + number) % len(every)] for number in range(count)]
+    kinds = [among[(seed * count + number) % len(among)] for number in range(count)]
     rng.shuffle(kinds)
-    at = 4.0
+    at = 2.0
     faults = []
     for kind in kinds:
         at += rng.uniform(*GAP)

@@ -14,7 +14,7 @@ from msgspec import Struct
 from agents.stage import Topic
 from tests.chaos.cluster import MOST_WORKERS, Cluster
 from tests.chaos.schedule import Fault, Kind, Plan
-from tests.chaos.workers import ChaosWorker, Disk
+from tests.chaos.workers import ChaosWorker, Disk, wait_for
 
 SESSION = 6
 SLOW_SECONDS = 0.2
@@ -22,8 +22,9 @@ BREAK_RATE = 0.1
 REFUSED_FROM = 24 * 1024
 """Bytes from which on `feeds.enriched` refuses a record for a while; one article in a thousand is longer."""
 JUMPS = (2 * 3600.0, 3 * 86400.0, 40 * 86400.0, 400 * 86400.0)
-PATIENCE = 15.0
+PATIENCE = 20.0
 """Seconds that a fault waits for somebody whom it can hit."""
+READY_WITHIN = 120.0
 
 
 class Event(Struct, frozen=True):
@@ -39,7 +40,9 @@ End = Callable[[], None]
 class Storm:
     """The workers and what befalls them. One thread calls; broker, proxies and workers have their own."""
 
-    def __init__(self, plan: Plan, cluster: Cluster, folder: Path) -> None:
+    def __init__(
+        self, plan: Plan, cluster: Cluster, folder: Path, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
         self.plan = plan
         self.events: list[Event] = []
         self.hit: Counter[Kind] = Counter()
@@ -50,11 +53,19 @@ class Storm:
         self.disks = [Disk(folder / f"worker-{number}", own=number == 0) for number in range(MOST_WORKERS)]
         self._cluster = cluster
         self._folder = folder
-        self._generation = 0
+        self._tell = tell
         self._ends: list[tuple[float, int, str, End]] = []
         self._under: set[tuple[Kind, int]] = set()
+        self._impatient = False
         for number in range(plan.workers):
             self._begin(number)
+
+    def wait_until_ready(self) -> None:
+        """Wait for the first workers: faults that only delay their start are no test."""
+        if not wait_for(lambda: all(one.share is not None for one in self.workers.values()), READY_WITHIN):
+            raise TimeoutError(
+                f"The workers are not ready within {READY_WITHIN:g} s: see their logs in {self._folder}."
+            )
 
     def run(self, stopped: Callable[[], bool] = lambda: False) -> None:
         """Let everything befall, then end what lasts."""
@@ -88,6 +99,7 @@ class Storm:
 
     def tell(self, what: str) -> None:
         self.events.append(Event(time.time(), what))
+        self._tell(what)
 
     def _befall(self, fault: Fault) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -96,7 +108,9 @@ class Storm:
             if time.monotonic() > deadline:
                 self.tell(f"{fault.kind.value} found nobody")
                 return
+            self._impatient = time.monotonic() > deadline - PATIENCE / 2
             time.sleep(0.2)
+        self._impatient = False
         what, then = end
         if then is not None:
             heapq.heappush(self._ends, (time.monotonic() + fault.seconds, len(self.events), what, then))
@@ -124,8 +138,11 @@ class Storm:
         self.started += worker.starts
         self.exits.update(worker.exits)
 
-    def _awake(self) -> list[int]:
-        return [number for number, one in sorted(self.workers.items()) if one.pid is not None and not one.paused]
+    def _at_work(self, fault: Fault) -> list[int]:
+        """The workers that a fault would hurt: those that hold partitions; when there are none for long, any."""
+        awake = [number for number, one in sorted(self.workers.items()) if one.pid is not None and not one.paused]
+        free = [number for number in awake if (fault.kind, number) not in self._under]
+        return [number for number in free if self.workers[number].share] or (free if self._impatient else [])
 
     def _some(self, fault: Fault, among: list[int]) -> int | None:
         return among[int(fault.choice * len(among))] if among else None
@@ -138,19 +155,19 @@ class Storm:
     # --- one method a kind: None where there is nobody to hit, else what befell and how it ends
 
     def _kill(self, fault: Fault) -> Befallen:
-        if (number := self._some(fault, self._awake())) is None:
+        if (number := self._some(fault, self._at_work(fault))) is None:
             return None
         self.workers[number].signal(signal.SIGKILL)
         return self._hit(fault.kind, f"worker {number} is killed"), None
 
     def _stop(self, fault: Fault) -> Befallen:
-        if (number := self._some(fault, self._awake())) is None:
+        if (number := self._some(fault, self._at_work(fault))) is None:
             return None
         self.workers[number].signal(signal.SIGTERM)
         return self._hit(fault.kind, f"worker {number} is told to stop, and started again"), None
 
     def _pause(self, fault: Fault) -> Befallen:
-        if (number := self._some(fault, self._awake())) is None:
+        if (number := self._some(fault, self._at_work(fault))) is None:
             return None
         worker = self.workers[number]
         worker.paused = True
@@ -172,7 +189,7 @@ class Storm:
     def _leave(self, fault: Fault) -> Befallen:
         if len(self.workers) < 2:
             return self._join(fault)
-        if (number := self._some(fault, self._awake())) is None:
+        if (number := self._some(fault, self._at_work(fault))) is None:
             return None
         worker = self.workers[number]
         for kind in (Kind.FULL_DISK, Kind.CLOCK):
@@ -185,9 +202,8 @@ class Storm:
         return what, None
 
     def _wipe(self, fault: Fault) -> Befallen:
-        if (
-            number := self._some(fault, [one for one in self._awake() if (Kind.FULL_DISK, one) not in self._under])
-        ) is None:
+        number = self._some(fault, [one for one in self._at_work(fault) if (Kind.FULL_DISK, one) not in self._under])
+        if number is None:
             return None
         worker = self.workers[number]
         ended = signal.SIGKILL if fault.choice * 10 % 1 < 0.5 else signal.SIGTERM
@@ -196,7 +212,7 @@ class Storm:
         return self._hit(fault.kind, f"worker {number} gets {ended.name} and loses its state folder"), None
 
     def _full_disk(self, fault: Fault) -> Befallen:
-        awake = [one for one in self._awake() if (Kind.FULL_DISK, one) not in self._under]
+        awake = self._at_work(fault)
         own = [one for one in awake if self.workers[one].disk.own]
         by_limit = not own or fault.choice * 10 % 1 < 0.4
         if (number := self._some(fault, awake if by_limit else own)) is None:
@@ -221,8 +237,7 @@ class Storm:
         return self._hit(fault.kind, f"worker {number} {how} for {fault.seconds:g} s"), free
 
     def _clock(self, fault: Fault) -> Befallen:
-        awake = [one for one in self._awake() if (Kind.CLOCK, one) not in self._under]
-        if (number := self._some(fault, awake)) is None:
+        if (number := self._some(fault, self._at_work(fault))) is None:
             return None
         worker = self.workers[number]
         jump = JUMPS[int(fault.choice * 100) % len(JUMPS)] * (1 if int(fault.choice * 1000) % 2 else -1)
@@ -245,7 +260,7 @@ class Storm:
         return self._cut_off(fault, list(range(MOST_WORKERS)), "all workers are")
 
     def _isolate(self, fault: Fault) -> Befallen:
-        if (number := self._some(fault, self._awake())) is None:
+        if (number := self._some(fault, self._at_work(fault))) is None:
             return None
         return self._cut_off(fault, [number], f"worker {number} is")
 

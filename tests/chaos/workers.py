@@ -19,6 +19,7 @@ from tests.kafka.faults import ROOT, Worker
 DISK_MB = 1024
 """Of the file system under the worker that gets one of its own; RocksDB reserves 13 MB for each store."""
 
+_READY = re.compile(rb"Ready, restored in .* Partitions: (.*)\.")
 _HIGHEST = re.compile(r"VmHWM:\s+(\d+) kB")
 
 
@@ -70,6 +71,8 @@ class ChaosWorker(Worker):
     def __init__(self, name: str, environment: dict[str, str], folder: Path, disk: Disk) -> None:
         self.disk = disk
         self.peak_kb = 0
+        self.share: int | None = None
+        """How many partitions it works on, of all stages; None where it is still starting."""
         self.paused = False
         self.no_larger_files = False
         self._clock = folder / f"{name}.clock"
@@ -112,6 +115,7 @@ class ChaosWorker(Worker):
     def _launch(self) -> subprocess.Popen[bytes]:
         while self._meanwhile:
             self._meanwhile.pop(0)()
+        self.share = None
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.clock", str(self._clock), "worker"],
             cwd=ROOT,
@@ -138,6 +142,8 @@ class ChaosWorker(Worker):
                 with contextlib.suppress(ValueError):  # closed: it was ended for good
                     self._log.write(line)
                     self._log.flush()
+                if process is self._process and (ready := _READY.search(line)):
+                    self.share = sum(int(number) for number in re.findall(rb"\d+", ready[1]))
 
 
 class Memory:
