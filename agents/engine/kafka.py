@@ -134,12 +134,18 @@ class KafkaTransactions:
         )
 
     async def fence(self, touch: Sequence[tuple[str, int]]) -> None:
-        with _translated():
-            await self._producer.start()  # waits until the last transaction of this id is decided
-            await self._producer.begin_transaction()
-            sent = [await self._producer.send(topic, b"", key=b"", partition=number) for topic, number in touch]
-            await asyncio.gather(*sent)
-            await self._producer.abort_transaction()
+        try:
+            with _translated():
+                await self._producer.start()  # waits until the last transaction of this id is decided
+                await self._producer.begin_transaction()
+                sent = [await self._producer.send(topic, b"", key=b"", partition=number) for topic, number in touch]
+                await asyncio.gather(*sent)
+                await self._producer.abort_transaction()
+        except RefusedError as refused:
+            raise EngineError(
+                f"The broker refuses the empty transaction that closes the last owner's: {refused.reason}. Compare the "
+                "topics' settings with `feedmill topics check`."
+            ) from refused
 
     async def begin(self) -> None:
         with _translated():

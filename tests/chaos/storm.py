@@ -41,7 +41,12 @@ class Storm:
     """The workers and what befalls them. One thread calls; broker, proxies and workers have their own."""
 
     def __init__(
-        self, plan: Plan, cluster: Cluster, folder: Path, tell: Callable[[str], None] = lambda _: None
+        self,
+        plan: Plan,
+        cluster: Cluster,
+        folder: Path,
+        tell: Callable[[str], None] = lambda _: None,
+        wrong_by: float = 0.0,
     ) -> None:
         self.plan = plan
         self.events: list[Event] = []
@@ -54,6 +59,7 @@ class Storm:
         self._cluster = cluster
         self._folder = folder
         self._tell = tell
+        self._wrong_by = wrong_by
         self._ends: list[tuple[float, int, str, End]] = []
         self._under: set[tuple[Kind, int]] = set()
         self._impatient = False
@@ -129,7 +135,8 @@ class Storm:
             "FEEDMILL_SESSION_TIMEOUT_SECONDS": str(SESSION),
             "FEEDMILL_METRICS_PORT": "0",
         }
-        self.workers[number] = ChaosWorker(f"worker-{number}", environment, self._folder, self.disks[number])
+        disk = self.disks[number]
+        self.workers[number] = ChaosWorker(f"worker-{number}", environment, self._folder, disk, self._wrong_by)
 
     def _forget(self, number: int, end: Callable[[ChaosWorker], None]) -> None:
         worker = self.workers.pop(number)

@@ -68,7 +68,7 @@ def _mounted(folder: Path) -> bool:
 class ChaosWorker(Worker):
     """A worker that can also lose its disk or its time. What befalls it between two lives is given to `meanwhile`."""
 
-    def __init__(self, name: str, environment: dict[str, str], folder: Path, disk: Disk) -> None:
+    def __init__(self, name: str, environment: dict[str, str], folder: Path, disk: Disk, wrong_by: float) -> None:
         self.disk = disk
         self.peak_kb = 0
         self.share: int | None = None
@@ -76,7 +76,7 @@ class ChaosWorker(Worker):
         self.paused = False
         self.no_larger_files = False
         self._clock = folder / f"{name}.clock"
-        self._clock.write_text("0")
+        self.set_clock(wrong_by)
         self._meanwhile: list[Callable[[], None]] = []
         super().__init__(name, environment, folder)
 
