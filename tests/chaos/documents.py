@@ -20,7 +20,10 @@ from tests.chaos import articles
 from tests.chaos.articles import TONGUES, Article
 
 SITES = 40
-REPEATED, REVISED, POISON, REPRINTED, LONG = 0.25, 0.05, 0.01, 0.02, 0.001
+SHARES = {"poison": 0.01, "revised": 0.05, "repeated": 0.25}
+"""Of all entries."""
+POISON, REPRINTED, LONG = 0.01, 0.02, 0.001
+"""Of documents, those that fail as a whole; of new articles, those taken over from another site, and the long ones."""
 REMEMBERED = 300
 """Items of a site that are repeated and revised."""
 
@@ -50,46 +53,67 @@ class Site:
     """A site with one feed: its language, its form, and what it has published."""
 
     def __init__(self, number: int, rng: random.Random) -> None:
-        self.host = f"{articles._SYLLABLES[number % 23]}{number}-news.example"
+        self.host = f"{articles.SYLLABLES[number % 23]}{number}-news.example"
         self.feed = f"https://{self.host}/feed.xml"
         self.language = rng.choice(list(TONGUES))
         self.form = FORMS[number % len(FORMS)]
         self.entries: list[Entry] = []
 
 
+class _Shares:
+    """Sees to it that repetitions, revisions and poison have their shares, though a new site has nothing to repeat."""
+
+    def __init__(self) -> None:
+        self._entries = 0
+        self._had = dict.fromkeys(SHARES, 0)
+
+    def next(self, rng: random.Random, possible: bool) -> str:
+        """What the next entry is to be, "" for a new one; where nothing was said before, only poison is possible."""
+        self._entries += 1
+        for what, share in SHARES.items():
+            if not possible and what != "poison":
+                continue
+            behind = self._had[what] < share * self._entries
+            if rng.random() < share * (3.0 if behind else 0.3):
+                self._had[what] += 1
+                return what
+        return ""
+
+
 def documents(entries: int, seed: int) -> Iterator[Raw]:
     """Raw records with so many entries in all, the same for the same seed."""
     rng = random.Random(f"documents {seed}")
     sites = [Site(number, rng) for number in range(SITES)]
+    shares = _Shares()
     clock = _BEGIN
     while entries > 0:
         site = rng.choice(sites)
         clock += timedelta(seconds=rng.randint(1, 60))
-        raw = (
-            _poisoned(rng, site)
-            if rng.random() < POISON
-            else _document(rng, site, sites, min(entries, rng.randint(10, 60)), clock)
-        )
+        if rng.random() < POISON:
+            raw = _poisoned(rng, site)
+        else:
+            raw = _document(rng, site, sites, shares, min(entries, rng.randint(10, 60)), clock)
         entries -= raw.entries
         yield raw
 
 
-def _document(rng: random.Random, site: Site, sites: Sequence[Site], count: int, clock: datetime) -> Raw:
+def _document(
+    rng: random.Random, site: Site, sites: Sequence[Site], shares: _Shares, count: int, clock: datetime
+) -> Raw:
     shown: list[Entry | None] = []
     told: set[int] = set()  # an address that stands twice in a document is no identity
     for _ in range(count):
-        chance = rng.random()
-        known = next((one for one in rng.choices(site.entries or [None], k=4) if one and one.number not in told), None)
-        if known is None or chance > REPEATED + REVISED + POISON:
-            shown.append(_new(rng, site, sites, clock))
-        elif chance < REPEATED:
-            shown.append(known)
-        elif chance < REPEATED + REVISED:
-            shown.append(_revised(rng, site, known, clock))
-        else:
+        known = next((one for one in rng.choices(site.entries or [None], k=6) if one and one.number not in told), None)
+        what = shares.next(rng, known is not None)
+        if what == "poison":
             shown.append(None)
-        if (last := shown[-1]) is not None:
-            told.add(last.number)
+            continue
+        if known is None or not what:
+            entry = _new(rng, site, sites, clock)
+        else:
+            entry = known if what == "repeated" else _revised(rng, site, known, clock)
+        shown.append(entry)
+        told.add(entry.number)
     headers: Headers = (("source-url", site.feed.encode()),)
     if rng.random() < 0.3:
         headers += (("received-at", clock.isoformat().encode()), ("ref", f"fetch {clock:%H%M%S}".encode()))
