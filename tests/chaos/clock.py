@@ -7,6 +7,7 @@ engine is given, `time.time`, and what aiokafka stamps records with: its C code 
 from __future__ import annotations
 
 import datetime as real
+import os
 import runpy
 import sys
 import threading
@@ -37,9 +38,12 @@ class Clock:
         return _true_time() + self.wrong_by
 
     def follow(self) -> None:
+        parent = os.getppid()
         while True:
             time.sleep(LOOK_SECONDS)
             self._read()
+            if os.getppid() != parent:  # the piece was killed: nobody would end this worker
+                os._exit(1)
 
     def _read(self) -> None:
         self.wrong_by = float(self._file.read_text() or 0)

@@ -17,6 +17,8 @@ from agents.stage import Topic
 from tests.chaos.proxy import Proxies
 
 MOST_WORKERS = 4
+RESTART_WITHIN = 300.0
+"""Seconds; on a machine at whose two cores others work too, Kafka has taken over a minute."""
 
 
 class Cluster:
@@ -87,7 +89,7 @@ class Cluster:
     def restart(self) -> None:
         with self._at_broker:
             if not self.broker.running:
-                self.broker.restart()
+                self.broker.restart(within=RESTART_WITHIN)
 
     def limit(self, topic: Topic, size: int | None) -> None:
         """Let a topic take records up to a size only; None: as the mill wants it."""

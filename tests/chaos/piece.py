@@ -64,7 +64,6 @@ def run_piece(
             violations = asyncio.run(_wait_until_done(cluster))
             memory.stop()
         finally:
-            storm.calm()
             memory.stop()
             storm.dismiss()
         tell(f"settled after {time.monotonic() - begun:.0f} s; one process works it off now")

@@ -97,11 +97,15 @@ class Storm:
             self._begin(0)
 
     def dismiss(self) -> None:
-        """End all workers and give the disks back."""
-        for number in list(self.workers):
-            self._forget(number, lambda worker: worker.end())
-        for disk in self.disks:
-            disk.dismiss()
+        """End all workers and give the disks back, whatever still lasts."""
+        try:
+            for proxy in self._cluster.proxies.all:  # or their stop would wait for the broker
+                proxy.held = proxy.closed = False
+            for number in list(self.workers):
+                self._forget(number, lambda worker: worker.end())
+        finally:
+            for disk in self.disks:
+                disk.dismiss()
 
     def tell(self, what: str) -> None:
         self.events.append(Event(time.time(), what))
