@@ -136,17 +136,23 @@ class KafkaTransactions:
         )
 
     async def fence(self, touch: Sequence[tuple[str, int]]) -> None:
-        with self._translated():
-            await self._producer.start()  # waits until the last transaction of this id is decided
-            await self._producer.begin_transaction()
-            sent: list[Awaitable[Any]] = []
-            try:
-                for topic, number in touch:
-                    sent.append(await self._producer.send(topic, b"", key=b"", partition=number))
-                await asyncio.gather(*sent)
-            finally:
-                await asyncio.gather(*sent, return_exceptions=True)  # else asyncio tells of each that failed
-            await self._producer.abort_transaction()
+        try:
+            with self._translated():
+                await self._producer.start()  # waits until the last transaction of this id is decided
+                await self._producer.begin_transaction()
+                sent: list[Awaitable[Any]] = []
+                try:
+                    for topic, number in touch:
+                        sent.append(await self._producer.send(topic, b"", key=b"", partition=number))
+                    await asyncio.gather(*sent)
+                finally:
+                    await asyncio.gather(*sent, return_exceptions=True)  # else asyncio tells of each that failed
+                await self._producer.abort_transaction()
+        except RefusedError as refused:
+            raise EngineError(
+                f"The broker refuses the empty transaction that closes the last owner's: {refused.reason}. Compare the "
+                "topics' settings with `feedmill topics check`."
+            ) from refused
 
     async def begin(self) -> None:
         with self._translated():

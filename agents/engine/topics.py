@@ -108,11 +108,16 @@ MAX_BYTES = {
 
 def topic_table(naming: Naming, *, partitions: int, replication: int) -> list[TopicSpec]:
     """Every topic of a mill. One partition count for all of them, chosen at creation."""
-    durable = {"min.insync.replicas": "2" if replication >= 3 else "1"}
+    everywhere = {
+        "min.insync.replicas": "2" if replication >= 3 else "1",
+        # The broker's clock, not the writer's: Kafka refuses records of more than an hour from now, and retention and
+        # compaction count from a record's time. A worker whose clock runs ahead could write nothing.
+        "message.timestamp.type": "LogAppendTime",
+    }
 
     def spec(name: str, max_bytes: int, config: dict[str, str], *, internal: bool) -> TopicSpec:
         properties = {key.replace("_", "."): value for key, value in config.items()}
-        return TopicSpec(name, partitions, {"max.message.bytes": str(max_bytes), **durable, **properties}, internal)
+        return TopicSpec(name, partitions, {"max.message.bytes": str(max_bytes), **everywhere, **properties}, internal)
 
     def public(topic: Topic, **config: str) -> TopicSpec:
         return spec(naming.topic(topic), MAX_BYTES[topic], config, internal=False)
@@ -127,7 +132,6 @@ def topic_table(naming: Naming, *, partitions: int, replication: int) -> list[To
             Topic.RAW,
             cleanup_policy="delete",
             retention_ms=str(7 * DAY_MS),
-            message_timestamp_type="LogAppendTime",
         ),
         public(
             Topic.ENRICHED,

@@ -135,8 +135,6 @@ async def test_what_retention_has_deleted_is_outside_the_window(stand: Stand) ->
     now = int(time.time() * 1000)
     hours = 3_600_000
     raw, duplicates = stand.naming.topic(Topic.RAW), stand.naming.topic(Topic.DUPLICATES)
-    async with administration(stand.connection) as admin:
-        await admin.configure({raw: {"message.timestamp.type": "CreateTime"}})
     await put_at(stand, raw, [(now - 10 * hours, b"old"), (now - 1 * hours, b"new")])
     await put_at(
         stand,
@@ -157,8 +155,6 @@ async def test_what_retention_has_deleted_is_outside_the_window(stand: Stand) ->
 async def test_items_older_than_the_compaction_lag_are_outside_the_window(stand: Stand) -> None:
     now = int(time.time() * 1000)
     days = 86_400_000
-    async with administration(stand.connection) as admin:
-        await admin.configure({stand.naming.topic(Topic.RAW): {"message.timestamp.type": "CreateTime"}})
     # its first revision may be compacted away by now: nobody can know whether it ever had its outcome
     await put_at(
         stand, stand.naming.topic(Topic.RAW), [(now - 6 * days, b"old"), (now - 6 * days, b"old"), (now, b"new")]
@@ -310,6 +306,8 @@ async def put_at(
     stand: Stand, topic: str, records: list[tuple[int, Any]], key: bytes | None = None, headers: Any = ()
 ) -> None:
     """Write records with their times; LogAppendTime topics would set their own. Keys are the ids, where there are."""
+    async with administration(stand.connection) as admin:
+        await admin.configure({topic: {"message.timestamp.type": "CreateTime"}})
     producer = AIOKafkaProducer(**stand.connection)
     await producer.start()
     try:
