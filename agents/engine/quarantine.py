@@ -29,7 +29,7 @@ from schemas import StageName
 
 log = logging.getLogger(__name__)
 
-START_SECONDS = 120.0
+START_SECONDS = 60.0
 KILL_AFTER_SECONDS = 10.0
 """More than the child's own limit: by that it ends itself, and says where it stood."""
 

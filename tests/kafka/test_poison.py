@@ -196,7 +196,7 @@ def test_a_start_a_rebalance_and_a_stop_start_no_child(broker: EmbeddedBroker, t
         mill.start(1)  # joins: partitions move
         mill.publish(documents(200, seed=2))
         mill.wait_until_done()
-        until(lambda: mill.logs().count("Ready, restored") >= 3, 30)
+        until(lambda: mill.logs().count("Ready, restored") >= 3, 90)
         mill.workers[0].end()  # leaves: they move back
         mill.publish(documents(200, seed=3))
         mill.wait_until_done()
@@ -226,7 +226,7 @@ def test_what_a_healthy_worker_had_in_hand_is_tried_and_comes_out_all_the_same(
         until(lambda: len(mill.read()[1].by_place) > 500, 60)
         mill.workers[0].signal(signal.SIGKILL)
         raw, outcomes = mill.wait_until_done()
-        until(lambda: len(re.findall("No suspect record is left", mill.logs())) > 0, 30)
+        until(lambda: len(re.findall("No suspect record is left", mill.logs())) > 0, 90)
     finally:
         mill.end()
     assert mill.deaths("child")["starts"] >= 1
