@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from agents.engine.topics import MAX_REQUEST
 from agents.stage import Topic
 from tests.kafka.faults import ENDS, Place, Worker, place_of
 from tests.kafka.stand import PARTITIONS, Stand
+
+ENDED = 70
 
 _FAULTY = """
 import sys
@@ -40,15 +43,18 @@ class Lone:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self._log = folder / "worker.log"
-        environment = {
+        self._environment = {
             **stand.environment,
             "FEEDMILL_STATE_DIR": str(folder / "state"),
             "FEEDMILL_METRICS_PORT": str(self.port),
             **settings,
         }
-        command = ["-c", _FAULTY.format(fault=fault)] if fault else ["-m", "agents.cli.main", "worker"]
+        self._command = ["-c", _FAULTY.format(fault=fault)] if fault else ["-m", "agents.cli.main", "worker"]
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, *command], env=environment, stdout=log, stderr=log)
+            return subprocess.Popen([sys.executable, *self._command], env=self._environment, stdout=log, stderr=log)
 
     @property
     def said(self) -> str:
@@ -75,9 +81,15 @@ class Lone:
         """What a stage has done with, in committed batches."""
         return self.metrics()[f'feedmill_inputs_total{{stage="{stage}"}}']
 
-    def wait_until_ready(self, seconds: float = 120) -> None:
-        ready = until(lambda: self.probe("readyz")[0] == 200 or self.process.poll() is not None, seconds)
-        assert ready, self.said[-3000:]
+    def wait_until_ready(self, seconds: float = 180) -> None:
+        """On a busy machine it may take the broker for lost while it starts, and is started again."""
+
+        def ready() -> bool:
+            if self.process.poll() == ENDED:
+                self.process = self._start()
+            return self.probe("readyz")[0] == HTTPStatus.OK or self.process.poll() is not None
+
+        assert until(ready, seconds), self.said[-3000:]
         assert self.process.poll() is None, self.said[-3000:]
 
     def wait_for_end(self, seconds: float) -> int:
