@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
+from aiokafka import errors as kafka_errors
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Int8, Int16, Int32, Schema, String
 
 from agents.engine.broker import EmbeddedBroker, new_cluster_id
 from agents.engine.loopback import free_port, live_nodes
+
+T = TypeVar("T")
 
 MEMORY_MIB = 256
 START_WITHIN = 120.0  # seconds: three Java machines share the cores with what works on them
@@ -71,6 +75,24 @@ class Cluster:
 
     async def leaders(self, prefix: str) -> dict[tuple[str, int], tuple[int, int, int]]:
         """Of each partition of topics of a prefix: who leads, who should, and how many nodes have all of it."""
+        return await self._asked(lambda: self._leaders(prefix))
+
+    async def prefer(self) -> None:
+        """Give every partition's leadership back to the node that is named first (`kafka-leader-election`)."""
+        await self._asked(self._prefer)
+
+    async def _asked(self, what: Callable[[], Awaitable[T]]) -> T:
+        """Ask until a node answers: one has just gone, or has just come back."""
+        deadline = time.monotonic() + START_WITHIN
+        while True:
+            try:
+                return await what()
+            except (kafka_errors.KafkaError, OSError):
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.5)
+
+    async def _leaders(self, prefix: str) -> dict[tuple[str, int], tuple[int, int, int]]:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.address)
         await admin.start()
         try:
@@ -83,8 +105,7 @@ class Cluster:
         finally:
             await admin.close()
 
-    async def prefer(self) -> None:
-        """Give every partition's leadership back to the node that is named first (`kafka-leader-election`)."""
+    async def _prefer(self) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.address)
         await admin.start()
         try:

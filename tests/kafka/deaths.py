@@ -6,8 +6,11 @@ import asyncio
 import os
 import random
 import signal
+import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import IntEnum, StrEnum
+from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -31,13 +34,14 @@ class Step(StrEnum):
     ADDED = "the partitions are added, the records under way"
     DELIVERED = "all records are acknowledged"
     ENDING = "the commit is under way"
+    DECIDED = "the commit is decided, its markers not written"
     ANSWERED = "the commit was answered"
     SETTLED = "half a second after the commit"
     FENCING = "the next owner asks for the id"
     CLOSING = "the next owner's closing transaction is being aborted"
 
 
-LONGEST = {Step.ENDING: 0.008, Step.ANSWERED: 0.008, Step.FENCING: 0.012, Step.CLOSING: 0.012}
+LONGEST = {Step.ENDING: 0.008, Step.ANSWERED: 0.004, Step.FENCING: 0.012, Step.CLOSING: 0.012}
 """Seconds into a step after which the broker is killed at the latest: about as long as the step takes."""
 
 
@@ -48,6 +52,8 @@ class Death:
         self.step = step
         self.came = asyncio.Event()
         self._pid = broker.pid
+        self._loop = asyncio.get_running_loop()
+        self._log = list(((broker.folder or Path()) / "data").glob(f"{TRANSACTION_LOG}-*/*.log"))
         self._after = rng.uniform(0, LONGEST.get(step, 0.0))
 
     def come(self) -> None:
@@ -57,6 +63,21 @@ class Death:
 
     def come_soon(self) -> None:
         asyncio.get_running_loop().call_later(self._after, self.come)
+
+    def come_when_decided(self) -> None:
+        """Come as soon as the coordinator has written to its log, which it does before it sends the markers."""
+        before = self._size()
+
+        def watched() -> None:
+            while self._size() == before:
+                time.sleep(0.00005)
+            os.kill(self._pid, signal.SIGKILL)
+            self._loop.call_soon_threadsafe(self.came.set)
+
+        threading.Thread(target=watched, daemon=True).start()
+
+    def _size(self) -> int:
+        return sum(file.stat().st_size for file in self._log)
 
     async def wait(self) -> None:
         """Come after the set time, during which this caller does nothing else."""
@@ -117,6 +138,8 @@ class MortalTransactions(KafkaTransactions):
             death.come()
         if death := self._transport.comes(Step.ENDING):
             death.come_soon()
+        if death := self._transport.comes(Step.DECIDED):
+            death.come_when_decided()
         await super().commit()
         if death := self._transport.comes(Step.ANSWERED):
             await death.wait()

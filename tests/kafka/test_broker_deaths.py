@@ -97,6 +97,17 @@ class Mill:
         await owner.start()
         return owner
 
+    async def taken_over(self, records: list[Incoming]) -> Owner:
+        """An owner that has worked through these records; one that ends is followed by another, as workers are."""
+        for _ in range(5):
+            try:
+                owner = await self.hire()
+                await owner.loop.run(records)
+                return owner
+            except EngineError as error:
+                self.told["a next owner ended: " + str(error)[:80]] += 1
+        raise AssertionError(f"five owners ended: {dict(self.told)}")
+
     async def publish(self, keys: Iterable[bytes]) -> list[Incoming]:
         """Add records to the input; all that stand there now."""
         self.records += await self.place.publish(*((key, 0) for key in keys))
@@ -122,7 +133,7 @@ class Mill:
         transport.death = None
         await asyncio.to_thread(self.broker.kill)
         await asyncio.sleep(self.rng.uniform(0, 0.3))
-        await asyncio.to_thread(self.broker.restart)
+        await asyncio.to_thread(self.broker.restart, within=180.0)
         self.told["kills"] += 1
         return task
 
@@ -179,7 +190,7 @@ async def begin() -> AsyncIterator[Callable[..., Any]]:
 Begin = Callable[..., Any]
 
 
-@pytest.mark.parametrize("step", [Step.ADDED, Step.DELIVERED, Step.ENDING, Step.ANSWERED, Step.SETTLED])
+@pytest.mark.parametrize("step", [one for one in Step if one not in (Step.FENCING, Step.CLOSING)])
 async def test_after_a_death_at_work_the_next_owner_gives_each_record_once(begin: Begin, step: Step) -> None:
     mill = await begin(SEED)
     owner = await mill.hire()
@@ -187,8 +198,7 @@ async def test_after_a_death_at_work_the_next_owner_gives_each_record_once(begin
         records = await mill.publish(mill.some(3))
         await mill.kill(owner, step, lambda: owner.loop.run(records), survives=False)  # noqa: B023
         await mill.memory()
-        owner = await mill.hire()
-        await owner.loop.run(await mill.publish(mill.some(2)))
+        owner = await mill.taken_over(await mill.publish(mill.some(2)))
     assert await mill.outcome() == mill.expected
 
 
@@ -205,8 +215,7 @@ async def test_after_a_death_at_take_over_the_next_owner_gives_each_record_once(
         heir = await mill.hire()
         await mill.kill(heir, step, lambda: heir.loop.run(records), survives=False)  # noqa: B023
         await mill.memory()
-        owner = await mill.hire()
-        await owner.loop.run(await mill.publish(mill.some(2)))
+        await mill.taken_over(await mill.publish(mill.some(2)))
     assert await mill.outcome() == mill.expected
 
 
@@ -231,21 +240,20 @@ async def test_a_worker_that_lives_through_the_death_goes_on_or_ends(begin: Begi
             mill.told["went on"] += 1
         except EngineError as error:
             mill.told["ended: " + str(error)[:60]] += 1
-            owner = await mill.hire()
-            await owner.loop.run(then)
+            owner = await mill.taken_over(then)
     assert await mill.outcome() == mill.expected
 
 
 async def until_markers_are_lost(mill: Mill) -> None:
-    """Kill the broker right after commits until it comes back without the markers of one. The owner dies with it."""
+    """Kill the broker between decision and markers until it comes back without the markers. The owner dies with it."""
     for _ in range(TRIES):
         owner = await mill.hire()
         records = await mill.publish(KEYS)
-        await mill.kill(owner, Step.ANSWERED, lambda: owner.loop.run(records), survives=False)  # noqa: B023
+        await mill.kill(owner, Step.DECIDED, lambda: owner.loop.run(records), survives=False)  # noqa: B023
         if (await mill.memory()).lost:
             return
     pytest.fail(
-        f"In {TRIES} deaths right after a commit the broker lost no markers. A Kafka that does not lose them any more? "
+        f"In {TRIES} deaths between decision and markers the broker lost none. A Kafka that does not any more? "
         "Then this test can go, and docs/guide/brokers.md be shorter."
     )
 
@@ -287,14 +295,13 @@ async def test_a_commit_that_the_broker_forgot_while_its_worker_lived_on(begin: 
             await owner.loop.run(first)  # noqa: B023
             await owner.loop.run(then)  # noqa: B023
 
-        task = await mill.kill(owner, mill.rng.choice([Step.ENDING, Step.ANSWERED]), work, survives=True)
+        task = await mill.kill(owner, Step.DECIDED, work, survives=True)
         forgot = False
         try:
             await asyncio.wait_for(task, 90)
         except EngineError as error:
             forgot = "has lost the end of the last transaction" in str(error)
-        heir = await mill.hire()
-        await heir.loop.run(mill.records)
+        await mill.taken_over(mill.records)
         outcome = await mill.outcome()
         if outcome != mill.expected or forgot:
             break

@@ -26,7 +26,7 @@ from tests.kafka.cluster import Cluster
 from tests.kafka.faults import ENDS, Outcomes, Worker, documents, one_process
 
 PARTITIONS = 4
-DOCUMENTS = 2400
+RATE = 20  # documents a second
 SEED = 20261129
 AWAY = 10.0  # seconds that two of three nodes are gone
 DONE_WITHIN = 300.0
@@ -66,15 +66,18 @@ class Mill:
             check=False,
         )
 
-    async def publish(self, count: int, seed: int, rate: float) -> None:
-        """Publish at a steady rate; what the brokers do not acknowledge meanwhile waits."""
+    async def publish(self, over: asyncio.Event) -> int:
+        """Publish at a steady rate until told; what the brokers do not acknowledge meanwhile waits. How many."""
         async with Publisher(self.connection) as publisher:
             begun = time.monotonic()
-            for number, (key, body, headers) in enumerate(documents(count, seed)):
+            for number, (key, body, headers) in enumerate(documents(1_000_000, SEED)):
+                if over.is_set():
+                    break
                 await publisher.send(self.naming.topic(Topic.RAW), body, key=key, headers=headers)
-                if (ahead := number / rate - (time.monotonic() - begun)) > 0:
+                if (ahead := number / RATE - (time.monotonic() - begun)) > 0:
                     await asyncio.sleep(ahead)
             await publisher.flush()
+        return number
 
     async def read(self) -> tuple[list[Incoming], Outcomes]:
         found: list[tuple[Topic, Incoming]] = []
@@ -136,19 +139,19 @@ def test_every_entry_ends_once_whatever_node_dies(cluster: Cluster, tmp_path: Pa
         lambda: two_of_three_away(mill),
     ]
 
-    async def under_faults() -> None:
-        publishing = asyncio.create_task(mill.publish(DOCUMENTS, SEED, rate=25))
+    async def under_faults() -> int:
+        over = asyncio.Event()
+        publishing = asyncio.create_task(mill.publish(over))
         await asyncio.sleep(10)
         for fault in faults:
             await asyncio.to_thread(fault)
             await asyncio.sleep(3)
-        during = publishing.done()
-        await publishing
-        assert not during, "the documents were all published before the faults were over"
+        over.set()
+        return await publishing
 
     try:
-        asyncio.run(under_faults())
-        raw, outcomes = asyncio.run(mill.done(DOCUMENTS))
+        count = asyncio.run(under_faults())
+        raw, outcomes = asyncio.run(mill.done(count))
     except BaseException:
         for log in sorted(tmp_path.glob("*.log")):
             print(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}")  # noqa: T201
@@ -156,7 +159,7 @@ def test_every_entry_ends_once_whatever_node_dies(cluster: Cluster, tmp_path: Pa
     finally:
         for worker in workers:
             worker.end()
-    assert len(raw) == DOCUMENTS
+    assert len(raw) == count
     doubled = {place: len(found) for place, found in outcomes.by_place.items() if len(found) > 1}
     assert not doubled, f"{len(doubled)} entries came out more than once: {list(doubled.items())[:5]}"
     for id, revisions in outcomes.revisions.items():
@@ -167,7 +170,8 @@ def test_every_entry_ends_once_whatever_node_dies(cluster: Cluster, tmp_path: Pa
     different = [place for place, found in outcomes.by_place.items() if found != [expected[place]]]
     assert not different, f"{len(different)} outcomes differ from one process's: {different[:3]}"
     assert len(expected) == len(outcomes.by_place)
-    print("\n   starts of the workers:", [worker.starts for worker in workers], "exits:", [w.exits for w in workers])  # noqa: T201
+    lives = {worker.name: (worker.starts, worker.exits) for worker in workers}
+    print(f"\n   {count} documents; starts and exits of the workers: {lives}")  # noqa: T201
 
 
 def leader_dies(mill: Mill) -> None:
