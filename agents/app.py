@@ -67,6 +67,12 @@ class FeedmillApp(faust.App):
         """The queues that Faust makes for its topics."""
         return Inbox(maxsize, flow_control=self.flow_control, clear_on_resume=clear_on_resume)
 
+    def _crash(self, reason: BaseException) -> None:
+        """Called first of all when a service of Faust's crashes; its own way out is slow, and full of traces."""
+        if isinstance(reason, FORBIDDEN):
+            end_process(str(forbidden("do this", reason)), EXIT_ENDED)
+        super()._crash(reason)
+
 
 class _Boot(BootStrategy):
     """Starts the mill after Faust's producer and before its consumer and agents; stops in reverse order."""

@@ -133,6 +133,21 @@ def test_the_environment_is_the_lock() -> None:
     assert {name: metadata.version(name) for name in here} == {name: version(pin) for name, pin in here.items()}
 
 
+def test_nothing_is_installed_beside_the_locks() -> None:
+    """What is in none of them was never looked at, neither its hash nor its licence."""
+    locked = {canonicalize_name(name) for lock in LOCKS for name in pins(lock)}
+    installed = {canonicalize_name(found.metadata["Name"]) for found in metadata.distributions()}
+    assert installed - locked <= {"feedmill", "pip", "setuptools", "wheel"}
+
+
+def test_what_is_installed_fits_together() -> None:
+    checked = subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", "check"],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout
+
+
 @pytest.mark.parametrize("name", sorted(pins("requirements-dev.lock")))
 def test_licence(name: str) -> None:
     requirement = pins("requirements-dev.lock")[name]

@@ -151,7 +151,9 @@ async def _show(position: str, payload_only: bool) -> ExitCode:
         stored = await _find(here, position)
     if payload_only:
         try:
-            sys.stdout.buffer.write(replayed(stored.letter).body)
+            body = replayed(stored.letter).body
+            # a terminal would obey what a stranger wrote
+            sys.stdout.buffer.write(safe(body.decode("utf-8", "replace")).encode() if sys.stdout.isatty() else body)
         except UnplayableError as error:
             raise CommandError(f"There is no payload: {error}.", ExitCode.FOUND) from error
         return ExitCode.FINE

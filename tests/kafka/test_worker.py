@@ -84,7 +84,7 @@ def running(stand: Stand, folder: Path, **settings: str) -> Iterator[tuple[subpr
             [sys.executable, "-m", "agents.cli.main", "worker"], env=environment, stdout=written, stderr=written
         )
     try:
-        assert until(lambda: "Ready, restored" in log.read_text(), 60), log.read_text()
+        assert until(lambda: "Ready, restored" in log.read_text(), 240), log.read_text()
         yield worker, log
     finally:
         worker.kill()

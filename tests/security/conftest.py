@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.kafka.conftest import LIMIT
 from tests.security.kafka import SecuredKafka
 from tests.security.mill import SecuredMill
 
 HERE = Path(__file__).parent
+LIMIT = 900  # seconds; some start several workers
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -20,6 +20,7 @@ from tests.kafka.test_worker import until
 from tests.security.kafka import SecuredKafka
 
 READY = "Ready, restored"
+PATIENCE = 240  # seconds; a worker starts in 5, and in 60 where others take the machine
 
 
 class SecuredMill:
@@ -74,7 +75,7 @@ class SecuredMill:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=120,
+            timeout=2 * PATIENCE,
             check=False,
         )
 
@@ -104,9 +105,9 @@ class SecuredMill:
         """Run a worker until all of `raw` has come out; its log."""
         operator = self.kafka.login("operator")
         with self.worker(access, folder) as (process, log):
-            assert until(lambda: READY in log.read_text() or process.poll() is not None, 60), log.read_text()
+            assert until(lambda: READY in log.read_text() or process.poll() is not None, PATIENCE), log.read_text()
             assert process.poll() is None, log.read_text()
-            settled = self.run(operator, "ledger", "--settle", "90")
+            settled = self.run(operator, "ledger", "--settle", str(PATIENCE))
             assert settled.returncode == 0, settled.stdout + settled.stderr
             assert "Nothing is missing, nothing is doubled." in settled.stdout
         return log.read_text()

@@ -14,7 +14,7 @@ from agents.engine.acls import Grant, Operation, Role, grants
 from agents.engine.topics import Naming
 from agents.stage import Topic
 from tests.kafka.test_worker import until
-from tests.security.mill import READY, SecuredMill
+from tests.security.mill import PATIENCE, READY, SecuredMill
 
 NAMING = Naming("acls")
 LISTS_THEM = "`feedmill topics acls` lists what each role needs."
@@ -84,7 +84,7 @@ def test_a_worker_without_one_of_its_permissions_says_so_and_ends(
     mill = restored
     asyncio.run(mill.allow(Role.WORKER, without(Role.WORKER, removed)))
     with mill.worker(mill.kafka.login("worker"), tmp_path) as (process, log):
-        process.wait(90)
+        process.wait(PATIENCE)
         told = log.read_text()
     assert process.returncode in (ExitCode.FOUND, 70), told
     assert removed[0] in told, told
@@ -99,10 +99,10 @@ def test_a_worker_that_loses_one_while_it_works_says_so_and_ends(
 ) -> None:
     mill = restored
     with mill.worker(mill.kafka.login("worker"), tmp_path) as (process, log):
-        assert until(lambda: READY in log.read_text(), 60), log.read_text()
+        assert until(lambda: READY in log.read_text(), PATIENCE), log.read_text()
         asyncio.run(mill.allow(Role.WORKER, without(Role.WORKER, removed)))
         assert mill.run(mill.kafka.login("ingest"), "ingest", "samples").returncode == 0
-        process.wait(90)
+        process.wait(PATIENCE)
         told = log.read_text()
     assert process.returncode in (ExitCode.FOUND, 70), told
     assert removed[0] in told, told

@@ -13,7 +13,7 @@ import pytest
 from agents.engine.loopback import free_port
 from tests.kafka.test_worker import until
 from tests.security.kafka import SecuredKafka
-from tests.security.mill import READY, SecuredMill
+from tests.security.mill import PATIENCE, READY, SecuredMill
 
 _LISTENING = "0A"
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
@@ -58,7 +58,7 @@ def test_a_worker_listens_on_the_port_of_its_metrics_alone(mill: SecuredMill, tm
     if host is not None:
         access["FEEDMILL_METRICS_HOST"] = host
     with mill.worker(access, tmp_path) as (process, log):
-        assert until(lambda: READY in log.read_text(), 60), log.read_text()
+        assert until(lambda: READY in log.read_text(), PATIENCE), log.read_text()
         assert listening(process.pid) == {(host or "127.0.0.1", port)}
 
 
