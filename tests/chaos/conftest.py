@@ -11,6 +11,6 @@ HERE = Path(__file__).parent
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if HERE in item.path.parents and item.path.name in ("test_chaos.py", "test_clock.py"):
+        if HERE in item.path.parents and item.path.name in ("test_chaos.py", "test_clock.py", "test_history.py"):
             item.add_marker(pytest.mark.kafka)
             item.add_marker(pytest.mark.xdist_group("kafka"))

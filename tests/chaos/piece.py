@@ -31,7 +31,7 @@ from tests.chaos.storm import Storm
 from tests.chaos.workers import Memory
 from tests.kafka.faults import ENDS, ROOT
 
-STILL_SECONDS = 240.0
+STILL_SECONDS = 300.0
 """The mill stands still when its group's offsets have not moved for so long, with nothing befalling it."""
 
 LAG_KEPT = 64
