@@ -60,6 +60,9 @@ class Failing:
     def refused(self, output: Output, code: DeadLetterCode, message: str, now: datetime) -> Output:
         return self._stage.refused(output, code, message, now)
 
+    def condemned(self, one: Any, code: DeadLetterCode, message: str, now: datetime) -> Output:
+        return self._stage.condemned(one, code, message, now)
+
     def _failed(self, output: Output, now: datetime) -> Output:
         if output.entry is None or output.value is None or self._mark not in output.value:
             return output
@@ -82,8 +85,9 @@ def main() -> None:
     fails = {StageName(name) for name in os.environ.get("MILL_FAILS", "").split(",") if name}
     make_stages, sniff, read = app.make_stages, parse.sniff, EnrichStage._read
 
-    def failing(*arguments: Any) -> dict[StageName, Stage[Any]]:
-        return {name: Failing(stage) if name in fails else stage for name, stage in make_stages(*arguments).items()}
+    def failing(*arguments: Any, **settings: Any) -> dict[StageName, Stage[Any]]:
+        made = make_stages(*arguments, **settings)
+        return {name: Failing(stage) if name in fails else stage for name, stage in made.items()}
 
     def unable(text: str) -> Any:
         if StageName.PARSE in fails and "FAILS-AT-sniff" in text:
