@@ -53,7 +53,7 @@ class Death:
         self.came = asyncio.Event()
         self._pid = broker.pid
         self._loop = asyncio.get_running_loop()
-        self._log = list(((broker.folder or Path()) / "data").glob(f"{TRANSACTION_LOG}-*/*.log"))
+        self._data = (broker.folder or Path()) / "data"
         self._after = rng.uniform(0, LONGEST.get(step, 0.0))
 
     def come(self) -> None:
@@ -77,7 +77,7 @@ class Death:
         threading.Thread(target=watched, daemon=True).start()
 
     def _size(self) -> int:
-        return sum(file.stat().st_size for file in self._log)
+        return sum(file.stat().st_size for file in self._data.glob(f"{TRANSACTION_LOG}-*/*.log"))
 
     async def wait(self) -> None:
         """Come after the set time, during which this caller does nothing else."""
