@@ -23,7 +23,7 @@ from schemas import DeadLetter, DeadLetterCode, DedupeRule, Duplicate, Item, Pos
 from tests.kafka.othermill import MARK, OtherMill
 from tests.kafka.stand import PARTITIONS, Stand, dead_letter, decoded
 
-WITHIN = 90.0
+WITHIN = 240.0
 SMALL = 40_000
 """Bytes that a topic takes while it refuses; a longer document is LONG words."""
 
@@ -90,6 +90,7 @@ REFUSING = {
 
 
 @pytest.mark.heavy
+@pytest.mark.timeout(900)
 async def test_letters_of_every_stage_and_cause(stand: Stand, tmp_path: Path) -> None:
     """The first, a second that is the last, and a second that a third has overtaken: each fails at each stage, by a
     crash and by a broker's refusal; and documents whose form an older version cannot read. After the cure three calls

@@ -74,7 +74,7 @@ async def publish(stand: Stand, made: Sequence[tuple[bytes, bytes, Headers]], ra
 
 
 @pytest.mark.heavy
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_through_a_newer_mill_while_revisions_arrive(stand: Stand, tmp_path: Path) -> None:
     made = list(documents(BEFORE + AFTER, SEED))
     older = OtherMill("older", stand.environment, tmp_path, version="1.0")

@@ -73,6 +73,7 @@ async def run(stand: Stand, *arguments: str, stdin: bytes = b"") -> tuple[int, s
 
 
 @pytest.mark.heavy
+@pytest.mark.timeout(600)
 async def test_each_item_by_its_id(mill: Stand) -> None:
     first, second, third, fourth = sorted(
         decoded(await mill.get(Topic.ENRICHED), Item), key=lambda one: LETTERS.index(f"{one.text}")
