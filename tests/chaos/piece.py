@@ -16,7 +16,7 @@ import msgspec
 
 from agents.engine.admin import administration
 from agents.engine.publisher import Publisher
-from agents.engine.reader import At, Reader, Span
+from agents.engine.reader import Reader
 from agents.engine.topics import INPUT, Naming
 from agents.engine.transport import EngineError, Incoming
 from agents.stage import Topic
@@ -33,9 +33,6 @@ from tests.kafka.faults import ENDS, ROOT
 
 STILL_SECONDS = 300.0
 """The mill stands still when its group's offsets have not moved for so long, with nothing befalling it."""
-
-LAG_KEPT = 64
-"""Offsets of a stage's input that are looked through for records: transactions' markers take offsets too."""
 
 Tell = Callable[[str], None]
 
@@ -165,18 +162,11 @@ async def _behind(cluster: Cluster) -> tuple[list[str], int]:
         committed = await admin.committed(cluster.naming.group)
         bounds = await reader.bounds(inputs)
         behind: list[str] = []
-        near: dict[At, Span] = {}
         for at, (begin, end) in bounds.items():
             stands = max(committed.get(at, 0), begin)
-            if end - stands > LAG_KEPT:
-                behind.append(f"{at[0]}/{at[1]} at {stands} of {end}")
-            elif end > stands:
-                near[at] = stands, end
-        async for batch in reader.read(near):
-            first = batch[0]
-            behind.append(
-                f"{first.topic}/{first.partition} at {near[first.topic, first.partition][0]}, before a record"
-            )
+            # Not the numbers alone: markers of transactions, and those of each take-over, take offsets too.
+            if (left := await reader.first(at, (stands, end))) is not None:
+                behind.append(f"{at[0]}/{at[1]} at {stands} of {end}, the next record is {left.offset}")
     return behind, sum(committed.values()) + sum(end for _, end in bounds.values())
 
 

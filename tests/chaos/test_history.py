@@ -44,7 +44,8 @@ def test_the_way_of_an_entry(tmp_path: Path) -> None:
         lines = asyncio.run(history(cluster.connection, cluster.naming, PARTITIONS, [(2, 0, 1)], events))
     way = [line for line in lines if " > " in line]
     assert len(way) == len(WAY), "\n".join(lines)
-    for line, says in zip(way, WAY, strict=True):
-        assert re.search(f"^[0-9:.]+ > 2/0/1 {says}", line), "\n".join(lines)
+    assert way[0].endswith("bytes)")
+    for says in WAY:  # a transaction's records have their times in no order
+        assert sum(bool(re.search(f"^[0-9:.]+ > 2/0/1 {says}", line)) for line in way) == 1, says
     assert any(line.endswith("   a fault") for line in lines)
     assert not any("long ago" in line for line in lines)
