@@ -51,7 +51,7 @@ ROLES = {
     Role.WORKER: "`feedmill worker`",
     Role.INGEST: "`feedmill ingest`, and whoever else publishes documents",
     Role.READER: "`feedmill tail` and `explain`, and whoever else reads what comes out",
-    Role.OPERATOR: "`feedmill topics`, `check`, `ledger` and `dead-letters`",
+    Role.OPERATOR: "`feedmill topics`, `check`, `ledger`, `dead-letters`, `reprocess` and `retract`",
 }
 """What each role is for."""
 
@@ -101,11 +101,15 @@ def grants(role: Role, naming: Naming) -> Sequence[Grant]:
             everything = (*read, Operation.CREATE, Operation.ALTER_CONFIGS)
             return (
                 _topic(f"{naming.prefix}.", everything, "every topic of the mill", Pattern.PREFIXED),
-                _topic(raw, write, "dead letters that are replayed"),
+                _topic(raw, write, "what is replayed, reprocessed or retracted"),
+                Grant(
+                    Resource.TRANSACTIONAL_ID, Pattern.LITERAL, naming.replaying_id, write,
+                    "replay and reprocess, one call at a time",
+                ),
                 Grant(
                     Resource.GROUP, Pattern.LITERAL, naming.group, (Operation.DESCRIBE,), "how far the mill has come"
                 ),
-            )
+            )  # fmt: skip
 
 
 def commands(user: str, wanted: Sequence[Grant]) -> list[str]:
