@@ -205,7 +205,9 @@ def test_a_raw_topic_that_was_made_again(own_broker: EmbeddedBroker, tmp_path: P
         done(stand, 3)
     ids = {name: id for name, _, _, id in desk.seen()}
     delete(stand, raw)
-    assert feedmill(stand, "topics", "apply").returncode == 0
+    applied = feedmill(stand, "topics", "apply")
+    assert f"{raw}: created" in applied.stdout
+    assert applied.returncode == 1, "it is not the topic that the state is about, and it says so"
     desk.show(("bridge", 1), ("bridge", 2))
     stopped = Single(stand, tmp_path / "w")
     assert stopped.ended() == 70
@@ -214,9 +216,11 @@ def test_a_raw_topic_that_was_made_again(own_broker: EmbeddedBroker, tmp_path: P
     assert len(asyncio.run(outcomes(stand))) == 3
 
     delete(stand, stand.naming.changelog(StageName.PARSE))
-    assert feedmill(stand, "topics", "apply").returncode == 0
+    assert f"{stand.naming.changelog(StageName.PARSE)}: created" in feedmill(stand, "topics", "apply").stdout
     for partition in range(PARTITIONS):  # kafka-consumer-groups.sh --reset-offsets --to-earliest
         asyncio.run(stand.commit(Topic.RAW, 0, partition))
+    checked = feedmill(stand, "topics", "check")
+    assert checked.returncode == 0, checked.stdout
     with worker(stand, tmp_path / "w"):
         found = done(stand, 5)
         desk.show(("ferry", 2))
