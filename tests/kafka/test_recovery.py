@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.errors import CommitFailedError
 
 from agents.engine.admin import administration
 from agents.engine.broker import EmbeddedBroker
@@ -91,6 +92,18 @@ def delete(stand: Stand, topic: str) -> None:
         await asyncio.sleep(2.0)  # its partitions go a moment after its name
 
     asyncio.run(act())
+
+
+def reset(stand: Stand, partition: int) -> None:
+    """`kafka-consumer-groups.sh --reset-offsets --to-earliest`, which needs a group without members, as this does."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            asyncio.run(stand.commit(Topic.RAW, 0, partition))
+            return
+        except CommitFailedError:
+            assert time.monotonic() < deadline
+            time.sleep(1.0)
 
 
 def moment() -> str:
@@ -217,8 +230,8 @@ def test_a_raw_topic_that_was_made_again(own_broker: EmbeddedBroker, tmp_path: P
 
     delete(stand, stand.naming.changelog(StageName.PARSE))
     assert f"{stand.naming.changelog(StageName.PARSE)}: created" in feedmill(stand, "topics", "apply").stdout
-    for partition in range(PARTITIONS):  # kafka-consumer-groups.sh --reset-offsets --to-earliest
-        asyncio.run(stand.commit(Topic.RAW, 0, partition))
+    for partition in range(PARTITIONS):
+        reset(stand, partition)
     checked = feedmill(stand, "topics", "check")
     assert checked.returncode == 0, checked.stdout
     with worker(stand, tmp_path / "w"):
