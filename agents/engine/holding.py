@@ -299,9 +299,9 @@ class Holding:
 
         Its records would all be passed over as known ones, up to the old position, and nobody would notice.
         """
-        positions = {
-            part.partition: part.next for part in (self.parts.values() if parts is None else parts) if part.next
-        }
+        if parts is None:  # a store that is not restored yet may be ahead of everything
+            parts = [part for part in self.parts.values() if part.ready]
+        positions = {part.partition: part.next for part in parts if part.next}
         if not positions:
             return
         for partition, end in (await self._reader().ends(self.input, list(positions))).items():

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.errors import CommitFailedError
 
 from agents.engine.admin import administration
 from agents.engine.broker import EmbeddedBroker
@@ -91,6 +92,18 @@ def delete(stand: Stand, topic: str) -> None:
         await asyncio.sleep(2.0)  # its partitions go a moment after its name
 
     asyncio.run(act())
+
+
+def reset(stand: Stand, partition: int) -> None:
+    """`kafka-consumer-groups.sh --reset-offsets --to-earliest`, which needs a group without members, as this does."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            asyncio.run(stand.commit(Topic.RAW, 0, partition))
+            return
+        except CommitFailedError:
+            assert time.monotonic() < deadline
+            time.sleep(1.0)
 
 
 def moment() -> str:
@@ -205,7 +218,9 @@ def test_a_raw_topic_that_was_made_again(own_broker: EmbeddedBroker, tmp_path: P
         done(stand, 3)
     ids = {name: id for name, _, _, id in desk.seen()}
     delete(stand, raw)
-    assert feedmill(stand, "topics", "apply").returncode == 0
+    applied = feedmill(stand, "topics", "apply")
+    assert f"{raw}: created" in applied.stdout
+    assert applied.returncode == 1, "it is not the topic that the state is about, and it says so"
     desk.show(("bridge", 1), ("bridge", 2))
     stopped = Single(stand, tmp_path / "w")
     assert stopped.ended() == 70
@@ -214,9 +229,11 @@ def test_a_raw_topic_that_was_made_again(own_broker: EmbeddedBroker, tmp_path: P
     assert len(asyncio.run(outcomes(stand))) == 3
 
     delete(stand, stand.naming.changelog(StageName.PARSE))
-    assert feedmill(stand, "topics", "apply").returncode == 0
-    for partition in range(PARTITIONS):  # kafka-consumer-groups.sh --reset-offsets --to-earliest
-        asyncio.run(stand.commit(Topic.RAW, 0, partition))
+    assert f"{stand.naming.changelog(StageName.PARSE)}: created" in feedmill(stand, "topics", "apply").stdout
+    for partition in range(PARTITIONS):
+        reset(stand, partition)
+    checked = feedmill(stand, "topics", "check")
+    assert checked.returncode == 0, checked.stdout
     with worker(stand, tmp_path / "w"):
         found = done(stand, 5)
         desk.show(("ferry", 2))
