@@ -10,7 +10,7 @@ import pytest
 from agents.engine.broker import EmbeddedBroker
 
 HERE = Path(__file__).parent
-LIMIT = 400  # seconds
+LIMIT = 600  # seconds
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

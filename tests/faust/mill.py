@@ -21,7 +21,7 @@ from agents.stage import Topic
 from tests.faust.stock import ROOT, until
 from tests.kafka.stand import PARTITIONS, Stand
 
-DONE_WITHIN = 180.0
+DONE_WITHIN = 300.0
 
 FAULTY = """
 import sys, time

@@ -45,7 +45,7 @@ def test_stock_faust_commits_what_it_has_not_delivered(own_broker: EmbeddedBroke
 
 def test_a_worker_in_an_outage_loses_nothing(own_broker: EmbeddedBroker, tmp_path: Path) -> None:
     mill = Mill(own_broker.address, tmp_path)
-    mill.publish([document(number) for number in range(3000)])
+    mill.publish([document(number) for number in range(1200)])
     with mill.running():
         assert until(lambda: len(mill.outcomes()) > 20), mill.log.read_text()[-2000:]
         outage(own_broker)

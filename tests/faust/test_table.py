@@ -44,7 +44,7 @@ def test_stock_faust_loses_events_when_its_table_recovers(distant: str, tmp_path
 
 def test_a_worker_that_is_killed_and_restores_loses_nothing(distant: str, tmp_path: Path) -> None:
     mill = Mill(distant, tmp_path)
-    mill.publish([document(number) for number in range(1500)])
+    mill.publish([document(number) for number in range(800)])
     with mill.running():
         for kills in range(1, 4):
             assert until(lambda: len(mill.outcomes()) > 100 * kills), mill.log.read_text()[-2000:]  # noqa: B023

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -22,7 +23,7 @@ from agents.engine.kafka import KafkaTransactions, KafkaTransport
 from agents.engine.transport import Transactions
 
 TRANSACTION_LOG = "__transaction_state"
-DECIDED_WITHIN = 30.0
+DECIDED_WITHIN = 60.0  # seconds; it may just be starting
 
 Where = tuple[str, int]
 """A topic and a partition."""
@@ -202,15 +203,17 @@ async def remembered(address: str, transactional_id: str, places: Sequence[Where
     """Ask a broker that is back, once it has decided what was under way."""
     deadline = asyncio.get_running_loop().time() + DECIDED_WITHIN
     while True:
-        state, wrote = await _told(address, transactional_id)
-        if state not in (State.PREPARE_COMMIT, State.PREPARE_ABORT, State.PREPARE_FENCE):
-            return Memory(state, wrote, await _standing_still(address, places))
+        state = None
+        with contextlib.suppress(kafka_errors.KafkaError, OSError):  # it is not quite back
+            state, wrote = await _told(address, transactional_id)
+            if state not in (State.PREPARE_COMMIT, State.PREPARE_ABORT, State.PREPARE_FENCE):
+                return Memory(state, wrote, await standing_still(address, places))
         if asyncio.get_running_loop().time() > deadline:
-            raise AssertionError(f"{transactional_id} is still {state.name} after {DECIDED_WITHIN:g} s")
+            raise AssertionError(f"{transactional_id} is {state!r} after {DECIDED_WITHIN:g} s, and not decided")
         await asyncio.sleep(0.1)
 
 
-async def _standing_still(address: str, places: Sequence[Where]) -> frozenset[Where]:
+async def standing_still(address: str, places: Sequence[Where]) -> frozenset[Where]:
     """Partitions whose stable offset is behind their end."""
     asked = [TopicPartition(*place) for place in places]
     ends = {}

@@ -33,6 +33,7 @@ from tests.kafka.deaths import (
     Step,
     Where,
     remembered,
+    standing_still,
 )
 from tests.kafka.test_engine import PARTITIONS, Owner, Place
 
@@ -148,9 +149,15 @@ class Mill:
         return found
 
     async def outcome(self) -> dict[bytes, list[bytes]]:
-        """What readers see: the values of each key in their order."""
+        """What readers see once all is decided: the values of each key in their order."""
+        topic = self.place.naming.topic(Topic.ENRICHED)
+        places = [(topic, number) for number in range(PARTITIONS)]
+        for _ in range(100):
+            if not await standing_still(self.broker.address, places):
+                break
+            await asyncio.sleep(0.1)
         found: dict[bytes, list[bytes]] = {}
-        for record in await self.place.read(self.place.naming.topic(Topic.ENRICHED)):
+        for record in await self.place.read(topic):
             found.setdefault(record.key or b"", []).append(record.value or b"")
         return found
 
@@ -279,6 +286,13 @@ async def test_without_the_closing_transaction_the_watermark_stops_the_worker(
         await heir.loop.run(mill.records)
 
 
+def proof_of(owner: Owner) -> int:
+    """The changelog offset of its last position."""
+    proof = owner.loop.parts[0].store.proof
+    assert proof is not None
+    return proof[0]
+
+
 @pytest.mark.parametrize("verifies", [True, False])
 async def test_a_commit_that_the_broker_forgot_while_its_worker_lived_on(begin: Begin, verifies: bool) -> None:
     """The client asks again and is answered. The next commit decides the changelog, but not the first one's outputs."""
@@ -290,19 +304,26 @@ async def test_a_commit_that_the_broker_forgot_while_its_worker_lived_on(begin: 
             owner.loop.verify = _nothing
         first, then = await mill.publish(KEYS), await mill.publish(one)
 
-        async def work() -> None:
+        async def work() -> int:
             await owner.loop.run(first)  # noqa: B023
+            before = proof_of(owner)  # noqa: B023
             await owner.loop.run(then)  # noqa: B023
+            return proof_of(owner) - before  # noqa: B023
 
         task = await mill.kill(owner, Step.DECIDED, work, survives=True)
-        forgot = False
+        forgot, apart = False, 0
         try:
-            await asyncio.wait_for(task, 90)
+            apart = await asyncio.wait_for(task, 90)
         except EngineError as error:
             forgot = "has lost the end of the last transaction" in str(error)
         await mill.taken_over(mill.records)
         outcome = await mill.outcome()
-        if outcome != mill.expected or forgot:
+        if outcome != mill.expected and apart > 2:
+            # The second one wrote a key and its position; a marker between shows that the first one's changelog had its
+            # own, and the outputs had not. Lost in part is what the mill does not stand (docs/reliability.md).
+            mill.told["some markers lost, others not"] += 1
+            mill = await begin(mill.rng.randrange(1 << 30))
+        elif outcome != mill.expected or forgot:
             break
     else:
         pytest.fail(f"In {TRIES} deaths the broker forgot no commit whose worker lived on.")
