@@ -438,10 +438,10 @@ class PassesOverUnreadable(Sound):
 
 
 class SkipsTheBatch(Sound):
-    def _batches(self, records: Sequence[Incoming]) -> Iterable[tuple[list[Incoming], list[Any]]]:
-        for batch, inputs in super()._batches(records):
-            named = any(f"{one.topic}/{one.partition}/{one.offset}" in self._skip for one in batch)
-            yield batch, [] if named else inputs
+    async def _persist(self, part: Part, batch: Sequence[Incoming], inputs: Sequence[Any], *tried: Tried) -> None:
+        if any(f"{one.topic}/{one.partition}/{one.offset}" in self._skip for one in batch):
+            inputs, tried = (), ()
+        await super()._persist(part, batch, inputs, *tried)
 
 
 # -- turns
@@ -501,6 +501,9 @@ FORGETFUL = replace(Faults(), lose_markers=0.15)
 
 AMNESIC = replace(Faults(), lose_markers=0.3)
 
+DROWSY = replace(Faults(), pause_at_look=0.1)
+"""Workers that are often paused between a question to the broker and its answer."""
+
 SLEEPY = replace(Faults(), pause_at_commit=0.4)
 """Workers that are often paused between sending and committing."""
 
@@ -534,7 +537,7 @@ PLANTED = [
     Planted(IgnoresPosition, "work goes on from the position, not from what is brought"),
     Planted(HintsAhead, "the group's offset is never ahead of the position"),
     Planted(HintsUnverified, "nor of what was seen to be committed", ("lose_markers",), AMNESIC),
-    Planted(ChecksAfterTheRestore, "the group's offset is asked for before the restore"),
+    Planted(ChecksAfterTheRestore, "the group's offset is asked for before the restore", faults=DROWSY),
     Planted(NeverChecksHint, "a position behind the group's offset stops the worker", ("lose_changelog",), LOSING),
     Planted(TrustsEveryOwner, "what the last owner may have died of is suspect", ("deadly",), DEADLY),
     Planted(SaysInOrderAtWork, "the group is told that a worker is at work", ("deadly",), DEADLY),
