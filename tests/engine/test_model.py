@@ -118,8 +118,8 @@ def _records(world: World) -> dict[tuple[str, int], list[tuple[bytes | None, byt
 @pytest.mark.parametrize(
     ("planted", "expected"),
     [
-        pytest.param("IgnoresPosition", "outcomes", id="doubled"),
-        pytest.param("NeverVerifies", "no outcome", id="lost"),
+        pytest.param("TriesAgainInPlace", "outcomes", id="doubled"),
+        pytest.param("RestoresUncommitted", "no outcome", id="lost"),
     ],
 )
 def test_a_report_tells_the_way_of_the_entry(planted: str, expected: str) -> None:
