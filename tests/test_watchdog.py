@@ -79,6 +79,7 @@ def started(folder: Path, source: str, *options: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("options", [pytest.param((), id="one process"), pytest.param(XDIST, id="two workers")])
 @pytest.mark.parametrize(
     ("source", "ends_the_process"),

@@ -137,6 +137,7 @@ def add_of_nothing(written: Written) -> None:
     written.append((Topic.DEAD_LETTER, value))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("plant", "says"),
     [

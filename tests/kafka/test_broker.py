@@ -162,6 +162,7 @@ def test_stop_leaves_no_process_and_no_temporary_folder() -> None:
     assert not folder.exists()
 
 
+@pytest.mark.heavy
 async def test_a_given_folder_stays_and_is_used_again(tmp_path: Path) -> None:
     folder = tmp_path / "数据 and more"  # Java reads its properties as Latin-1
     first = EmbeddedBroker()
@@ -177,6 +178,7 @@ async def test_a_given_folder_stays_and_is_used_again(tmp_path: Path) -> None:
     assert (folder / "data" / "meta.properties").exists()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
 def test_it_dies_with_its_parent(end: signal.Signals) -> None:
     # Started in a thread that ends at once, as asyncio.to_thread may: the broker must outlive the thread.

@@ -228,6 +228,7 @@ async def test_in_rounds_of_a_few_it_is_the_same(bare: Stand, monkeypatch: pytes
     assert (due, left_out) == (9, Counter({Fate.OVERTAKEN: 1, Fate.UNDER_WAY: 1}))
 
 
+@pytest.mark.heavy
 async def test_with_a_worker_that_works_them_off(bare: Stand, tmp_path: Path) -> None:
     await bare.put(Topic.RAW, [b"none of the forms", b"refused once"])
     fine = "[Bridge](https://n.example/1)\n------\n\n<p>It is open.</p>\n"

@@ -150,6 +150,7 @@ def test_when_kafka_dies_it_says_so(
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.heavy
 def test_own_documents(environment: Mapping[str, str], tmp_path: Path) -> None:
     documents = tmp_path / "documents"
     documents.mkdir()

@@ -368,6 +368,7 @@ async def test_a_worker_that_joins_while_another_restores(place: Place, wait_sec
             await member.stop()
 
 
+@pytest.mark.heavy
 async def test_a_restore_longer_than_the_session_keeps_its_partitions(place: Place) -> None:
     """aiokafka began to send heartbeats only when the assignment's callback was over: the group had moved on."""
     change_faust()

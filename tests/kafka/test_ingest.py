@@ -138,6 +138,7 @@ def test_a_path_that_is_not_there_is_wrong_use(stand: Stand, tmp_path: Path) -> 
     assert "nothing.md cannot be read" in done.stderr
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("how", ["kill", "pause"])
 async def test_a_broker_that_dies_is_told_and_ends_it_with_how_far_it_came(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str

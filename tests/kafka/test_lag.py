@@ -197,6 +197,7 @@ async def test_no_broker_is_an_error() -> None:
     await reader.stop()
 
 
+@pytest.mark.heavy
 async def test_it_recovers_when_the_broker_comes_back() -> None:
     with EmbeddedBroker() as mine:
         writer = Writer(mine, await new_topic(mine))

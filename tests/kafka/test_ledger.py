@@ -167,6 +167,7 @@ async def test_items_older_than_the_compaction_lag_are_outside_the_window(stand:
     assert "keeps every revision for 4 days only" in opened.horizon.because
 
 
+@pytest.mark.heavy
 async def test_a_partition_and_a_time(stand: Stand) -> None:
     """What was lost elsewhere, or before or after, is not asked for; times are those of the raw topic."""
     now = int(time.time() * 1000)

@@ -201,6 +201,7 @@ async def again(stand: Stand) -> list[bytes]:
     ]
 
 
+@pytest.mark.heavy
 async def test_originals_once_in_order_and_a_complete_run_has_nothing_left(filled: Stand) -> None:
     code, said = await run(filled, "--all", "--dry-run")
     assert code == 0
@@ -216,6 +217,7 @@ async def test_originals_once_in_order_and_a_complete_run_has_nothing_left(fille
     assert len(await again(filled)) == 4
 
 
+@pytest.mark.heavy
 async def test_of_a_feed_and_of_a_time(filled: Stand) -> None:
     assert (await run(filled, "--all", "--feed", "http://feed1.example/rss"))[0] == 0
     assert await again(filled) == [b"<rss 1", b"<rss 3"]
@@ -227,6 +229,7 @@ async def test_of_a_feed_and_of_a_time(filled: Stand) -> None:
     assert sorted(await again(filled)) == [b"<rss 1", b"<rss 3", b"late"]
 
 
+@pytest.mark.heavy
 async def test_many_are_asked_for(stand: Stand) -> None:
     await stand.put(Topic.RAW, [b"x"] * 1000)
     code, said = await run(stand, "--all")
@@ -251,6 +254,7 @@ async def test_wrong_use_is_a_sentence(stand: Stand, arguments: list[str], says:
     assert said.startswith(f"feedmill: {says}")
 
 
+@pytest.mark.heavy
 async def test_there_is_no_run_to_go_on_with(stand: Stand) -> None:
     code, said = await run(stand, "--resume")
     assert code == 1

@@ -66,6 +66,7 @@ async def test_another_partition_count_is_refused_and_nothing_is_changed(stand: 
     assert found[stand.naming.topic(Topic.RAW)].partitions == 1
 
 
+@pytest.mark.heavy
 async def test_a_raw_topic_created_anew_is_told_with_the_way_out(stand: Stand) -> None:
     await stand.create()
     await stand.put(Topic.RAW, [b"a", b"b"])

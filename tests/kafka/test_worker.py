@@ -133,6 +133,7 @@ def test_a_broker_that_is_gone_for_good_ends_the_worker(
         assert "Traceback" not in log.read_text()
 
 
+@pytest.mark.heavy
 def test_a_short_outage_leaves_an_idle_worker_alive_and_at_work_again(
     own_broker: EmbeddedBroker, tmp_path: Path
 ) -> None:
@@ -148,6 +149,7 @@ def test_a_short_outage_leaves_an_idle_worker_alive_and_at_work_again(
         assert arrived, log.read_text()
 
 
+@pytest.mark.heavy
 def test_a_second_worker_on_one_machine_needs_its_own_folder_and_port(stand: Stand, tmp_path: Path) -> None:
     """It was a double traceback and code 1."""
     port = str(free_port())

@@ -16,6 +16,7 @@ from tests.security.mill import SecuredMill
 WRONG_PASSWORD = "not-the-password-7c1f"
 
 
+@pytest.mark.heavy
 def test_with_the_right_password_over_tls(mill: SecuredMill) -> None:
     done = mill.run(mill.kafka.login("operator"), "topics", "check")
     assert (done.returncode, done.stderr) == (0, "")
@@ -69,12 +70,10 @@ REFUSED: dict[str, tuple[Callable[[SecuredKafka], dict[str, str]], str]] = {
         "or this client's certificate (FEEDMILL_SSL_CERTFILE): FEEDMILL_SECURITY_PROTOCOL is SSL.",
     ),
 }
-AT_ONCE = ("wrong password", "unknown authority")
 
 
-@pytest.mark.parametrize(
-    "why", [pytest.param(why, marks=() if why in AT_ONCE else pytest.mark.heavy) for why in REFUSED]
-)
+@pytest.mark.heavy
+@pytest.mark.parametrize("why", REFUSED)
 def test_who_is_not_let_in_is_told_why_and_ends_with_code_3(mill: SecuredMill, why: str) -> None:
     """Also within bounds: the command's own limit, two minutes, is far beyond FEEDMILL_BROKER_WAIT_SECONDS."""
     access, says = REFUSED[why]
