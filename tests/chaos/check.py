@@ -135,9 +135,10 @@ class Outcomes:
         if (before := self._highest.get(id, 0)) > revision:
             self._violate(f"{id}: revision {revision}, at {at}, stands behind {before}", place)
         self._highest[id] = max(before, revision)
-        story = told["story_id"], told["reprint_of"]
-        if self._stories.setdefault(id, story) != story:
+        story, original = self._stories.get(id, (told["story_id"], None))
+        if told["story_id"] != story or (original and told["reprint_of"] != original):
             self._violate(f"{id}: revision {revision}, at {at}, has moved to another story or original", place)
+        self._stories[id] = story, original or told["reprint_of"]  # a later revision may be found to be a copy
 
     def _refusal(self, topic: Topic, told: dict[str, Any]) -> str:
         """Which revision a dead letter is of that the broker refused, where it was made to; "" for all else."""

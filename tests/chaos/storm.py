@@ -83,6 +83,8 @@ class Storm:
             if stopped():
                 break
             self._befall(fault)
+            # What had to wait for somebody puts off the rest, or they would come all at once.
+            begun += max(0.0, time.monotonic() - begun - fault.at)
         while self._ends and not stopped():
             self._end_due()
             time.sleep(0.1)

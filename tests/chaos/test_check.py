@@ -131,6 +131,12 @@ def move_to_another_story(written: Written) -> None:
     written[first(written, verdict="revision")][1]["story_id"] = "f" * 32
 
 
+def forget_the_original(written: Written) -> None:
+    at = first(written, verdict="revision")
+    id = written[at][1]["id"]
+    written[first(written, id=id)][1]["reprint_of"] = "a" * 32
+
+
 def add_of_nothing(written: Written) -> None:
     value = copy.deepcopy(written[first(written, code="empty-entry")][1])
     value["source"]["offset"] += 1_000_000
@@ -157,6 +163,7 @@ def add_of_nothing(written: Written) -> None:
         pytest.param(number_twice, r"revision 1 of \w+ has two contents", id="a revision with two contents"),
         pytest.param(turn_round, r"revision 1, at .*, stands behind 2", id="revisions out of order"),
         pytest.param(move_to_another_story, r"has moved to another story", id="a revision in another story"),
+        pytest.param(forget_the_original, r"moved to another story or original", id="a reprint that is none any more"),
         pytest.param(add_of_nothing, r"1 outcomes are of entries that one process does not find", id="one of nothing"),
     ],
 )
@@ -188,6 +195,12 @@ def test_an_item_that_the_broker_refused_keeps_its_number(fields: dict[str, Any]
     written[at][1].update(fields)
     found = told(written, refusing=True)
     assert (found == []) if says is None else any(re.search(says, one) for one in found)
+
+
+def test_a_revision_may_be_found_to_be_a_copy() -> None:
+    written = made()
+    written[first(written, verdict="revision")][1]["reprint_of"] = "a" * 32
+    assert not any("moved" in one for one in told(written))
 
 
 def test_with_several_partitions_the_grouping_is_left_out() -> None:
