@@ -20,6 +20,7 @@ from agents.engine.transport import (
     Changelog,
     Committed,
     EngineError,
+    FencedError,
     Incoming,
     RefusedError,
     Transactions,
@@ -372,11 +373,11 @@ async def all_of(waiting: Iterable[Awaitable[Any]]) -> list[Any]:
     """Await everything, then give the results or raise the first failure: none may go on in the background.
 
     A refusal goes before what followed from it: the broker takes no later batch of its partition either, out of
-    sequence as it is. Ending for that, a worker would end there again after every restart.
+    sequence as it is. Ending for that, a worker would end there again after every restart. And what sounds like another
+    owner goes last: after a partition that may not be written to, the broker no longer knows the others' transaction.
     """
     results = await asyncio.gather(*waiting, return_exceptions=True)
-    refusals = [result for result in results if isinstance(result, RefusedError)]
-    for result in (*refusals, *results):
-        if isinstance(result, BaseException):
-            raise result
+    failures = [result for result in results if isinstance(result, BaseException)]
+    for failure in sorted(failures, key=lambda one: (not isinstance(one, RefusedError), isinstance(one, FencedError))):
+        raise failure
     return results
