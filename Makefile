@@ -14,7 +14,7 @@ PYTHON ?=
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo try test lint test-all chaos bench nearcopies broker schemas lock clean
+.PHONY: help install demo try test lint test-all soak chaos bench nearcopies broker schemas lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ lint: install ## ruff (rules and format) and mypy --strict
 
 test-all: install ## what CI runs next: the heavy tests alone
 	$(BIN)/python -m pytest -m heavy $(ARGS)
+
+soak: install ## what takes an hour or two, before a release: the broker's faults, floods, Faust's known faults …
+	$(BIN)/python -m pytest -m soak $(ARGS)
 
 chaos: install ## one piece of the long chaos run; ARGS="--seeds 1..20", and ARGS=report sums up what was run
 	$(BIN)/python -m tests.chaos $(ARGS)

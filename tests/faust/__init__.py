@@ -16,7 +16,7 @@ cannot be read is a dead letter).
 The programs in `apps/` are as Faust's manual teaches them. Each test lets stock Faust lose first; where it does so no
 more, the test fails and says so. To judge a new release of Faust:
 
-    .venv/bin/python -m pip install faust-streaming==X && .venv/bin/python -m pytest -n0 -m heavy tests/faust
+    .venv/bin/python -m pip install faust-streaming==X && .venv/bin/python -m pytest -n0 -m soak tests/faust
 
 "Stock Faust no longer shows it": look whether our cure can go. Any other failure: the release is not for us yet.
 """

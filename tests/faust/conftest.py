@@ -17,7 +17,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.kafka)
-            item.add_marker(pytest.mark.heavy)
+            item.add_marker(pytest.mark.soak)
             item.add_marker(pytest.mark.xdist_group("kafka"))
             item.add_marker(pytest.mark.timeout(LIMIT))
 

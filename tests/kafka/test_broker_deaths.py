@@ -43,7 +43,7 @@ KEYS = [b"key %d" % number for number in range(8)]
 TRIES = 30
 """Deaths after which a broker that has lost no markers yet is not expected to."""
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(1200)]
 
 
 class UnclosedTransactions(MortalTransactions):

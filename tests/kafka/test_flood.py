@@ -23,7 +23,7 @@ from bench.mill import Mill, Outcomes, metrics
 from schemas import StageName
 from tests.kafka.lone import feed
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
 
 PARTITIONS = 8
 USUAL_MIB, LARGE_MIB = 350, 750

@@ -17,7 +17,7 @@ from agents.engine.broker import EmbeddedBroker
 from tests.kafka.lone import finished, flood, lone, outcomes, small, until
 from tests.kafka.stand import Stand
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 
 STALL = 10
 COUNT = 50

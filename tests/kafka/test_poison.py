@@ -126,15 +126,23 @@ def deadly(stage: StageName, way: str) -> Raw:
     return feed.encode(), document, (("source-url", feed.encode()),)
 
 
+READS_MARKUP = (StageName.PARSE, StageName.ENRICH)
+
+
 def words(stage: StageName, one: Any) -> bytes | None:
     """What an input of a stage says that is deadly there."""
     found = re.search(rb"deadly-%s-\w+" % stage.value.encode(), one.body if stage is StageName.PARSE else one)
     return None if found is None else found[0]
 
 
-@pytest.mark.heavy
 @pytest.mark.timeout(500)
-@pytest.mark.parametrize("stage", list(StageName))
+@pytest.mark.parametrize(
+    "stage",
+    [
+        pytest.param(stage, marks=pytest.mark.heavy if stage in READS_MARKUP else pytest.mark.soak)
+        for stage in StageName
+    ],
+)
 def test_what_kills_is_put_aside_and_its_neighbours_go_on(
     broker: EmbeddedBroker, tmp_path: Path, stage: StageName
 ) -> None:

@@ -15,7 +15,7 @@ from agents.engine.broker import EmbeddedBroker
 from tests.kafka.lone import feed, finished, flood, lone, outcomes, small, until
 from tests.kafka.stand import Stand
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 
 DEADLINE = 20.0  # FEEDMILL_STOP_DEADLINE_SECONDS
 GRACE = 30.0

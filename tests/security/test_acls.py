@@ -77,7 +77,7 @@ def test_with_just_what_each_role_needs_everything_works(mill: SecuredMill, tmp_
     mill.work(kafka.login("worker"), tmp_path / "third")  # what was replayed
 
 
-@pytest.mark.heavy
+@pytest.mark.soak
 @pytest.mark.parametrize("removed", each(Role.WORKER), ids=str)
 def test_a_worker_without_one_of_its_permissions_says_so_and_ends(
     restored: SecuredMill, tmp_path: Path, removed: Removed
@@ -93,7 +93,7 @@ def test_a_worker_without_one_of_its_permissions_says_so_and_ends(
     assert "Traceback" not in told, told
 
 
-@pytest.mark.heavy
+@pytest.mark.soak
 @pytest.mark.parametrize("removed", each(Role.WORKER), ids=str)
 def test_a_worker_that_loses_one_while_it_works_says_so_and_ends(
     restored: SecuredMill, tmp_path: Path, removed: Removed
@@ -113,7 +113,7 @@ def test_a_worker_that_loses_one_while_it_works_says_so_and_ends(
     assert "Traceback" not in told, told
 
 
-@pytest.mark.heavy
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("role", "removed"),
     [pytest.param(role, one, id=f"{role} {one}") for role in ASKS for one in each(role)],
