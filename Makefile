@@ -55,8 +55,10 @@ nearcopies: install ## near-copies beside datasketch and rensa, which come into 
 broker: install ## the embedded Kafka alone, until Ctrl-C
 	$(BIN)/feedmill broker $(ARGS)
 
-schemas: install ## write schemas/generated/ again from the records
+schemas: install ## write schemas/generated/, the examples and asyncapi.yaml again from the records and topics
 	$(BIN)/python -m schemas.generate
+	$(BIN)/python -m tools.examples
+	$(BIN)/python -m tools.asyncapi
 
 lock: install ## make the hashed locks again (ARGS=--upgrade: take newer releases)
 	tools/lock.sh $(ARGS)
