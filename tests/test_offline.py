@@ -21,12 +21,17 @@ from tests.conftest import ROOT
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
 
 
+INSIDE = "http://maven.inside.example/"
+"""A host that is nowhere but behind the proxy."""
+
+
 class Mirror:
     """An HTTP server on loopback over a folder; it notes what it was asked for and what it had."""
 
     def __init__(self, folder: Path) -> None:
         self.had: list[str] = []
         self.lacked: list[str] = []
+        self.proxied = 0
         noting = partial(_Handler, self, directory=str(folder))
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), noting)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -45,6 +50,13 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         self._mirror = mirror
         super().__init__(*arguments, directory=directory)  # type: ignore[arg-type]
 
+    def do_GET(self) -> None:
+        """A proxy is asked for whole addresses; this one has what stands on the one host that it knows."""
+        if self.path.startswith(INSIDE):
+            self._mirror.proxied += 1
+            self.path = "/" + self.path.removeprefix(INSIDE)
+        super().do_GET()
+
     def send_response(self, code: int, message: str | None = None) -> None:
         (self._mirror.had if code == 200 else self._mirror.lacked).append(self.path)
         super().send_response(code, message)
@@ -60,6 +72,16 @@ def mirror(tmp_path: Path) -> Iterator[Mirror]:
     mirror.close()
 
 
+PROXY = """<proxies>
+    <proxy>
+      <id>inside</id>
+      <protocol>http</protocol>
+      <host>127.0.0.1</host>
+      <port>{port}</port>
+      <nonProxyHosts>localhost|127.0.0.1</nonProxyHosts>
+    </proxy>
+  </proxies>"""
+
 SETTINGS = """<settings>
   <localRepository>{local}</localRepository>
   <mirrors>
@@ -69,6 +91,7 @@ SETTINGS = """<settings>
       <url>{address}</url>
     </mirror>
   </mirrors>
+  {proxies}
 </settings>
 """
 """As on docs/guide/offline.md, and an empty repository, so that nothing is there without the mirror."""
@@ -91,7 +114,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def settings(tmp_path: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "settings.xml"
-    path.write_text(SETTINGS.format(local=tmp_path / "m2", address=mirror.address))
+    path.write_text(SETTINGS.format(local=tmp_path / "m2", address=mirror.address, proxies=""))
     monkeypatch.setenv("FEEDMILL_MAVEN_SETTINGS", str(path))
     return path
 
@@ -104,6 +127,18 @@ def test_kafka_comes_from_a_mirror_of_maven(repository: Path, mirror: Mirror, se
     assert {jar.name for jar in found} <= asked, "some jars came from elsewhere"
     assert f"kafka_2.13-{KAFKA_VERSION}.jar" in asked
     assert any(name.startswith("maven-dependency-plugin") for name in asked), "plugins too"
+    assert not mirror.proxied
+
+
+def test_kafka_comes_through_a_proxy(repository: Path, mirror: Mirror, settings: Path, tmp_path: Path) -> None:
+    (tmp_path / "mirrored").rmdir()
+    (tmp_path / "mirrored").symlink_to(repository)
+    port = mirror.address.rstrip("/").rpartition(":")[2]
+    settings.write_text(
+        SETTINGS.format(local=tmp_path / "m2", address=INSIDE, proxies=PROXY.format(port=port)), encoding="utf-8"
+    )
+    found = kafka_jars(find_java(), tmp_path / "cache")
+    assert mirror.proxied == len(mirror.had) + len(mirror.lacked) > len(found)
 
 
 def test_without_the_mirror_there_is_a_sentence(mirror: Mirror, settings: Path, tmp_path: Path) -> None:
