@@ -62,7 +62,7 @@ schemas: install ## write schemas/generated/, the examples and asyncapi.yaml aga
 	$(BIN)/python -m tools.asyncapi
 
 freeze: schemas ## a step of a release: what it promises goes into schemas/released/v1, unless it breaks what stands there
-	$(BIN)/python -m tools.freeze
+	$(BIN)/python -m tools.freeze $(ARGS)
 
 release-check: install $(RELEASE)/installed ## versions, changelog, frozen contract, SBOM, wheel: fit to be released? (ARGS="--tag v1.2.3")
 	$(BIN)/python -m tools.release_check $(ARGS)

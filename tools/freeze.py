@@ -1,6 +1,7 @@
 """Freeze what a release promises into schemas/released/v1: `python -m tools.freeze`, as one step of a release.
 
-Refuses where the present schemas would break those who keep to the frozen ones. What it writes:
+Refuses where the present schemas would break those who keep to the frozen ones, and where the version is tagged.
+Before the first release there is nobody whom a change could break: `--anew` freezes it. What it writes:
 
     *.schema.json         the schemas; a later release takes their place, so that its new fields cannot go either
     topics.json           addresses and properties of the public topics
@@ -10,7 +11,9 @@ Refuses where the present schemas would break those who keep to the frozen ones.
 
 from __future__ import annotations
 
+import argparse
 import json
+import subprocess
 import sys
 from base64 import b64encode
 from pathlib import Path
@@ -29,6 +32,8 @@ from schemas.compatibility import input_breaks, output_breaks
 from schemas.generate import MODELS, OUTPUT, RELEASED, json_schema, path_of, render
 from tools.asyncapi import topics
 from tools.examples import NOW, committed
+
+ROOT = Path(__file__).parent.parent
 
 FORMS = (
     *("markdown", "rss-2.0", "rss-0.91", "rdf", "atom-1.0", "atom-0.3"),
@@ -144,9 +149,32 @@ def _write(path: Path, records: list[dict[str, Any]]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def main() -> None:
-    if found := breaks():
-        sys.exit("\n".join((*found, "", "This breaks what was released: docs/decisions/0016-contracts-and-release.md")))
+def refusals(folder: Path, tags: set[str], *, anew: bool) -> list[str]:
+    """Why nothing may be frozen now, given the tags of the repository; empty where it may."""
+    if f"v{__version__}" in tags:
+        return [f"v{__version__} is released: what it wrote stays as it was. Raise the version first."]
+    found = breaks(folder)
+    if not found or (anew and not tags):
+        return []
+    told = (
+        f"--anew is for the time before the first release, and {min(tags)} is one."
+        if tags and anew
+        else "This breaks what was released: docs/decisions/0016-contracts-and-release.md"
+    )
+    return [*found, told]
+
+
+def tags() -> set[str]:
+    """The released versions, as git knows them."""
+    asked = subprocess.run(["git", "tag", "--list", "v*"], cwd=ROOT, check=True, capture_output=True, text=True)
+    return set(asked.stdout.split())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="make freeze")
+    parser.add_argument("--anew", action="store_true", help="also what breaks; before the first release only")
+    if found := refusals(RELEASED, tags(), anew=parser.parse_args(arguments).anew):
+        sys.exit("\n".join(found))
     freeze()
 
 

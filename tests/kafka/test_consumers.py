@@ -199,6 +199,35 @@ def test_java(stand: Stand, tmp_path: Path, java: Path) -> None:
     assert life(Kit(java, stand, tmp_path), stand) == folded([*ALL[:HALF], *LATER])
 
 
+@pytest.mark.heavy
+def test_python_dies_in_the_middle_of_a_batch(stand: Stand, tmp_path: Path) -> None:
+    dies(
+        EXAMPLES / "consumer.py",
+        "applied += 1",
+        "applied += 1; applied < 70 or __import__('os')._exit(9)",
+        stand,
+        tmp_path,
+    )
+
+
+@pytest.mark.heavy
+def test_java_dies_in_the_middle_of_a_batch(stand: Stand, tmp_path: Path, java: Path) -> None:
+    dies(java, "applied++;", "if (++applied == 70) Runtime.getRuntime().halt(9);", stand, tmp_path)
+
+
+def dies(program: Path, was: str, becomes: str, stand: Stand, folder: Path) -> None:
+    """What it had applied counts for nothing, as its position; the next start applies it once."""
+    asyncio.run(write(stand, ALL[:40]))
+    kit = Kit(program, stand, folder)
+    kit.to_the_end()
+    asyncio.run(write(stand, ALL[40:]))
+    with pytest.raises(AssertionError):
+        Kit(mutant(program, was, becomes, folder), stand, folder).to_the_end()
+    assert kit.state() == folded(ALL[:40])
+    assert kit.to_the_end().startswith(f"goes on\n{len(ALL) - 40} records applied")
+    assert kit.state() == folded(ALL)
+
+
 PYTHON_MUTANTS = [
     pytest.param('"read_committed"', '"read_uncommitted"', id="uncommitted"),
     pytest.param("DELETE FROM item WHERE id = ?", "SELECT id FROM item WHERE id = ?", id="retractions ignored"),

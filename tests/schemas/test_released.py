@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 import tools.freeze
+from agents import __version__
 from agents.engine.intake import raw_document
 from agents.engine.transport import Incoming
 from agents.sources.records import RawRecord, read_line
@@ -19,7 +20,7 @@ from schemas.generate import MODELS, PUBLIC, RELEASED, json_schema, path_of
 from tests.schemas.fitting import problems
 from tools.asyncapi import topics
 from tools.examples import committed
-from tools.freeze import TOPICS, becomes, breaks, freeze, topic_breaks
+from tools.freeze import TOPICS, becomes, breaks, freeze, refusals, topic_breaks
 
 RECORD = {"item": Item, "duplicate": Duplicate, "dead-letter": DeadLetter}
 
@@ -158,9 +159,31 @@ def test_larger_documents_and_smaller_records_break_nothing() -> None:
     assert topic_breaks(old, new) == []
 
 
-def test_a_broken_contract_is_not_frozen(frozen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("tags", "anew", "told"),
+    [
+        pytest.param(set(), False, "This breaks what was released", id="without a word"),
+        pytest.param({"v0.0.9"}, True, "--anew is for the time before the first release, and v0.0.9", id="released"),
+        pytest.param({f"v{__version__}"}, True, "is released: what it wrote stays", id="tagged"),
+        pytest.param(set(), True, None, id="before the first release"),
+    ],
+)
+def test_a_break_is_frozen_before_the_first_release_alone(
+    frozen: Path, tags: set[str], anew: bool, told: str | None
+) -> None:
     path_of("item", frozen).rename(path_of("story", frozen))
-    monkeypatch.setattr(tools.freeze, "breaks", lambda: breaks(frozen))
+    found = refusals(frozen, tags, anew=anew)
+    assert (told in found[-1]) if told else found == []
+
+
+def test_what_breaks_nothing_is_frozen_until_it_is_tagged(frozen: Path) -> None:
+    assert refusals(frozen, {"v0.0.9"}, anew=False) == []
+    assert refusals(frozen, {f"v{__version__}"}, anew=False)
+
+
+def test_nothing_is_written_where_it_is_refused(frozen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path_of("item", frozen).rename(path_of("story", frozen))
+    monkeypatch.setattr(tools.freeze, "RELEASED", frozen)
     monkeypatch.setattr(tools.freeze, "freeze", lambda: pytest.fail("it was frozen"))
     with pytest.raises(SystemExit, match="story: the schema is gone"):
-        tools.freeze.main()
+        tools.freeze.main([])
