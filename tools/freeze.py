@@ -16,6 +16,7 @@ import json
 import subprocess
 import sys
 from base64 import b64encode
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,7 @@ def freeze(folder: Path = RELEASED) -> None:
     _write(folder / "input" / f"{__version__}.jsonl", inputs())
 
 
+@lru_cache(maxsize=1)
 def inputs() -> list[dict[str, Any]]:
     """A sample of each form that becomes nothing but items, and what becomes of it where it is alone."""
     return [_input(form) for form in FORMS]

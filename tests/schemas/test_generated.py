@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from agents import samples
-from agents.pipeline import Pipeline
-from agents.run import run
-from agents.runstate import RunState
 from schemas.generate import FOLDER, MODELS, PUBLIC, json_schema, path_of, render
 from tests.schemas.fitting import problems
+from tools.examples import results
 
 TOPICS = {"item": "feeds.enriched", "duplicate": "feeds.duplicates", "dead-letter": "feeds.dead-letter"}
 
@@ -22,12 +18,10 @@ TOPICS = {"item": "feeds.enriched", "duplicate": "feeds.duplicates", "dead-lette
 @pytest.fixture(scope="module")
 def written() -> dict[str, list[dict[str, Any]]]:
     """What the sample documents become, by topic."""
-    now = datetime(2026, 11, 23, tzinfo=UTC)
     found: dict[str, list[dict[str, Any]]] = {}
-    for done in run(samples.records(), Pipeline(), RunState(), now):
-        for result in done.results:
-            if result.value is not None:
-                found.setdefault(result.topic, []).append(json.loads(result.value))
+    for result in results():
+        if result.value is not None:
+            found.setdefault(result.topic, []).append(json.loads(result.value))
     return found
 
 
