@@ -39,8 +39,14 @@ FILES = {
     "pyproject.toml": f'[project]\nname = "feedmill"\nversion = "{__version__}"\n',
     "agents/__init__.py": f'__version__ = "{__version__}"\n',
     "CHANGELOG.md": CHANGES,
-    "Dockerfile": f'FROM python\nLABEL org.opencontainers.image.version="{__version__}"\n',
-    "docker-compose.yml": f"services:\n  worker:\n    image: registry.example/feedmill:${{TAG:-{__version__}}}\n",
+    "Dockerfile": (
+        f'FROM python\nARG VERSION={__version__}\nLABEL org.opencontainers.image.version="${{VERSION}}" x="y"\n'
+        f'LABEL org.opencontainers.image.version="{__version__}"\n'
+    ),
+    "docker-compose.yml": (
+        f"x-feedmill: &feedmill\n  image: registry.example/feedmill:${{TAG:-{__version__}}}\n"
+        f"  build:\n    args:\n      VERSION: ${{TAG:-{__version__}}}\n"
+    ),
     "deploy/k8s/base/worker.yaml": f"  image: feedmill:{__version__}\n  app.kubernetes.io/version: {__version__}\n",
     "deploy/k8s/overlays/prod/kustomization.yaml": f'images:\n- name: feedmill\n  newTag: "{__version__}"\n',
     "deploy/k8s/overlays/dev/kustomization.yaml": "images:\n- name: feedmill\n  newTag: dev\n",
@@ -61,7 +67,9 @@ def tree(tmp_path: Path) -> Path:
     [
         pytest.param("agents/__init__.py", f'"{__version__}"', "agents.__version__ is 9.9.9", id="the package"),
         pytest.param("Dockerfile", f'="{__version__}"', "Dockerfile names 9.9.9", id="the label"),
-        pytest.param("docker-compose.yml", f"-{__version__}", "docker-compose.yml names 9.9.9", id="Compose"),
+        pytest.param("Dockerfile", f"VERSION={__version__}", "Dockerfile names 9.9.9", id="what the label takes"),
+        pytest.param("docker-compose.yml", f"feedmill:${{TAG:-{__version__}", "names 9.9.9", id="Compose"),
+        pytest.param("docker-compose.yml", f"VERSION: ${{TAG:-{__version__}", "names 9.9.9", id="Compose's build"),
         pytest.param("deploy/k8s/base/worker.yaml", f"feedmill:{__version__}", "worker.yaml names 9.9.9", id="a pod"),
         pytest.param("deploy/k8s/base/worker.yaml", f"version: {__version__}", "worker.yaml names 9.9", id="a label"),
         pytest.param(

@@ -35,6 +35,8 @@ _NAMED = (
     re.compile(r"\bfeedmill:(?:\$\{\w+:?-)?([\w.-]+)"),  # image: …/feedmill:1.2.3 and …:${TAG:-1.2.3}
     re.compile(r"\bnewTag:\s*[\"']?([\w.-]+)"),  # kustomize
     re.compile(r"\borg\.opencontainers\.image\.version=[\"']?([\w.-]+)"),
+    re.compile(r"^ARG VERSION=[\"']?([\w.-]+)", re.MULTILINE),  # which the label takes
+    re.compile(r"^\s+VERSION: [\"']?(?:\$\{\w+:?-)?([\w.-]+)", re.MULTILINE),  # Compose's for it
     re.compile(r"\bapp\.kubernetes\.io/version:\s*[\"']?([\w.-]+)"),
 )
 _ENTRY = r"^## {version} [-–—] (\S+)$"
