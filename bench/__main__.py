@@ -18,6 +18,7 @@ BENCHES = (
     "process",
     "index",
     "startup",
+    "sizes",
     "kafka",
     "rebalance",
     "ledger",

@@ -1,6 +1,6 @@
 """What the engine changes in Faust, and the check that it is still the Faust that this was tested with.
 
-Six changes. Faust's consumer reads uncommitted records outside its own exactly-once mode: ours reads committed
+Seven changes. Faust's consumer reads uncommitted records outside its own exactly-once mode: ours reads committed
 ones only. Faust's commit of group offsets stops for ever at the first transaction marker, and elsewhere takes the
 message after a gap as done: it is switched off, with the lists that it keeps of what was acknowledged, which would
 grow for ever; the engine commits its own position as a hint. And aiokafka sends no heartbeat between joining the
@@ -9,6 +9,8 @@ without a pause: ours makes one (`pacing.py`). And a rebalance that ends while t
 consumer's connections on another thread's event loop, which can kill the process: ours leaves that to the thread.
 And of two workers with one fixed name each throws the other out of the group, again and again, for aiokafka's
 heartbeats do not say the name and its members join anew whatever the answer: ours end at the first such answer.
+And what Faust has fetched while its flow is stopped it drops and seeks back to the group's offset, but aiokafka seeks
+neither to offset 0 nor where there is none: the first records of a partition are passed over. Ours seeks.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ class UntestedLibraryError(EngineError):
 
 def relied_on() -> dict[str, Callable[..., Any]]:
     """The functions whose behaviour the engine replaces or depends on beyond their documentation."""
+    from aiokafka import AIOKafkaConsumer
     from aiokafka.client import AIOKafkaClient
     from aiokafka.consumer.group_coordinator import GroupCoordinator
     from aiokafka.producer.transaction_manager import TransactionManager
@@ -66,6 +69,8 @@ def relied_on() -> dict[str, Callable[..., Any]]:
         "ConductorCompiler.build": ConductorCompiler.build,
         "driver.create": _original(driver.AIOKafkaConsumerThread, "_create_worker_consumer"),
         "driver.Consumer._new_topicpartition": driver.Consumer._new_topicpartition,
+        "AIOKafkaConsumer.committed": AIOKafkaConsumer.committed,
+        "driver.thread.seek_to_committed": _original(driver.AIOKafkaConsumerThread, "seek_to_committed"),
         "driver.thread._commit": driver.AIOKafkaConsumerThread._commit,
         "driver.thread.close": _original(driver.AIOKafkaConsumerThread, "close"),
         "driver.thread.on_thread_stop": driver.AIOKafkaConsumerThread.on_thread_stop,
@@ -80,7 +85,7 @@ def relied_on() -> dict[str, Callable[..., Any]]:
     }
 
 
-DIGEST = "08137aea5fa7a98e00511702865620d3"
+DIGEST = "1731815f0b1cc0a3a784dc82c14be600"
 """Over the source of `relied_on`. `python -m agents.engine.guard` prints the present one, for a deliberate upgrade."""
 
 
@@ -112,7 +117,7 @@ def _raise(why: str) -> None:
 
 
 def change_faust(replaced: Callable[[str], None] = _raise) -> None:
-    """Read committed, commit nothing, heartbeats while state is restored, pauses, one thread's stop; twice is once.
+    """Read committed, commit nothing, seek back whole, beat while state is restored, pause, stop; twice is once.
 
     `replaced` is called with a sentence, from the consumer's thread, when the group knows a worker with a fixed name no
     more; it should end the process.
@@ -151,6 +156,13 @@ def change_faust(replaced: Callable[[str], None] = _raise) -> None:
 
         return close_nothing
 
+    def whole(_: Callable[..., Any]) -> Callable[..., Any]:
+        async def seek_to_committed(self: Any) -> dict[Any, int | None]:
+            found: dict[Any, int | None] = await self.call_thread(seek_back, self._ensure_consumer())
+            return found
+
+        return seek_to_committed
+
     def alive(complete: Callable[..., Any]) -> Callable[..., Any]:
         async def complete_alive(self: Any, *arguments: Any) -> None:
             self._start_heartbeat_task()
@@ -173,11 +185,27 @@ def change_faust(replaced: Callable[[str], None] = _raise) -> None:
 
     _replace(AIOKafkaConsumerThread, "_create_worker_consumer", committed)
     _replace(AIOKafkaConsumerThread, "close", left_to_the_thread)
+    _replace(AIOKafkaConsumerThread, "seek_to_committed", whole)
     _replace(Consumer, "force_commit", forgetting)
     _replace(Consumer, "_add_gap", gapless)
     _replace(GroupCoordinator, "_on_join_complete", alive)
     _replace(GroupCoordinator, "_do_heartbeat", faithful)
     _replace(AIOKafkaClient, "_get_conn", paced)
+
+
+async def seek_back(consumer: Any) -> dict[Any, int | None]:
+    """Seek every partition of an aiokafka consumer to its group's offset, to the first record where it has none.
+
+    Returns the offsets; of a partition without one Faust must hear too, or it drops what comes again.
+    """
+    found: dict[Any, int | None] = {}
+    for at in consumer.assignment():
+        found[at] = offset = await consumer.committed(at)
+        if offset is None:
+            await consumer.seek_to_beginning(at)
+        else:
+            consumer.seek(at, offset)
+    return found
 
 
 def _replace(owner: type, name: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:

@@ -50,6 +50,8 @@ class Part:
         self.store = store
         self.transactions: Transactions | None = None
         self.ready = False
+        self.joined = False
+        """Whether records have come, since it was taken over last, that go on where its state stands."""
         self.sure_at = 0.0
         """When the last commit was asked for, or was seen to be there."""
         self.begun: int | None = None
@@ -190,7 +192,7 @@ class Holding:
             if part.store.derived is None:
                 for _ in self._prepare(part.store):
                     await asyncio.sleep(0)  # heartbeats are sent meanwhile
-            part.ready, part.verified, part.begun = True, None, part.next
+            part.ready, part.joined, part.verified, part.begun = True, False, None, part.next
 
     async def _suspect(self, parts: Sequence[Part], found: Mapping[int, Committed]) -> None:
         """Say of each partition how far its last owner may have been, where that did not stop in order."""
@@ -227,6 +229,20 @@ class Holding:
                     if records and records[0].offset < end:
                         found.add(partition)
         return found
+
+    async def _join(self, part: Part, first: int) -> None:
+        """Make sure that the first records to come are the next ones. `first`: the offset of the first.
+
+        What a consumer fetches while partitions move is dropped, and fetched again from where it seeks back to. Where
+        that goes wrong the records between are passed over, and no later look would find them missing.
+        """
+        between = {part.partition: (part.next, first)}
+        if first > part.next and await self._unworked(between):
+            raise EngineError(
+                f"{self.input}/{part.partition} was to go on at {part.next}, but the consumer came with {first}: it "
+                "has passed over records. Nothing was committed; a restart fetches them."
+            )
+        part.joined = True
 
     async def _fence(self, part: Part) -> None:
         """Decide what the last owner left open. Only then is the changelog final up to its end."""

@@ -125,6 +125,8 @@ class StageLoop(Holding, Generic[In]):
         await all_of(self._work(self.parts[partition], held) for partition, held in by_partition.items())
 
     async def _work(self, part: Part, records: Sequence[Incoming]) -> None:
+        if not part.joined:
+            await self._join(part, records[0].offset)
         fresh = [record for record in records if record.offset >= part.next]
         if part.suspicion is not None:
             fresh = await self._work_suspects(part, fresh)

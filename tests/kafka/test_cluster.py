@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka import errors as kafka_errors
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -23,6 +24,7 @@ from agents.engine.reader import Reader
 from agents.engine.topics import Naming
 from agents.engine.transport import EngineError, Incoming
 from agents.stage import Topic
+from tests.chaos.history import history
 from tests.kafka.cluster import Cluster
 from tests.kafka.faults import ENDS, Outcomes, Worker, documents, one_process
 
@@ -31,6 +33,8 @@ RATE = 20  # documents a second
 SEED = 20261129
 AWAY = 10.0  # seconds that two of three nodes are gone
 DONE_WITHIN = 300.0
+TELLING = re.compile(r"likely deleted already|hanging|Truncat")
+"""What a node's log has said wherever a part of a transaction was lost."""
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1200)]
 
@@ -113,7 +117,36 @@ class Mill:
             if places == count:
                 return raw, outcomes
             await asyncio.sleep(2)
-        pytest.fail(f"after {DONE_WITHIN:g} s only {places} of {count} documents have an outcome")
+        there = {place[:2] for place in outcomes.by_place}
+        missing = sorted({(record.partition, record.offset) for record in raw} - there)
+        way = await history(self.connection, self.naming, PARTITIONS, [(*place, 0) for place in missing[:2]], [])
+        pytest.fail(
+            f"after {DONE_WITHIN:g} s only {places} of {count} documents have an outcome; not {missing}\n"
+            + "\n".join([*way, *await self.stand()])
+        )
+
+    async def stand(self) -> list[str]:
+        """Where every partition stands: what is written, what of it is decided, and what the group has worked on."""
+        ends: dict[str, dict[TopicPartition, int]] = {}
+        lines = []
+        async with administration(self.connection) as admin:
+            topics = await admin.topics(f"{self.naming.prefix}.")
+        places = [TopicPartition(topic, number) for topic in sorted(topics) for number in range(PARTITIONS)]
+        for level in ("read_committed", "read_uncommitted"):
+            consumer = AIOKafkaConsumer(**self.connection, isolation_level=level)
+            await consumer.start()
+            ends[level] = await consumer.end_offsets(places)
+            await consumer.stop()
+        client = AIOKafkaAdminClient(**self.connection)
+        await client.start()
+        group = await client.list_consumer_group_offsets(self.naming.group)
+        await client.close()
+        for at in places:
+            stable, written = ends["read_committed"][at], ends["read_uncommitted"][at]
+            worked = group[at].offset if at in group else None
+            open_ = f"  OPEN: {written - stable} undecided" if stable < written else ""
+            lines.append(f"{at.topic}/{at.partition}: written {written}, group {worked}{open_}")
+        return lines
 
 
 def test_topics_apply_sets_copies_and_how_many_must_have_a_record(cluster: Cluster) -> None:
@@ -162,7 +195,11 @@ def test_every_entry_ends_once_whatever_node_dies(cluster: Cluster, tmp_path: Pa
         raw, outcomes = asyncio.run(mill.done())
     except BaseException:
         for log in sorted(tmp_path.glob("*.log")):
-            print(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}")  # noqa: T201
+            print(f"--- {log.name}\n{log.read_text(errors='replace')[-6000:]}")  # noqa: T201
+        for node, broker in cluster.nodes.items():
+            said = broker.log_file.read_text(errors="replace").splitlines()
+            telling = [line for line in said if TELLING.search(line)]
+            print(f"--- node {node}", *telling[-40:], sep="\n")  # noqa: T201
         raise
     finally:
         for worker in workers:
@@ -187,8 +224,10 @@ def leader_dies(mill: Mill) -> None:
     leader = asyncio.run(mill.cluster.leaders(mill.naming.prefix))[mill.naming.topic(Topic.RAW), 0][0]
     mill.cluster.kill(leader)
     time.sleep(5)
-    moved = asyncio.run(mill.cluster.leaders(mill.naming.prefix))
-    assert all(now != leader for now, _, _ in moved.values()), "nobody took its partitions over"
+    deadline = time.monotonic() + 60
+    while any(now == leader for now, _, _ in asyncio.run(mill.cluster.leaders(mill.naming.prefix)).values()):
+        assert time.monotonic() < deadline, "nobody takes its partitions over"
+        time.sleep(0.5)
     mill.cluster.restart(leader)
 
 
@@ -216,7 +255,11 @@ def two_of_three_away(mill: Mill) -> None:
     """One copy of what should have two: nothing is acknowledged, and work goes on when they are back."""
     probe = f"probe.{mill.naming.prefix}"
     asyncio.run(_create(mill, probe))
-    stays = asyncio.run(mill.cluster.leaders(probe))[probe, 0][0]
+    deadline = time.monotonic() + 30
+    while not (found := asyncio.run(mill.cluster.leaders(probe))):  # the node that is asked may not know it yet
+        assert time.monotonic() < deadline, "the new topic does not appear"
+        time.sleep(0.2)
+    stays = found[probe, 0][0]
     away = [node for node in mill.cluster.nodes if node != stays]
     mill.cluster.kill(*away)
     begun = time.monotonic()

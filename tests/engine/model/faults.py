@@ -39,6 +39,8 @@ class Faults:
     slow: float = 0.003  # it takes its time to answer
     garbage: float = 0.0003  # somebody writes to an internal topic
 
+    pass_over: float = 0.03  # of an assignment: a consumer drops what it fetched first, and does not seek back
+
     # of a call
     fail_delivery: float = 0.008  # of a batch: it is lost, or its answer is
     pause_at_commit: float = 0.06  # everything is sent, nothing is decided

@@ -135,6 +135,11 @@ class IgnoresPosition(Sound):
             await self._transact(part, batch, inputs, singly=False)
 
 
+class JoinsBlindly(Sound):
+    async def _join(self, part: Part, first: int) -> None:
+        part.joined = True
+
+
 class HintsAhead(Sound):
     def positions(self) -> dict[int, int]:
         return {number: self.world.broker.end_offset((self.input, number)) for number in self.parts}
@@ -533,8 +538,9 @@ PLANTED = [
     Planted(ForgetsUnsettling, "after a rebalance each partition is taken over anew"),
     Planted(RevivesFenced, "a fenced producer is never made anew in place", faults=SLEEPY),
     Planted(KeepsTablesOpen, "a released partition's table is closed"),
-    Planted(RestoresTogether, "one restore at a time by a stage's reader", ("lower_limit", "refused"), REFUSING),
+    Planted(RestoresTogether, "one restore at a time by a stage's reader", faults=REFUSING),
     Planted(IgnoresPosition, "work goes on from the position, not from what is brought"),
+    Planted(JoinsBlindly, "the first records that come are the next ones", ("pass_over",)),
     Planted(HintsAhead, "the group's offset is never ahead of the position"),
     Planted(HintsUnverified, "nor of what was seen to be committed", ("lose_markers",), AMNESIC),
     Planted(ChecksAfterTheRestore, "the group's offset is asked for before the restore", faults=DROWSY),

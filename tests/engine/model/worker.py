@@ -14,7 +14,7 @@ from agents.engine.intake import document_intake
 from agents.engine.loop import StageLoop, frame_intake
 from agents.engine.quarantine import Tried
 from agents.engine.store import FORMAT, Change, MemoryTable, MemoryTables, Meta, Pair, StateSize
-from agents.engine.transport import EngineError, Incoming
+from agents.engine.transport import EngineError, Incoming, UnavailableError
 from agents.engine.trial import Scratch
 from agents.engine.turns import Turns
 from agents.stage import Output, Stage, State
@@ -98,6 +98,7 @@ class Worker:
         """It has come back under a fixed name, and has the partitions that it had."""
         self.loops: dict[StageName, StageLoop[Any]] = {}
         self.fetched: dict[Place, int] = {}
+        self.passed_over: set[Place] = set()
         self.generation = 0
         self._loop = world.loop
 
@@ -190,6 +191,11 @@ class Worker:
         group = self.world.group
         offsets = self.world.broker.offsets
         self.fetched = {place: offsets.get(place, 0) for place in group.members.get(self, ())}
+        if self.fetched and self.world.chance("pass_over"):
+            place = self.world.rng.choice(sorted(self.fetched))
+            committed = self.world.faults.read_committed
+            _, self.fetched[place] = self.world.broker.read(place, self.fetched[place], 3, committed)
+            self.passed_over.add(place)
         generation = group.generation
         agents = [asyncio.ensure_future(self._agent(loop, generation)) for loop in self.loops.values()]
         agents.append(asyncio.ensure_future(self._verify(generation)))
@@ -221,6 +227,15 @@ class Worker:
             for loop in self.loops.values():
                 await loop.verify()
             self._hint(generation)
+            if world.peace:
+                self._see_stalled()
+
+    def _see_stalled(self) -> None:
+        """What the mill's other timer does: where nothing comes behind what was passed over, nothing tells of it."""
+        for loop in self.loops.values():
+            for partition, part in loop.parts.items():
+                if (loop.input, partition) in self.passed_over and part.ready and not part.joined:
+                    raise UnavailableError(f"{loop.input}/{partition} has made no progress")
 
     async def _agent(self, loop: StageLoop[Any], generation: int) -> None:
         world, broker, fetched = self.world, self.world.broker, self.fetched

@@ -319,6 +319,8 @@ class World:
             kind = "stable offset behind"
         elif "while a refused batch was tried again" in text:
             kind = "overtaken after a refusal"
+        elif "passed over records" in text and self.tally["ended: passed over"] < self.tally["pass_over"]:
+            kind = "passed over"
         elif self.lost is not None and f"{self.lost[0]}/{self.lost[1]} stands at" in text:
             kind = "lost changelog"
             self.stopped_there += 1
