@@ -6,6 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
 LOCKS  := requirements-dev.lock requirements-java.lock
+RELEASE := build/release
 ARGS   ?=
 PYTHON ?=
 
@@ -14,10 +15,10 @@ PYTHON ?=
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo try test lint test-all soak chaos bench nearcopies broker schemas lock clean
+.PHONY: help install demo try test lint test-all soak chaos bench nearcopies broker schemas freeze release-check lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## make .venv from the hashed locks (again only when a lock changes)
 
@@ -55,8 +56,16 @@ nearcopies: install ## near-copies beside datasketch and rensa, which come into 
 broker: install ## the embedded Kafka alone, until Ctrl-C
 	$(BIN)/feedmill broker $(ARGS)
 
-schemas: install ## write schemas/generated/ again from the records
+schemas: install ## write schemas/generated/, the examples and asyncapi.yaml again from the records and topics
 	$(BIN)/python -m schemas.generate
+	$(BIN)/python -m tools.examples
+	$(BIN)/python -m tools.asyncapi
+
+freeze: schemas ## a step of a release: what it promises goes into schemas/released/v1, unless it breaks what stands there
+	$(BIN)/python -m tools.freeze $(ARGS)
+
+release-check: install $(RELEASE)/installed ## versions, changelog, frozen contract, SBOM, wheel: fit to be released? (ARGS="--tag v1.2.3")
+	$(BIN)/python -m tools.release_check $(ARGS)
 
 lock: install ## make the hashed locks again (ARGS=--upgrade: take newer releases)
 	tools/lock.sh $(ARGS)
@@ -64,6 +73,11 @@ lock: install ## make the hashed locks again (ARGS=--upgrade: take newer release
 clean: ## remove .venv, caches and build output; Kafka's jars in ~/.cache/feedmill stay
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find agents schemas tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RELEASE)/installed: requirements-release.lock
+	$(BIN)/python -m venv --clear $(RELEASE)
+	$(RELEASE)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement $<
+	@touch $@
 
 $(STAMP): $(LOCKS) pyproject.toml tools/install.sh
 	tools/install.sh "$(VENV)" "$(PYTHON)"

@@ -33,6 +33,7 @@ from schemas.item import (
     Place,
 )
 from schemas.outcomes import DeadLetter, Duplicate
+from schemas.raw import RawHeaders, RawLine
 from schemas.source import Moment, Position, Source
 
 __all__ = [
@@ -72,6 +73,8 @@ __all__ = [
     "Place",
     "Position",
     "RawDocument",
+    "RawHeaders",
+    "RawLine",
     "ScriptFamily",
     "Source",
     "StageName",

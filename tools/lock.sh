@@ -16,6 +16,8 @@ compile pyproject.toml --output-file requirements.lock "$@"
 compile pyproject.toml --group dev --constraint requirements.lock --output-file requirements-dev.lock "$@"
 # What the mill is compared with stands alone too, on top of the other locks: numpy is theirs.
 compile --group pyproject.toml:bench --constraint requirements-dev.lock --no-emit-package numpy --output-file requirements-bench.lock "$@"
+# The tools of a release live in an environment of their own.
+compile --group pyproject.toml:release --output-file requirements-release.lock "$@"
 # The Java runtime stands alone: it is for machines that have none, on top of either lock.
 .venv/bin/python -c 'import tomllib
 with open("pyproject.toml", "rb") as file:

@@ -113,7 +113,8 @@ def _fetch(java: Java, folder: Path, listed: dict[str, str]) -> None:
         if made.returncode:
             raise JarsUnavailableError(
                 f"Maven could not fetch Kafka {KAFKA_VERSION}. Behind a mirror or proxy it needs a settings.xml in "
-                "~/.m2, or one named by FEEDMILL_MAVEN_SETTINGS. Its last words:\n" + _tail(made.stdout)
+                "~/.m2, or one named by FEEDMILL_MAVEN_SETTINGS (docs/guide/offline.md). Its last words:\n"
+                + _tail(made.stdout)
             )
         _verify(jars, listed)
         shutil.rmtree(folder, ignore_errors=True)

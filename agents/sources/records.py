@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from agents.engine.intake import MAX_HEADER, read_moment
-from schemas import MAX_DOCUMENT_BYTES, DeadLetterCode, RawDocument
+from schemas import MAX_DOCUMENT_BYTES, DeadLetterCode, RawDocument, RawLine
 
 TOPIC = "file"
 """`source.topic` of what no broker ever held."""
@@ -58,17 +58,7 @@ class Refused(Struct, frozen=True):
 Read = RawRecord | Refused
 
 
-class _Line(Struct, frozen=True):
-    body: str | None = None
-    body_base64: str | None = None
-    content_type: str | None = None
-    source_url: str | None = None
-    received_at: str | None = None
-    ref: str | None = None
-    replay_of: str | None = None
-
-
-_lines = msgspec.json.Decoder(_Line)
+_lines = msgspec.json.Decoder(RawLine)
 
 
 def read_line(line: bytes, where: str, ref: str) -> Read:
