@@ -70,7 +70,11 @@ def parser() -> list[str]:
         shutil.rmtree(INSTALLED, ignore_errors=True)
         shutil.copytree(PROGRAM, INSTALLED)
         command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        subprocess.run(command, cwd=INSTALLED, check=True, stdin=subprocess.DEVNULL)
+        fetched = subprocess.run(
+            command, cwd=INSTALLED, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        if fetched.returncode:  # a registry that is away says nothing about this file
+            pytest.skip(f"AsyncAPI's parser DID NOT RUN: npm could not fetch it: {fetched.stderr[-500:]}")
         (INSTALLED / "complete").write_bytes(lock)
     return ["node", str(INSTALLED / "parse.mjs")]
 
