@@ -16,6 +16,8 @@ compile pyproject.toml --output-file requirements.lock "$@"
 compile pyproject.toml --group dev --constraint requirements.lock --output-file requirements-dev.lock "$@"
 # What the mill is compared with stands alone too, on top of the other locks: numpy is theirs.
 compile --group pyproject.toml:bench --constraint requirements-dev.lock --no-emit-package numpy --output-file requirements-bench.lock "$@"
+# What the tests of deploy/k8s render and check it with stands alone: with all that it needs, in a folder of its own.
+compile --group pyproject.toml:kubernetes --constraint requirements-dev.lock --output-file requirements-kubernetes.lock "$@"
 # The Java runtime stands alone: it is for machines that have none, on top of either lock.
 .venv/bin/python -c 'import tomllib
 with open("pyproject.toml", "rb") as file:
