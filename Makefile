@@ -36,6 +36,7 @@ lint: install ## ruff (rules and format) and mypy --strict
 	$(BIN)/mypy
 
 test-all: install ## what CI runs next: the heavy tests alone
+	tools/debian.sh
 	$(BIN)/python -m pytest -m heavy $(ARGS)
 
 soak: install ## what takes an hour or two, before a release: the broker's faults, floods, Faust's known faults …
