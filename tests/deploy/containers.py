@@ -139,7 +139,7 @@ class Engine:
         return self.podman("build", *how, *arguments, str(context)).stdout
 
     def _command(self, *arguments: str) -> tuple[str, ...]:
-        stores = ("--root", str(self._images / "store"), "--runroot", str(self._folder / "run"))
+        stores = ("--root", str(self._images / "store"), "--runroot", str(self._images / "run"))
         return ("podman", *stores, *arguments)
 
     # -- images

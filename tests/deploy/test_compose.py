@@ -12,7 +12,7 @@ import yaml
 
 import agents
 from agents.engine.jars import KAFKA_VERSION
-from agents.settings import Settings, variable
+from agents.settings import Settings, load_settings, variable
 from tests.conftest import ROOT
 
 FILE = ROOT / "docker-compose.yml"
@@ -113,7 +113,7 @@ def test_every_variable_of_ours_is_a_setting(name: str) -> None:
 def test_the_settings_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for key, value in OURS["worker"]["environment"].items():
         monkeypatch.setenv(key, filled(value))
-    assert Settings().broker == "kafka:29092"
+    assert load_settings().broker == "kafka:29092"
 
 
 def test_a_worker_may_finish_before_it_is_killed() -> None:

@@ -74,9 +74,12 @@ def test_a_build_sees_no_document_and_no_secret(engine: Engine, image: str, tmp_
 
 
 def test_it_has_nothing_to_build_with(engine: Engine, image: str) -> None:
-    found = inside(engine, image, "command -v pip pip3 gcc cc make uv; python3 -c 'import pip' 2>&1 | tail -n 1")
-    assert found == "ModuleNotFoundError: No module named 'pip'\n"
-    assert inside(engine, image, "python3 -c 'import ensurepip' 2>&1; /opt/feedmill/bin/python -c 'import pip' 2>&1")
+    found = inside(engine, image, "command -v pip pip3 gcc cc make uv; true")
+    assert found == ""
+    for module in ("pip", "ensurepip", "setuptools"):
+        for python in ("python3", "/opt/feedmill/bin/python"):
+            told = inside(engine, image, f"{python} -c 'import {module}' 2>&1; true")
+            assert told.endswith(f"ModuleNotFoundError: No module named '{module}'\n")
     assert inside(engine, image, "find / -xdev -type f -perm /6000") == ""
     assert inside(engine, BASE, "find / -xdev -type f -perm /6000"), "there were some to take away"
 
@@ -99,8 +102,8 @@ def test_what_it_says_of_itself(engine: Engine, image: str) -> None:
     assert config["User"] == "10001:10001"
     assert config["Labels"]["org.opencontainers.image.version"] == agents.__version__
     assert config["Labels"]["org.opencontainers.image.revision"] == "abc"
-    check = engine.inspect(image).get("HealthCheck") or config.get("Healthcheck")
-    assert check["Test"] == ["CMD", "feedmill", "health"]
+    check = engine.inspect(image).get("Healthcheck") or config.get("Healthcheck")  # podman's place, Docker's
+    assert check and check["Test"] == ["CMD", "feedmill", "health"]
 
 
 def test_the_whole_pipeline_under_a_read_only_root(engine: Engine, image: str) -> None:
