@@ -82,7 +82,7 @@ class Engine:
                 service.terminate()
                 service.wait(30)
                 self.podman("rm", "--all", "--force", "--volumes", check=False)
-                self.podman("image", "prune", "--force", check=False)
+                self.podman("image", "prune", "--force", "--filter=until=240h", check=False)  # newer: layers kept
 
     def _try_one(self) -> None:
         """One container of nothing but Debian: what fails here is the machine's, what fails later is ours."""
