@@ -103,7 +103,8 @@ def test_what_it_says_of_itself(engine: Engine, image: str) -> None:
     assert config["Labels"]["org.opencontainers.image.version"] == agents.__version__
     assert config["Labels"]["org.opencontainers.image.revision"] == "abc"
     check = engine.inspect(image).get("Healthcheck") or config.get("Healthcheck")  # podman's place, Docker's
-    assert check and check["Test"] == ["CMD", "feedmill", "health"]
+    assert check
+    assert check["Test"] == ["CMD", "feedmill", "health"]
 
 
 def test_the_whole_pipeline_under_a_read_only_root(engine: Engine, image: str) -> None:
