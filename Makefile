@@ -39,6 +39,7 @@ lint: install ## ruff (rules and format) and mypy --strict
 	$(BIN)/mypy
 
 test-all: install $(KUBERNETES)/installed ## what CI runs next: the heavy tests alone
+	tools/debian.sh
 	$(BIN)/python -m pytest -m heavy $(ARGS)
 
 soak: install ## what takes an hour or two, before a release: the broker's faults, floods, Faust's known faults …

@@ -20,12 +20,9 @@ import agents
 from tests.conftest import ROOT
 
 LOCKS = (
-    "requirements.lock",
-    "requirements-dev.lock",
-    "requirements-java.lock",
-    "requirements-bench.lock",
-    "requirements-kubernetes.lock",
-)
+    "requirements.lock", "requirements-dev.lock", "requirements-java.lock", "requirements-bench.lock",
+    "requirements-containers.lock", "requirements-build.lock", "requirements-kubernetes.lock",
+)  # fmt: skip
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
@@ -109,6 +106,8 @@ def test_the_locks_agree() -> None:
         pytest.param("requirements-dev.lock", PROJECT["build-system"]["requires"], id="build backend"),
         pytest.param("requirements-bench.lock", PROJECT["dependency-groups"]["bench"], id="bench"),
         pytest.param("requirements-kubernetes.lock", PROJECT["dependency-groups"]["kubernetes"], id="kubernetes"),
+        pytest.param("requirements-containers.lock", PROJECT["dependency-groups"]["containers"], id="containers"),
+        pytest.param("requirements-build.lock", PROJECT["build-system"]["requires"], id="build stage"),
         pytest.param("requirements-java.lock", PROJECT["project"]["optional-dependencies"]["java"], id="java"),
     ],
 )

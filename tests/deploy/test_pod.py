@@ -148,10 +148,13 @@ def confined(pods: Pods) -> None:
     facts = dict(line.split(":\t", 1) for line in told.splitlines() if ":\t" in line)
     assert facts["Uid"].split() == ["10001"] * 4
     assert facts["Gid"].split() == ["10001"] * 4
-    assert int(facts["CapEff"], 16) == int(facts["CapPrm"], 16) == 0
+    assert int(facts["CapBnd"], 16) == int(facts["CapEff"], 16) == 0, "it could gain some"
     assert facts["NoNewPrivs"] == "1"
     assert facts["Seccomp"] == "2"
     assert f"FEEDMILL_GROUP_INSTANCE_ID={POD}" in told.splitlines()
+    mounts = pods.engine.podman("exec", WORKER, "cat", "/proc/mounts").stdout.splitlines()
+    (root,) = [line.split() for line in mounts if line.split()[1] == "/"]
+    assert "ro" in root[3].split(","), "its user may not write there; that nobody may is another matter"
     for folder, writable in (("/", False), ("/opt/feedmill", False), ("/tmp", True), ("/var/lib/feedmill", True)):
         done = pods.engine.podman("exec", WORKER, "sh", "-c", f"touch {folder}/.tried", check=False)
         assert (done.returncode == 0) is writable, f"{folder}: {done.stderr}"
