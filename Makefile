@@ -10,12 +10,15 @@ RELEASE := build/release
 ARGS   ?=
 PYTHON ?=
 
+# What only the heavy tests of deploy/k8s run, in a folder of its own: kubectl and the schemas of Kubernetes.
+KUBERNETES := build/kubernetes
+
 # Two workers, because that is what the smallest machine we care for has. All tests that share the one
 # embedded Kafka stay together in one of them (tests/kafka/conftest.py).
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo try test lint test-all soak chaos bench nearcopies broker schemas freeze release-check lock clean
+.PHONY: help install demo try test lint test-all soak chaos bench nearcopies broker schemas manifests freeze release-check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +39,8 @@ lint: install ## ruff (rules and format) and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test-all: install ## what CI runs next: the heavy tests alone
+test-all: install $(KUBERNETES)/installed ## what CI runs next: the heavy tests alone
+	tools/debian.sh
 	$(BIN)/python -m pytest -m heavy $(ARGS)
 
 soak: install ## what takes an hour or two, before a release: the broker's faults, floods, Faust's known faults …
@@ -67,6 +71,9 @@ freeze: schemas ## a step of a release: what it promises goes into schemas/relea
 release-check: install $(RELEASE)/installed ## versions, changelog, frozen contract, SBOM, wheel: fit to be released? (ARGS="--tag v1.2.3")
 	$(BIN)/python -m tools.release_check $(ARGS)
 
+manifests: install ## write what of deploy/k8s follows from the code: topics, the worker's permissions, alert rules
+	$(BIN)/python -m tools.manifests
+
 lock: install ## make the hashed locks again (ARGS=--upgrade: take newer releases)
 	tools/lock.sh $(ARGS)
 
@@ -81,4 +88,10 @@ $(RELEASE)/installed: requirements-release.lock
 
 $(STAMP): $(LOCKS) pyproject.toml tools/install.sh
 	tools/install.sh "$(VENV)" "$(PYTHON)"
+	@touch $@
+
+$(KUBERNETES)/installed: requirements-kubernetes.lock
+	rm -rf $(KUBERNETES)
+	$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes --only-binary :all: \
+		--target $(KUBERNETES) --requirement requirements-kubernetes.lock
 	@touch $@

@@ -25,6 +25,9 @@ LOCKS = (
     "requirements-java.lock",
     "requirements-bench.lock",
     "requirements-release.lock",
+    "requirements-containers.lock",
+    "requirements-build.lock",
+    "requirements-kubernetes.lock",
 )
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
@@ -109,6 +112,9 @@ def test_the_locks_agree() -> None:
         pytest.param("requirements-dev.lock", PROJECT["build-system"]["requires"], id="build backend"),
         pytest.param("requirements-bench.lock", PROJECT["dependency-groups"]["bench"], id="bench"),
         pytest.param("requirements-release.lock", PROJECT["dependency-groups"]["release"], id="release"),
+        pytest.param("requirements-kubernetes.lock", PROJECT["dependency-groups"]["kubernetes"], id="kubernetes"),
+        pytest.param("requirements-containers.lock", PROJECT["dependency-groups"]["containers"], id="containers"),
+        pytest.param("requirements-build.lock", PROJECT["build-system"]["requires"], id="build stage"),
         pytest.param("requirements-java.lock", PROJECT["project"]["optional-dependencies"]["java"], id="java"),
     ],
 )

@@ -18,6 +18,15 @@ compile pyproject.toml --group dev --constraint requirements.lock --output-file 
 compile --group pyproject.toml:bench --constraint requirements-dev.lock --no-emit-package numpy --output-file requirements-bench.lock "$@"
 # The tools of a release live in an environment of their own.
 compile --group pyproject.toml:release --output-file requirements-release.lock "$@"
+# What the tests of deploy/k8s render and check it with stands alone: with all that it needs, in a folder of its own.
+compile --group pyproject.toml:kubernetes --constraint requirements-dev.lock --output-file requirements-kubernetes.lock "$@"
+# Programs for the tests of containers stand alone: they need nothing of the others.
+compile --group pyproject.toml:containers --output-file requirements-containers.lock "$@"
+# The image's build stage takes the build backend and no other tool.
+.venv/bin/python -c 'import tomllib
+with open("pyproject.toml", "rb") as file:
+    print(*tomllib.load(file)["build-system"]["requires"], sep="\n")' |
+    compile - --constraint requirements-dev.lock --output-file requirements-build.lock "$@"
 # The Java runtime stands alone: it is for machines that have none, on top of either lock.
 .venv/bin/python -c 'import tomllib
 with open("pyproject.toml", "rb") as file:
