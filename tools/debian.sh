@@ -6,7 +6,8 @@ set -u
 
 # podman runs the containers, runc because crun wants cgroups of one version, the rest is its network and init;
 # mmdebstrap makes the base images where no registry of images can be reached.
-PACKAGES="podman runc catatonit netavark aardvark-dns iptables mmdebstrap"
+# prometheus has promtool, which plays the alert rules.
+PACKAGES="podman runc catatonit netavark aardvark-dns iptables mmdebstrap prometheus"
 [ $# -gt 0 ] && PACKAGES=$*
 
 say() { echo "debian: $*"; }
@@ -39,8 +40,15 @@ apt() { # a lock that another apt holds is waited for, an archive that is away i
     $root env DEBIAN_FRONTEND=noninteractive apt-get --quiet --quiet -o DPkg::Lock::Timeout=120 \
         -o Acquire::Retries=3 -o Acquire::http::Timeout=30 "$@" </dev/null >"$log" 2>&1
 }
+one_by_one() { # what one package lacks is no reason to do without the others
+    failed=
+    for package in $missing; do
+        apt install --yes --no-install-recommends "$package" || failed="$failed $package"
+    done
+    [ -z "$failed" ]
+}
 # shellcheck disable=SC2086  # a list of names
-if apt update && apt install --yes --no-install-recommends $missing; then
+if apt update && { apt install --yes --no-install-recommends $missing || one_by_one; }; then
     say "installed"
 else
     say "could not be installed; the tests that need them will say so. apt-get's last words:"
