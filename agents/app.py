@@ -59,6 +59,9 @@ EXIT_WRONG_USE = 2
 EXIT_NO_BROKER = 3
 
 
+NEVER = 10 * 365 * 86400.0
+
+
 class FeedmillApp(faust.App):
     logger = logging.getLogger("faust.app")
     mill: Mill
@@ -108,6 +111,10 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
         # again, at each worker that joins meanwhile.
         broker_rebalance_timeout=settings.restore_timeout_seconds,
         broker_max_poll_interval=86400.0,  # Faust does not poll without partitions; spares would leave for ever
+        # health.py judges progress. Faust's guesses count from the last record, however long nothing came: at the first
+        # one after an idle quarter of an hour they are errors of many lines.
+        stream_processing_timeout=NEVER,
+        broker_commit_livelock_soft_timeout=NEVER,
         producer_max_request_size=MAX_REQUEST,
         web_enabled=False,
         loghandlers=[],
