@@ -1,6 +1,6 @@
 """What the engine changes in Faust, and the check that it is still the Faust that this was tested with.
 
-Seven changes. Faust's consumer reads uncommitted records outside its own exactly-once mode: ours reads committed
+Eight changes. Faust's consumer reads uncommitted records outside its own exactly-once mode: ours reads committed
 ones only. Faust's commit of group offsets stops for ever at the first transaction marker, and elsewhere takes the
 message after a gap as done: it is switched off, with the lists that it keeps of what was acknowledged, which would
 grow for ever; the engine commits its own position as a hint. And aiokafka sends no heartbeat between joining the
@@ -11,16 +11,20 @@ And of two workers with one fixed name each throws the other out of the group, a
 heartbeats do not say the name and its members join anew whatever the answer: ours end at the first such answer.
 And what Faust has fetched while its flow is stopped it drops and seeks back to the group's offset, but aiokafka seeks
 neither to offset 0 nor where there is none: the first records of a partition are passed over. Ours seeks.
+And a stop in the middle of a rebalance cancels what one thread does for the other; that arrived as if the waiting
+thread's own task were cancelled, which ended it before it had closed anything, and the stop waited for it in vain.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from hashlib import blake2b
 from importlib.metadata import version
 from typing import Any
 
+from agents.engine.cancelling import is_cancelled
 from agents.engine.pacing import paced
 from agents.engine.transport import EngineError
 
@@ -77,6 +81,7 @@ def relied_on() -> dict[str, Callable[..., Any]]:
         "TransactionManager.error_transaction": TransactionManager.error_transaction,
         "TransactionManager.fatal_error": TransactionManager.fatal_error,
         "GroupCoordinator.ensure_active_group": GroupCoordinator.ensure_active_group,
+        "GroupCoordinator._on_join_prepare": _original(GroupCoordinator, "_on_join_prepare"),
         "GroupCoordinator._on_join_complete": _original(GroupCoordinator, "_on_join_complete"),
         "GroupCoordinator._start_heartbeat_task": GroupCoordinator._start_heartbeat_task,
         "GroupCoordinator._heartbeat_routine": GroupCoordinator._heartbeat_routine,
@@ -85,7 +90,7 @@ def relied_on() -> dict[str, Callable[..., Any]]:
     }
 
 
-DIGEST = "1731815f0b1cc0a3a784dc82c14be600"
+DIGEST = "f0f1f75134e842d0c563ed2367e95da0"
 """Over the source of `relied_on`. `python -m agents.engine.guard` prints the present one, for a deliberate upgrade."""
 
 
@@ -166,9 +171,20 @@ def change_faust(replaced: Callable[[str], None] = _raise) -> None:
     def alive(complete: Callable[..., Any]) -> Callable[..., Any]:
         async def complete_alive(self: Any, *arguments: Any) -> None:
             self._start_heartbeat_task()
-            await complete(self, *arguments)
+            await patient(complete)(self, *arguments)
 
         return complete_alive
+
+    def patient(callback: Callable[..., Any]) -> Callable[..., Any]:
+        async def call_patiently(self: Any, *arguments: Any) -> None:
+            """A stop gives up what the other thread does for this one. That must not end this one's own stop."""
+            try:
+                await callback(self, *arguments)
+            except asyncio.CancelledError:
+                if is_cancelled():
+                    raise
+
+        return call_patiently
 
     def faithful(beat: Callable[..., Any]) -> Callable[..., Any]:
         async def beat_under_its_name(self: Any) -> bool:
@@ -188,6 +204,7 @@ def change_faust(replaced: Callable[[str], None] = _raise) -> None:
     _replace(AIOKafkaConsumerThread, "seek_to_committed", whole)
     _replace(Consumer, "force_commit", forgetting)
     _replace(Consumer, "_add_gap", gapless)
+    _replace(GroupCoordinator, "_on_join_prepare", patient)
     _replace(GroupCoordinator, "_on_join_complete", alive)
     _replace(GroupCoordinator, "_do_heartbeat", faithful)
     _replace(AIOKafkaClient, "_get_conn", paced)

@@ -14,6 +14,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
+from agents.engine.cancelling import is_cancelled
 from agents.engine.transport import Committed
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,10 @@ class Marks:
         try:
             async with self._turn, asyncio.timeout(WITHIN_SECONDS):
                 await thread.call_thread(committed)
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            return False  # the consumer's thread stops, and did not come to it
         except Exception as error:
             why = str(error) or type(error).__name__
             log.warning("The group's offsets were not committed (%s): a new owner will look more closely.", why)
