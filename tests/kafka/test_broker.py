@@ -234,7 +234,7 @@ def test_nobody_answers_on_a_port_that_is_no_broker() -> None:
     assert live_nodes(free_port(), timeout=0.2) == ("", set())
 
 
-@pytest.mark.heavy
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 async def test_six_kills_lose_nothing_that_was_seen_and_show_nothing_half_done(mine: EmbeddedBroker) -> None:
     topic = await new_topic(mine.address)
@@ -280,7 +280,7 @@ async def test_three_nodes_go_on_with_two() -> None:
             node.stop(5.0)
 
 
-@pytest.mark.heavy
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_from_nothing_the_jars_come_by_maven(tmp_path: Path) -> None:
     told: list[str] = []

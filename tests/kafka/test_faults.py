@@ -40,7 +40,7 @@ def own_broker() -> Iterator[EmbeddedBroker]:
         yield broker
 
 
-@pytest.mark.heavy
+@pytest.mark.soak
 @pytest.mark.timeout(300)
 def test_every_entry_ends_once_under_kills_pauses_and_a_broker_crash(
     own_broker: EmbeddedBroker, tmp_path: Path

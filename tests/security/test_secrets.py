@@ -53,8 +53,9 @@ def test_the_search_finds_what_it_looks_for() -> None:
         assert not leaks(password, ["login failed"])
 
 
-@pytest.mark.heavy
-@pytest.mark.parametrize("format", ["console", "json"])
+@pytest.mark.parametrize(
+    "format", [pytest.param("console", marks=pytest.mark.soak), pytest.param("json", marks=pytest.mark.heavy)]
+)
 def test_of_a_worker_and_every_command_at_debug_level(mill: SecuredMill, tmp_path: Path, format: str) -> None:
     kafka = mill.kafka
     loud = {"FEEDMILL_LOG_LEVEL": "debug", "FEEDMILL_LOG_FORMAT": format, "FEEDMILL_STATE_DIR": str(tmp_path)}
