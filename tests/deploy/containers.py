@@ -46,6 +46,13 @@ network_backend="netavark"
 """
 
 
+NETWORK_AWAY = re.compile(
+    r".*(?:Temporary failure in name resolution|Could not resolve|NewConnectionError|ConnectTimeoutError|"
+    r"CERTIFICATE_VERIFY_FAILED|Failed to fetch).*"
+)
+"""What pip and apt say where a container has no way out."""
+
+
 class Unavailable(Exception):  # noqa: N818  # no fault of ours: the machine cannot do it
     """Why no container can be run here, as a sentence."""
 
@@ -136,7 +143,12 @@ class Engine:
     def build(self, tag: str, context: Path, *arguments: str) -> str:
         """HEALTHCHECK is part of Docker's form only; the build runs in a chroot, which needs fewer permissions."""
         how = ("--format=docker", "--isolation=chroot", "--pull=never", "--layers", "--tag", tag)
-        return self.podman("build", *how, *arguments, str(context)).stdout
+        built = self.podman("build", *how, *arguments, str(context), check=False)
+        if built.returncode and (away := NETWORK_AWAY.search(built.stderr)):
+            raise Unavailable(f"a build reaches no package index or archive from its container: {away[0][:300]}")
+        if built.returncode:
+            raise AssertionError(f"podman build of {tag} ended with {built.returncode}:\n{built.stderr[-3000:]}")
+        return built.stdout
 
     def _command(self, *arguments: str) -> tuple[str, ...]:
         stores = ("--root", str(self._images / "store"), "--runroot", str(self._images / "run"))
