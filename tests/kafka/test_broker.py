@@ -92,7 +92,7 @@ async def test_a_reader_sees_committed_transactions_only(broker: EmbeddedBroker)
     await publish(broker.address, topic, b"one", b"two")
     await publish(broker.address, topic, b"taken back", commit=False)
     await publish(broker.address, topic, b"three")
-    assert await read(broker.address, topic) == [b"one", b"two", b"three"]
+    await readable(broker.address, topic, [b"one", b"two", b"three"])
 
 
 async def test_a_record_of_16_mb_goes_through(broker: EmbeddedBroker) -> None:
@@ -133,7 +133,7 @@ async def test_kill_and_restart_keep_the_data_and_the_address(mine: EmbeddedBrok
     assert mine.restart() == address
     assert mine.pid != before
     await publish(address, topic, b"after")
-    assert await read(address, topic) == [b"before", b"after"]
+    await readable(address, topic, [b"before", b"after"])
 
 
 def test_paused_it_answers_nobody_and_resumed_it_does(mine: EmbeddedBroker) -> None:
@@ -174,7 +174,7 @@ async def test_a_given_folder_stays_and_is_used_again(tmp_path: Path) -> None:
     with EmbeddedBroker() as second:
         second.stop()
         assert second.start(folder, port) == f"127.0.0.1:{port}"
-        assert await read(second.address, topic) == [b"kept"]
+        await readable(second.address, topic, [b"kept"])
     assert (folder / "data" / "meta.properties").exists()
 
 
