@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+from typing import Any
 
 import typer
 
@@ -47,3 +49,14 @@ def pipe_may_close() -> Iterator[None]:
 def drop_output() -> None:
     """Nobody takes stdout: Python would complain once more when it flushes it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def end_on_sigterm() -> None:
+    """SIGTERM ends this process at once, with 0: for what has nothing in hand that could be lost."""
+    signal.signal(signal.SIGTERM, _end)
+
+
+def _end(*_: Any) -> None:
+    """An exception raised here could be swallowed by whatever code is interrupted."""
+    sys.stderr.flush()
+    os._exit(ExitCode.FINE)

@@ -58,6 +58,7 @@ COMMANDS = (
     Command("demo", "demo", "Start a broker and workers, mill the samples, and show the ledger."),
     Command("broker", "broker", "Run the embedded broker alone, for development and tests."),
     Command("worker", "worker", "Run one worker: all stages, one member of the group."),
+    Command("lag-exporter", "lag_exporter", "Show how far behind the mill is as metrics, also with no worker alive."),
     Command("health", "health", "Ask the worker on this machine whether it lives, or is ready."),
     Command("topics", "topics", "Create what is missing among the topics, or say what differs."),
     Command("ingest", "ingest", "Publish documents to the mill."),

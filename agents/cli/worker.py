@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-from typing import Any
-
 import typer
 
-from agents.cli.exits import ExitCode
+from agents.cli.exits import end_on_sigterm
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +13,9 @@ def register(app: typer.Typer) -> None:
 
 def worker() -> None:
     """Run one worker until SIGTERM. Settings come from FEEDMILL_* in the environment."""
-    signal.signal(signal.SIGTERM, _end_before_the_start)
+    # While libraries load or the broker is waited for, nothing was begun. Faust puts its own handlers in the place of
+    # this one when it starts.
+    end_on_sigterm()
 
     from agents.engine.memory import bound_malloc
 
@@ -34,13 +31,3 @@ def worker() -> None:
         settings.log_level, settings.log_format, secrets=[password.get_secret_value()] if password is not None else []
     )
     raise typer.Exit(run_worker(settings))
-
-
-def _end_before_the_start(*_: Any) -> None:
-    """SIGTERM while libraries load or the broker is waited for. Nothing was begun, so the stop is in order.
-
-    Faust puts its own handlers in the place of this one when it starts. Ended at once: an exception raised here could
-    be swallowed by whatever code is interrupted.
-    """
-    sys.stderr.flush()
-    os._exit(ExitCode.FINE)

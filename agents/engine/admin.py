@@ -172,6 +172,20 @@ class Admin:
         refused = kafka_errors.TopicAuthorizationFailedError.errno
         return {topic["topic"] for topic in answer["topics"] if topic["error_code"] == refused}
 
+    async def leaders(self, names: Collection[str]) -> dict[str, dict[int, bool]]:
+        """Of the topics that are there, each partition and whether a broker leads it. Creates none."""
+        with self._translated("list the topics"):
+            asked = MetadataRequest(list(names), allow_auto_topic_creation=False)
+            answer = (await self._client._send_request(asked)).to_object()
+            refused = kafka_errors.TopicAuthorizationFailedError
+            if hidden := {topic["topic"] for topic in answer["topics"] if topic["error_code"] == refused.errno}:
+                raise refused(hidden)
+        return {
+            topic["topic"]: {one["partition"]: one["leader"] >= 0 for one in topic["partitions"]}
+            for topic in answer["topics"]
+            if topic["partitions"]
+        }
+
     async def create(self, specs: Sequence[TopicSpec], replication: int) -> None:
         """Create topics and wait until each partition has a leader. One that exists already is left alone."""
         if not specs:
@@ -204,6 +218,15 @@ class Admin:
         with self._translated("read the group's offsets"):
             found = await _coordinated(group, lambda: self._client.list_consumer_group_offsets(group))
         return {(at.topic, at.partition): kept.offset for at, kept in found.items() if kept.offset >= 0}
+
+    async def members(self, group: str) -> int:
+        """How many members a group has; 0 for one that the broker does not know."""
+        with self._translated("describe the group"):
+            [answer] = await _coordinated(group, lambda: self._client.describe_consumer_groups([group]))
+            (code, _, _, _, _, members, *_) = answer.groups[0]
+            if code:
+                raise kafka_errors.for_code(code)(group)
+        return len(members)
 
     async def join(self, group: str) -> None:
         """Make sure that this user may be a member: aiokafka's consumers ask again for ever, and say nothing."""

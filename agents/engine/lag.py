@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -140,16 +140,37 @@ class LagReader:
         offsets = {at: found[at].offset for at in wanted if at in found}
         return {(at.topic, at.partition): None if offsets.get(at, -1) < 0 else offsets[at] for at in wanted}
 
+    async def bounds(self, places: Iterable[Place]) -> dict[Place, tuple[int, int]]:
+        """Where each partition begins, and its stable end: what stands before the oldest open transaction."""
+        with _translated():
+            async with asyncio.timeout(self._within):
+                found = await self._bounds([TopicPartition(*place) for place in places])
+        return {(at.topic, at.partition): bounds for at, bounds in found.items()}
+
+    async def between(self, spans: Mapping[Place, tuple[int, int]]) -> dict[Place, Lag]:
+        """The lag from each start to each end, as `bounds` gave it. Which are left out: as in `read`."""
+        with _translated():
+            async with asyncio.timeout(self._within):
+                return await self._between({TopicPartition(*place): span for place, span in spans.items()})
+
     async def _read(self, positions: Mapping[TopicPartition, int | None]) -> dict[Place, Lag]:
-        if not positions:
+        bounds = await self._bounds(positions)
+        spans = {at: (starting_point(position, *bounds[at]), bounds[at][1]) for at, position in positions.items()}
+        lags = await self._between(spans)
+        self._known = {at: known for at, known in self._known.items() if at in positions}
+        return lags
+
+    async def _bounds(self, places: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        if not places:
             return {}
-        consumer = self._running()
-        begins = await consumer.beginning_offsets(list(positions))
-        ends = await consumer.end_offsets(list(positions))  # read_committed: the stable ends
+        begins = await self._running().beginning_offsets(list(places))
+        ends = await self._running().end_offsets(list(places))  # read_committed: the stable ends
+        return {at: (begins[at], max(begins[at], ends[at])) for at in places}
+
+    async def _between(self, spans: Mapping[TopicPartition, tuple[int, int]]) -> dict[Place, Lag]:
         lags: dict[TopicPartition, Lag] = {}
         open_: dict[TopicPartition, tuple[int, int]] = {}
-        for at, position in positions.items():
-            start, end = starting_point(position, begins[at], ends[at]), ends[at]
+        for at, (start, end) in spans.items():
             known = self._known.get(at)
             if known is not None and known[:2] == (start, end):
                 lags[at] = known[2]
@@ -161,7 +182,6 @@ class LagReader:
             start, end = open_[at]
             lags[at] = lag_from(start, end, glance)
             self._known[at] = (start, end, lags[at])
-        self._known = {at: known for at, known in self._known.items() if at in positions}
         return {(at.topic, at.partition): lag for at, lag in lags.items()}
 
     async def _glances(self, spans: Mapping[TopicPartition, tuple[int, int]]) -> dict[TopicPartition, Glance]:

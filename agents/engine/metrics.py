@@ -299,10 +299,12 @@ class LagMetrics(Collector):
         )
         registry.register(self)
 
-    def update(self, lags: Mapping[tuple[StageName, int], Lag]) -> None:
+    def update(self, lags: Mapping[tuple[StageName, int], Lag], *, whole: bool = True) -> None:
+        """`whole`: these are all that there are; else the time of the last reading stands still."""
         # Replaced, not changed: the server's thread may be reading it.
         self._lags = {**self._lags, **lags}
-        self._read_at.set(self._clock())
+        if whole:
+            self._read_at.set(self._clock())
 
     def keep(self, owned: Collection[tuple[StageName, int]]) -> None:
         """Forget partitions that are another worker's now: two would show the same one, one of them wrongly."""

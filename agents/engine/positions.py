@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 import msgspec
 
-from agents.engine.reader import Reader
+from agents.engine.reader import At, Reader, Span
 from agents.engine.store import POSITION_KEY, decode_position
 from agents.engine.topics import INPUT, Naming
 from schemas import StageName
 
 _TAIL = 2000  # records; each batch ends with a position, each take-over leaves a few aborted ones behind
+
+_FURTHER = 4  # times as far at each look for a last position
 
 
 async def positions(reader: Reader, naming: Naming, stage: StageName, partitions: int) -> dict[int, int]:
@@ -26,6 +29,26 @@ async def positions(reader: Reader, naming: Naming, stage: StageName, partitions
                     found[record.partition] = decode_position(record.value).next
                 except msgspec.DecodeError:
                     continue  # the worker that restores it says so
+    return found
+
+
+async def last_positions(reader: Reader, spans: Mapping[At, Span]) -> dict[At, int]:
+    """The next input offset that the last position in each changelog's span names; none for one without a position.
+
+    Looked for from the end: mostly the last record is it, and behind it stand a marker and what take-overs aborted.
+    """
+    found: dict[At, int] = {}
+    upto = {at: end for at, (_, end) in spans.items()}
+    reach = 2
+    while open_ := [at for at, (begin, _) in spans.items() if at not in found and begin < upto[at]]:
+        looks = {at: (max(spans[at][0], upto[at] - reach), upto[at]) for at in open_}
+        async for batch in reader.read(looks):
+            for record in batch:
+                if record.key == POSITION_KEY and record.value is not None:
+                    with contextlib.suppress(msgspec.DecodeError):  # the worker that restores it says so
+                        found[record.topic, record.partition] = decode_position(record.value).next
+        upto |= {at: first for at, (first, _) in looks.items()}
+        reach *= _FURTHER
     return found
 
 

@@ -62,34 +62,38 @@ def address_fault(host: str, port: int) -> AddressFault | None:
     return None
 
 
-def _fault(host: str, port: int, error: Exception) -> AddressFault:
+TAKEN = (
+    "A second worker on one machine needs a FEEDMILL_METRICS_PORT of its own (0 finds a free one) and a "
+    "FEEDMILL_STATE_DIR of its own."
+)
+CHOOSE = (
+    "Set FEEDMILL_METRICS_HOST to an address of this machine, and FEEDMILL_METRICS_PORT to a free port; 0 finds one."
+)
+
+
+def _fault(host: str, port: int, error: Exception, advice: str | None = None) -> AddressFault:
     where = f"The metrics cannot be served on {host} port {port}"
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return AddressFault(
-            f"{where}: another program listens there. A second worker on one machine needs a FEEDMILL_METRICS_PORT of "
-            "its own (0 finds a free one) and a FEEDMILL_STATE_DIR of its own.",
-            taken=True,
-        )
+        return AddressFault(f"{where}: another program listens there. {advice or TAKEN}", taken=True)
     why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return AddressFault(
-        f"{where} ({why}). Set FEEDMILL_METRICS_HOST to an address of this machine, and FEEDMILL_METRICS_PORT to a "
-        "free port; 0 finds one.",
-        taken=False,
-    )
+    return AddressFault(f"{where} ({why}). {advice or CHOOSE}", taken=False)
 
 
 class HealthServer:
     """`/metrics`, `/healthz` and `/readyz` over HTTP, from threads that answer while the event loop is busy.
 
     It reads nothing but the request line and headers, serves at most MAX_CONNECTIONS at once and none longer than
-    CONNECTION_SECONDS. Port 0 takes a free one; `port` says which. Raises UnservableError where it cannot listen.
+    CONNECTION_SECONDS. Port 0 takes a free one; `port` says which. Raises UnservableError where it cannot listen;
+    `advice` is what to do then, where it is no worker's.
     """
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, probe: Probe) -> None:
+    def __init__(
+        self, host: str, port: int, registry: CollectorRegistry, probe: Probe, *, advice: str | None = None
+    ) -> None:
         try:
             self._server = _Server((host, port), registry, probe)
         except CANNOT_LISTEN as error:
-            raise UnservableError(_fault(host, port, error).sentence) from error
+            raise UnservableError(_fault(host, port, error, advice).sentence) from error
         self.host = host
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, name="feedmill-health", daemon=True)
@@ -176,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
                 body = encode(self.server.registry)
         except Exception:
             log.exception("The metrics could not be written")
-            body = b"The metrics could not be written; the worker's log says why.\n"
+            body = b"The metrics could not be written; the log says why.\n"
             self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", body)
         else:
             self._answer(HTTPStatus.OK, content_type, body)

@@ -43,7 +43,7 @@ _RECORDS = 5000
 class Reader:
     """A consumer without a group, read_committed. It is told what to read; nothing is remembered on the broker."""
 
-    def __init__(self, connection: Mapping[str, Any]) -> None:
+    def __init__(self, connection: Mapping[str, Any], *, fetch_bytes: int = FETCH_BYTES) -> None:
         self._connection = connection
         self._consumer = AIOKafkaConsumer(
             **connection,
@@ -51,7 +51,7 @@ class Reader:
             enable_auto_commit=False,
             isolation_level="read_committed",
             auto_offset_reset="earliest",
-            max_partition_fetch_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=fetch_bytes,
             fetch_max_wait_ms=100,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         )
@@ -118,6 +118,10 @@ class Reader:
                 raise UnavailableError(away(self._connection, f"it has sent nothing for {SILENCE_SECONDS:.0f} s"))
             positions = reached
             open_ = {at: span for at, span in open_.items() if positions[at] < span[1]}
+
+    def rest(self) -> None:
+        """Nothing is read for a while. Else it would go on fetching what nobody asks for, ten times a second."""
+        self._consumer.pause(*self._consumer.assignment())
 
     async def first(self, at: At, span: Span) -> Incoming | None:
         """The first committed record of a span."""
