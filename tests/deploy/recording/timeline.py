@@ -94,7 +94,7 @@ def _run(values: Sequence[Value], at: int) -> tuple[float, int]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.10g}"
+    return "NaN" if math.isnan(value) else f"{value:.10g}"
 
 
 def unrolled(notated: str) -> list[Value]:
