@@ -97,7 +97,7 @@ class Follower:
                 findings, since = await self._round()
             self._reader.rest()
         except BaseException:
-            await self._close()
+            await self.close()
             raise
         self._show(findings, since)
 
@@ -112,7 +112,7 @@ class Follower:
             raise
         self._stack = stack
 
-    async def _close(self) -> None:
+    async def close(self) -> None:
         if self._stack is not None:
             stack, self._stack = self._stack, None
             await stack.aclose()

@@ -112,6 +112,7 @@ async def test_the_changelog_goes_before_an_offset_that_is_behind_it(stand: Stan
     assert (found.committed, found.end, found.anew) == (3, 3, False)
 
 
+@pytest.mark.heavy
 async def test_after_the_groups_offsets_are_gone_the_changelog_says_where_it_stands(
     stand: Stand, reader: StandingReader
 ) -> None:
@@ -126,6 +127,7 @@ async def test_after_the_groups_offsets_are_gone_the_changelog_says_where_it_sta
     assert (await until_read(reader, (StageName.PARSE, 1), 0)).stands[StageName.PARSE, 1].committed is None
 
 
+@pytest.mark.heavy
 async def test_a_position_is_found_behind_what_takeovers_aborted(stand: Stand, reader: StandingReader) -> None:
     """Each leaves a record that nobody reads, and a marker."""
     changelog = stand.naming.changelog(StageName.PARSE)
@@ -138,6 +140,7 @@ async def test_a_position_is_found_behind_what_takeovers_aborted(stand: Stand, r
     assert (await until_read(reader, PARSE, 1)).stands[PARSE].committed == 1
 
 
+@pytest.mark.heavy
 async def test_markers_are_no_lag(stand: Stand, reader: StandingReader) -> None:
     await transact(stand, stand.naming.topic(Topic.ENTRIES), b"a")
     await until_read(reader, DEDUPE, 1)
@@ -146,6 +149,7 @@ async def test_markers_are_no_lag(stand: Stand, reader: StandingReader) -> None:
     assert (found.committed, found.end, found.lag) == (1, 2, NO_LAG)
 
 
+@pytest.mark.heavy
 async def test_what_retention_took_is_not_waited_for(stand: Stand, reader: StandingReader) -> None:
     await stand.put(Topic.RAW, [b"a", b"b", b"c", b"d"])
     await stand.commit(Topic.RAW, 1)
@@ -154,6 +158,7 @@ async def test_what_retention_took_is_not_waited_for(stand: Stand, reader: Stand
     assert (await until_read(reader, PARSE, 1)).stands[PARSE].committed == 1
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("by", ["changelog", "offset"])
 async def test_a_topic_that_ends_before_the_mills_place_is_all_unworked(
     stand: Stand, reader: StandingReader, by: str
@@ -180,6 +185,7 @@ async def test_a_topic_that_is_created_anew_meanwhile(stand: Stand, reader: Stan
     assert (found.committed, found.end, found.anew) == (5, 3, True)
 
 
+@pytest.mark.heavy
 async def test_topics_that_come_later_and_grow(broker: EmbeddedBroker) -> None:
     stand = Stand(broker.address, f"standing-{uuid.uuid4().hex[:8]}")
     reader = await StandingReader(stand.connection, stand.naming).open(10)
@@ -207,6 +213,7 @@ async def test_topics_that_come_later_and_grow(broker: EmbeddedBroker) -> None:
         await reader.close()
 
 
+@pytest.mark.heavy
 async def test_no_broker_is_an_error_in_time(stand: Stand) -> None:
     reader = StandingReader({"bootstrap_servers": f"127.0.0.1:{free_port()}"}, stand.naming)
     with pytest.raises(UnavailableError, match="No Kafka broker answers"):
@@ -248,7 +255,7 @@ def test_a_mill_through_its_life(broker: EmbeddedBroker, tmp_path: Path) -> None
             assert watcher.settles(group_members=1)
             own = worker.metrics()
             assert until(
-                lambda: all(worker.metrics()[f"feedmill_lag_records{{{key}"] == 0 for key in lags(watcher)), 30
+                lambda: all(worker.metrics().get(f"feedmill_lag_records{{{key}") == 0 for key in lags(watcher)), 30
             ), own
             ends, stands = watcher.figures("end_offset"), watcher.figures("committed_offset")
             assert ends[at("parse", 0)] == stands[at("parse", 0)] == 20
@@ -377,6 +384,7 @@ def test_a_stop_at_any_moment_is_at_once_and_in_order(broker: EmbeddedBroker, tm
         assert watcher.end() == 0
 
 
+@pytest.mark.heavy
 def test_what_it_cannot_begin_with_ends_it_with_a_sentence(broker: EmbeddedBroker, tmp_path: Path) -> None:
     stand = Stand(broker.address, f"stop-{uuid.uuid4().hex[:8]}")
     with watching(*exporter(stand, tmp_path)) as watcher:
