@@ -58,7 +58,7 @@ M = TypeVar("M", Counter, Gauge, Histogram)
 
 
 class MillMetrics:
-    """The metrics of one worker; an `Observer` of its loops. Written to by the loop's thread, read by the server's.
+    """The metrics of one worker, told by `Watchers` what its loops do, in the loop's thread; read in the server's.
 
     `sites` are those with series of their own (at most MAX_SITES; ValueError beyond). `clock` is the present
     moment, for latency. Everything stands in `registry`, that of this object where none is given.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 from agents.engine.acls import Role
 from agents.engine.topics import Naming
 from tests.conftest import ROOT
-from tests.deploy.checks import metric_names, metrics_in
+from tests.deploy.checks import WATCHERS, metric_names, metrics_in
 from tools.manifests import RULES, kafka_topics, kafka_user, main, resource_name, written
 
 PROMETHEUS = ROOT / "deploy" / "prometheus" / "prometheus.yml"
@@ -64,5 +65,5 @@ def test_an_alert_is_about_metrics_that_are_there_and_has_a_page(alert: dict[str
 
 def test_compose_and_kubernetes_have_one_name_for_the_job() -> None:
     jobs = {job["job_name"] for job in yaml.safe_load(PROMETHEUS.read_text())["scrape_configs"]}
-    assert "feedmill-worker" in jobs
-    assert all('job="feedmill-worker"' in alert["expr"] for alert in alerts())
+    assert {"feedmill-worker", *(job for job, _ in WATCHERS.values())} < jobs
+    assert all(set(re.findall(r'job="([^"]*)"', alert["expr"])) & jobs for alert in alerts())
