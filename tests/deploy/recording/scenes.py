@@ -441,6 +441,10 @@ def watchers_killed(play: Play) -> None:
     play.wait(30)
 
 
+LATE = ("LatencyFast", "LatencySlow", "LatencyBudget")
+"""After an outage: what waited for over a minute came out late."""
+
+
 class Scene:
     """One recording. `again`: hours for which the real minutes from the mark `again` to the mark `cured` are repeated;
     `after`: hours for which the last ten minutes are, at the end. `alerts`: those that fire and are over at the end,
@@ -478,12 +482,12 @@ SCENES = {
     for scene in (
         Scene(normal),
         Scene(one_worker_killed, alerts=("WorkerDown",)),
-        Scene(all_workers_killed, after=8, alerts=("Absent", "LagGrowing")),
-        Scene(workers_cut_off, after=8, alerts=("NotReady", "LagGrowing")),
-        Scene(broker_killed, alerts=("BrokerSilent", "NotReady")),
-        Scene(commits_that_never_end, with_stuck_commits, after=8, alerts=("Stalled", "LagGrowing")),
+        Scene(all_workers_killed, after=8, alerts=("Absent", "LagGrowing", *LATE)),
+        Scene(workers_cut_off, after=8, alerts=("NotReady", "Stalled", "LagGrowing", *LATE)),
+        Scene(broker_killed, alerts=("BrokerSilent", "NotReady", "LagExporterStale")),
+        Scene(commits_that_never_end, with_stuck_commits, after=8, alerts=("Stalled", "LagGrowing", *LATE)),
         Scene(unreadable_record, after=8, alerts=("PartitionStalled", "Restarting")),
-        Scene(slow_broker, after=8, alerts=("LatencyFast", "LatencySlow", "LatencyBudget")),
+        Scene(slow_broker, after=8, alerts=LATE),
         Scene(poison_flood, after=8, alerts=("DeadLettersFast", "DeadLettersSlow", "DeadLettersBudget")),
         Scene(deadly_document, with_traps, after=1.2, alerts=("CrashedWorker",)),
         Scene(restore_that_stops, with_patience, alerts=("RestoreStuck",)),
