@@ -23,6 +23,8 @@ from typing import Any, Self
 
 import yaml
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol.group import LeaveGroupRequest
 
 from agents.engine.loopback import LOOPBACK, free_port
 from agents.engine.publisher import Publisher
@@ -39,6 +41,12 @@ PARTITIONS = 2
 SITES = ("harbour.example", "market.example", "museum.example")
 PLACES = {"worker-0": 0, "worker-1": 1, "lag-exporter": 2, "ledger": 3}
 """Each process has a way to the broker of its own, so that each can be cut off."""
+
+COMMANDS = {
+    "lag-exporter": ["lag-exporter"],
+    # Of its minutes the seconds that they are played as: rounds of a minute, ten minutes of grace.
+    "ledger": ["ledger", "--follow", "--every", "4", "--grace", "40s"],
+}
 
 AGAIN = 1.0
 """Seconds after which a process that has ended is started again: a quarter of a minute on the played clock."""
@@ -153,9 +161,7 @@ class Mill:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the sender meets every fault too
         self.cluster.__enter__()
         for name, place in PLACES.items():
-            words = {"lag-exporter": ["lag-exporter"], "ledger": ["ledger", "--follow", "--every", "5"]}.get(
-                name, ["worker"]
-            )
+            words = COMMANDS.get(name, ["worker"])
             process = Process(name, self.folder, words, self.environment(name, place))
             if words == ["worker"]:
                 process.environment["FEEDMILL_METRICS_PORT"] = str(process.port)
@@ -191,10 +197,13 @@ class Mill:
         for process in self.processes.values():
             process.start()
         self._sender.start()
-        until(lambda: all(worker.figure("feedmill_ready") for worker in self.workers), 240, "the workers are not ready")
+        until(lambda: all(worker.figure("feedmill_ready") for worker in self.workers), 400, "the workers are not ready")
         for name in ("lag-exporter", "ledger"):
             until(lambda name=name: bool(self.processes[name].get("metrics")), 120, f"{name} does not answer")  # type: ignore[misc]
-        until(lambda: sum(worker.figure("feedmill_items_total") for worker in self.workers) > 20, 120, "no items")
+        until(lambda: self.items() > 20, 300, "no items")
+
+    def items(self) -> float:
+        return sum(worker.figure("feedmill_items_total") for worker in self.workers)
 
     @property
     def workers(self) -> list[Process]:
@@ -221,6 +230,22 @@ class Mill:
     def delay(self, seconds: float) -> None:
         for worker in self.workers:
             self.cluster.proxies.all[PLACES[worker.name]].delay = seconds
+
+    def put_out_of_the_group(self) -> None:
+        """Tell the broker on behalf of one member that it has left."""
+        asyncio.run(self._put_out())
+
+    async def _put_out(self) -> None:
+        admin = AIOKafkaAdminClient(**self.cluster.connection)
+        await admin.start()
+        try:
+            coordinator = await admin.find_coordinator(self.naming.group)
+            (described,) = await admin.describe_consumer_groups([self.naming.group])
+            members = [member[0] for group in described.groups for member in group[5]]
+            for member in members[:1]:
+                await admin._send_request(LeaveGroupRequest(self.naming.group, member), coordinator)
+        finally:
+            await admin.close()
 
     def publish(self, documents: Iterable[bytes]) -> None:
         async def published() -> None:

@@ -29,10 +29,15 @@ _NEVER_COMMITS = """
 import asyncio, os
 from agents.engine.loop import StageLoop
 commit = StageLoop._commit
-async def late(self, *arguments):
-    while self.stage.name == "dedupe" and os.path.exists(os.environ["STUCK"]):
+def stuck(number):
+    try:
+        return open(os.environ["STUCK"]).read() in ("", str(number))
+    except FileNotFoundError:
+        return False
+async def late(self, part, *arguments):
+    while self.stage.name == "dedupe" and stuck(part.partition):
         await asyncio.sleep(0.2)
-    return await commit(self, *arguments)
+    return await commit(self, part, *arguments)
 StageLoop._commit = late
 """
 
@@ -155,9 +160,21 @@ def commits_that_never_end(play: Play) -> None:
     play.wait(75)
 
 
+def one_partition_stuck(play: Play) -> None:
+    """The same planted for one of two partitions: its worker answers, and the other one gets on with the stage."""
+    stuck = play.mill.folder / "stuck"
+    play.wait(CALM)
+    play.mark("fault")
+    stuck.write_text("1")
+    play.wait(170)
+    play.mark("cured")
+    stuck.unlink()
+    play.wait(60)
+
+
 @contextlib.contextmanager
 def with_stuck_commits(folder: Path) -> Iterator[Mill]:
-    with Mill(folder, STUCK=str(folder / "stuck")) as mill:
+    with Mill(folder, STUCK=str(folder / "stuck"), FEEDMILL_STALL_SECONDS="900") as mill:
         for worker in mill.workers:
             worker.prefix, worker.words = ("-c", _FAULTY.format(fault=_NEVER_COMMITS)), []
         yield mill
@@ -200,7 +217,7 @@ def poison_flood(play: Play) -> None:
     play.mark("fault")
     play.mill.spoilt = 0.6
     play.wait(90)
-    play.look("dead-letters", "list", "--limit", "3")
+    play.look("dead-letters", "list", "-n", "3")
     play.mark("cured")
     play.mill.spoilt = 0.0
     play.wait(60)
@@ -224,12 +241,18 @@ def with_traps(folder: Path) -> Iterator[Mill]:
         yield mill
 
 
+def many_items(mill: Mill, count: int) -> None:
+    """Documents of many sites, all of them news, and all of them worked off."""
+    rng = random.Random(5)
+    before = mill.items()
+    mill.publish(article(f"site{number % 90}.example", 10**7 + number, rng) for number in range(count))
+    until(lambda: mill.items() >= before + count, 600, f"{mill.items() - before:g} of {count} items")
+
+
 def restore_that_stops(play: Play) -> None:
     """A worker comes back without its state, and its way to the broker closes in the middle of the restore."""
     mill, worker = play.mill, play.mill.processes["worker-0"]
-    rng = random.Random(5)
-    mill.publish(article(f"site{number % 50}.example", 10**7 + number, rng) for number in range(5000))
-    play.wait(2 * CALM)
+    play.wait(CALM)
     proxy = mill.cluster.proxies.all[0]
     play.mark("fault")
     worker.kill()
@@ -254,33 +277,15 @@ def with_patience(folder: Path) -> Iterator[Mill]:
 
 
 def rebalance_storm(play: Play) -> None:
-    """A third worker joins and is killed, again and again: a pod that is over its limit."""
+    """Members are put out of the group every few seconds, as by a broker that takes them for dead; they come back."""
     play.wait(CALM)
     play.mark("fault")
-    third = play.mill.processes["worker-2"]
-    for number in range(9):
-        third.held = False
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and not third.figure("feedmill_ready"):
-            time.sleep(0.1)
-        third.held = True
-        third.send(signal.SIGTERM if number % 2 else signal.SIGKILL)
-        play.wait(2)
+    for _ in range(18):
+        play.mill.put_out_of_the_group()
+        play.wait(5)
     play.look("check")
     play.mark("cured")
     play.wait(150)
-
-
-@contextlib.contextmanager
-def with_a_third(folder: Path) -> Iterator[Mill]:
-    from tests.deploy.recording.mill import Process
-
-    with Mill(folder, FEEDMILL_SESSION_TIMEOUT_SECONDS="6") as mill:
-        third = Process("worker-2", folder, ["worker"], mill.environment("worker-2", 0))
-        third.environment["FEEDMILL_METRICS_PORT"] = str(third.port)
-        third.held = True
-        mill.processes["worker-2"] = third
-        yield mill
 
 
 def site_falls_silent(play: Play) -> None:
@@ -350,12 +355,13 @@ def outcomes_written_twice(play: Play) -> None:
 
 
 def limits(play: Play) -> None:
-    """A small disk fills up, a control group is tight, the stories' index is full."""
+    """A small disk fills up, and a control group is tight."""
     mill = play.mill
     play.wait(CALM)
     play.mark("fault")
-    rng = random.Random(3)
-    mill.publish(article(f"site{number % 90}.example", 10**7 + number, rng) for number in range(11_500))
+    resident = mill.workers[1].figure("process_resident_memory_bytes")
+    for group in mill.workers[1].groups:
+        (group / "memory.limit_in_bytes").write_text(str(int(resident / 0.95)))
     filler = mill.folder / "worker-0.state" / "filler"
     size, free = (
         mill.workers[0].figure("feedmill_state_disk_size_bytes"),
@@ -371,19 +377,37 @@ def limits(play: Play) -> None:
     play.wait(40)
     play.mark("cured")
     filler.unlink()
+    for group in mill.workers[1].groups:
+        (group / "memory.limit_in_bytes").write_text(str(1 << 30))
     play.wait(60)
+
+
+def index_full(play: Play) -> None:
+    """The stories' index of a script holds ten thousand, and is full."""
+    play.wait(CALM)
+    play.mark("fault")
+    many_items(play.mill, 900)
+    play.wait(80)
+    play.mark("cured")
+    play.wait(40)
+
+
+@contextlib.contextmanager
+def with_a_small_index(folder: Path) -> Iterator[Mill]:
+    with Mill(folder, FEEDMILL_STORIES_MAX_ITEMS="10000") as mill:
+        yield mill
 
 
 @contextlib.contextmanager
 def with_little_of_everything(folder: Path) -> Iterator[Mill]:
     group = Path("/sys/fs/cgroup/memory") / f"feedmill-recording-{time.time_ns()}"
     folder.mkdir(parents=True, exist_ok=True)
-    with own_disk(folder / "worker-0.state", 256) as mounted, Mill(folder, FEEDMILL_STORIES_MAX_ITEMS="10000") as mill:
+    with own_disk(folder / "worker-0.state", 256) as mounted, Mill(folder) as mill:
         if not mounted:
             raise RuntimeError("no file system of its own can be mounted here: the disk would not be a small one")
         group.mkdir()
         try:
-            (group / "memory.limit_in_bytes").write_text(str(400 << 20))
+            (group / "memory.limit_in_bytes").write_text(str(1 << 30))
             mill.workers[1].groups.append(group)
             yield mill
         finally:
@@ -448,7 +472,7 @@ LATE = ("LatencyFast", "LatencySlow", "LatencyBudget")
 class Scene:
     """One recording. `again`: hours for which the real minutes from the mark `again` to the mark `cured` are repeated;
     `after`: hours for which the last ten minutes are, at the end. `alerts`: those that fire and are over at the end,
-    `lasting`: those that fire still.
+    `lasting`: those that fire still. `items`: so many more are worked off before it begins.
     """
 
     def __init__(
@@ -460,9 +484,11 @@ class Scene:
         after: float = 0.0,
         alerts: tuple[str, ...] = (),
         lasting: tuple[str, ...] = (),
+        items: int = 0,
     ) -> None:
         self.play = play
         self.setting = setting
+        self.items = items
         self.again = again
         self.after = after
         self.alerts = frozenset(f"Feedmill{name}" for name in alerts + lasting)
@@ -486,23 +512,19 @@ SCENES = {
         Scene(workers_cut_off, after=8, alerts=("NotReady", "Stalled", "LagGrowing", *LATE)),
         Scene(broker_killed, alerts=("BrokerSilent", "NotReady", "LagExporterStale")),
         Scene(commits_that_never_end, with_stuck_commits, after=8, alerts=("Stalled", "LagGrowing", *LATE)),
-        Scene(unreadable_record, after=8, alerts=("PartitionStalled", "Restarting")),
+        Scene(one_partition_stuck, with_stuck_commits, alerts=("PartitionStalled", *LATE)),
+        Scene(unreadable_record, alerts=("Stalled", "LagGrowing", "NotReady", "Restarting", *LATE)),
         Scene(slow_broker, after=8, alerts=LATE),
         Scene(poison_flood, after=8, alerts=("DeadLettersFast", "DeadLettersSlow", "DeadLettersBudget")),
         Scene(deadly_document, with_traps, after=1.2, alerts=("CrashedWorker",)),
-        Scene(restore_that_stops, with_patience, alerts=("RestoreStuck",)),
-        Scene(rebalance_storm, with_a_third, alerts=("RebalanceStorm",)),
+        Scene(restore_that_stops, with_patience, items=4000, alerts=("RestoreStuck",)),
+        Scene(rebalance_storm, alerts=("RebalanceStorm",)),
         Scene(site_falls_silent, again=25, alerts=("SourceSilent",)),
         Scene(senders_stop, again=1.5, alerts=("NoInput",)),
         Scene(entries_passed_over, lasting=("LedgerMissing",)),
         Scene(outcomes_written_twice, lasting=("LedgerDoubled", "LedgerContradicting")),
-        Scene(
-            limits,
-            with_little_of_everything,
-            after=1.2,
-            alerts=("DiskFilling", "DiskNearlyFull", "IndexDropping"),
-            lasting=("IndexNearLimit", "MemoryNearLimit"),
-        ),
+        Scene(limits, with_little_of_everything, alerts=("DiskFilling", "DiskNearlyFull", "MemoryNearLimit")),
+        Scene(index_full, with_a_small_index, items=9300, alerts=("IndexNearLimit", "IndexDropping")),
         Scene(backlog_of_days, after=8, alerts=("Absent", "LagGrowing", "BacklogOld", "RawNearlyLost")),
         Scene(watchers_cut_off, alerts=("LagExporterStale", "LedgerStale")),
         Scene(watchers_killed, alerts=("LagExporterAbsent", "LedgerAbsent")),
