@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from agents.engine.delivery import Refusals
+from agents.engine.about import about_partition
+from agents.engine.part import Part
 from agents.engine.store import POSITION_KEY, StateSize, Store, Tables
 from agents.engine.suspicion import IN_ORDER, Suspicion, at_work, is_suspect
 from agents.engine.topics import INPUT, OUTPUTS, Naming
@@ -33,6 +34,10 @@ from schemas import StageName
 class RestoreObserver(Protocol):
     """Is told of each take-over."""
 
+    def reading(self, stage: StageName, partition: int, records: int) -> None:
+        """So many records more of the changelog were read: the restore gets on."""
+        ...
+
     def restored(self, stage: StageName, partition: int, records: int, seconds: float, rebuilt: str | None) -> None:
         """How many records of the changelog were read, how long it took, and why a store was made anew."""
         ...
@@ -40,32 +45,6 @@ class RestoreObserver(Protocol):
     def suspected(self, stage: StageName, partition: int, first: int) -> None:
         """The last owner did not stop in order: it may have died of the record at `first`, or of one behind it."""
         ...
-
-
-class Part:
-    """One owned partition of a stage: its store, its producer and where it stands."""
-
-    def __init__(self, partition: int, store: Store) -> None:
-        self.partition = partition
-        self.store = store
-        self.transactions: Transactions | None = None
-        self.ready = False
-        self.joined = False
-        """Whether records have come, since it was taken over last, that go on where its state stands."""
-        self.sure_at = 0.0
-        """When the last commit was asked for, or was seen to be there."""
-        self.begun: int | None = None
-        """The next input offset when it was taken over last; None before."""
-        self.verified: int | None = None
-        """The next input offset at the last time that the commit behind it was seen to be there."""
-        self.suspicion: Suspicion | None = None
-        self.count = 0
-        self.refusals: Refusals = {}
-
-    @property
-    def next(self) -> int:
-        """The next input offset to be worked on."""
-        return self.store.next
 
 
 class Holding:
@@ -149,11 +128,14 @@ class Holding:
         sizes = [part.store.size() for part in list(self.parts.values())]
         return StateSize(sum(size.keys for size in sizes), sum(size.bytes for size in sizes))
 
-    def index_size(self) -> IndexSize:
-        """Of the indexes that the stage has made of those stores."""
+    def index_sizes(self) -> list[IndexSize]:
+        """Of the indexes that the stage has made of those stores, one for each partition that has one."""
         indexes = [part.store.derived for part in list(self.parts.values())]
-        sizes = [index.size() for index in indexes if isinstance(index, Derived)]
-        return IndexSize(sum(size.items for size in sizes), sum(size.bytes for size in sizes))
+        return [index.size() for index in indexes if isinstance(index, Derived)]
+
+    def ready_partitions(self) -> set[int]:
+        """Those whose state stands as their changelog says, and that are worked on."""
+        return {number for number, part in list(self.parts.items()) if part.ready}
 
     def dropped(self) -> Mapping[Dropped, int]:
         """What these indexes have dropped while this worker held them, in batches that were committed."""
@@ -240,7 +222,8 @@ class Holding:
         if first > part.next and await self._unworked(between):
             raise EngineError(
                 f"{self.input}/{part.partition} was to go on at {part.next}, but the consumer came with {first}: it "
-                "has passed over records. Nothing was committed; a restart fetches them."
+                "has passed over records. Nothing was committed; a restart fetches them.",
+                **about_partition(self._name, part.partition),
             )
         part.joined = True
 
@@ -291,6 +274,7 @@ class Holding:
                 keyed = [(record.offset, record.key, record.value) for record in records if record.key is not None]
                 if keyed:
                     part.store.restored(keyed, resume)
+                    self._restore_observer.reading(self._name, number, len(keyed))
                 counts[number] += len(keyed)
                 open_[number] = resume
                 if resume >= end:
@@ -308,7 +292,8 @@ class Holding:
             raise EngineError(
                 f"The state of {self.changelog_topic}/{part.partition} stands at {part.next}, but the group has "
                 f"worked on to {hint}: the changelog was lost or restored from an older backup. Start a new "
-                "generation (FEEDMILL_GENERATION) knowingly; docs/runbooks/lost-changelog.md says how."
+                "generation (FEEDMILL_GENERATION) knowingly; docs/runbooks/lost-changelog.md says how.",
+                **about_partition(self._name, part.partition),
             )
 
     async def check_inputs(self, parts: Iterable[Part] | None = None) -> None:
@@ -326,7 +311,8 @@ class Holding:
                 raise EngineError(
                     f"{self.input}/{partition} ends at {end}, but was worked on up to {positions[partition]}: the "
                     "topic was deleted and made again, or restored from an older backup than the rest. What stands "
-                    "there now would be passed over; docs/runbooks/recreated-raw.md says how to go on."
+                    "there now would be passed over; docs/runbooks/recreated-raw.md says how to go on.",
+                    **about_partition(self._name, partition),
                 )
 
     def _prepare(self, store: Store) -> Iterator[None]:
@@ -357,7 +343,8 @@ class Holding:
             else:
                 raise EngineError(
                     f"The broker has lost the end of the last transaction on {self.changelog_topic}/{partition}: it "
-                    "was restarted right after it. The next start takes it over and works it off again."
+                    "was restarted right after it. The next start takes it over and works it off again.",
+                    **about_partition(self._name, partition),
                 )
 
     async def _release(self, partition: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -464,7 +464,9 @@ def alerts(rendered: Rendered) -> Iterator[str]:
     ]
     for expression in asked:
         yield from (f"nobody has {name}: {expression}" for name in sorted(metrics_in(expression) - metric_names()))
-        if not (asked_of := set(re.findall(r'job="([^"]*)"', expression))) or not asked_of <= jobs:
+        asked_of = {job for named in re.findall(r'job=~?"([^"]*)"', expression) for job in named.split("|")}
+        # What is made of recording rules alone names no job: those do.
+        if not asked_of <= jobs or (metrics_in(expression) and not asked_of):
             yield f"the jobs are {sorted(jobs)}: {expression}"
 
 
@@ -482,6 +484,7 @@ def metric_names() -> set[str]:
     """What a worker, the lag exporter and the ledger serve, by the names that stand in their answers."""
     metrics, lags, ledger = MillMetrics(), CollectorRegistry(), CollectorRegistry()
     metrics.watch_ready(lambda: True)
+    metrics.watch_machine(Path(), lambda: 1)
     Exporter({}, Naming(), lags)
     Auditor({}, Naming(), Terms(2.0, 1.0, 1.0), ledger)
     return {

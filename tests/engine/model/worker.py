@@ -367,13 +367,16 @@ class Silent:
     def handled(self, stage: StageName, partition: int, entries: int, outputs: Sequence[Output], size: int) -> None:
         return None
 
-    def took(self, stage: StageName, seconds: float) -> None:
+    def took(self, stage: StageName, seconds: float, committing: float) -> None:
+        return None
+
+    def reading(self, stage: StageName, partition: int, records: int) -> None:
         return None
 
     def restored(self, stage: StageName, partition: int, records: int, seconds: float, rebuilt: str | None) -> None:
         return None
 
-    def refused(self, stage: StageName, partition: int, why: str) -> None:
+    def refused(self, stage: StageName, partition: int, why: str, first: Incoming, culprit: Output | None) -> None:
         return None
 
     def suspected(self, stage: StageName, partition: int, first: int) -> None:
@@ -395,5 +398,5 @@ class Watcher(Silent):
     def restored(self, stage: StageName, partition: int, records: int, seconds: float, rebuilt: str | None) -> None:
         self._worker.world.restored(self._worker, stage, partition, records, rebuilt)
 
-    def refused(self, stage: StageName, partition: int, why: str) -> None:
+    def refused(self, stage: StageName, partition: int, why: str, first: Incoming, culprit: Output | None) -> None:
         self._worker.world.tally["refusals met"] += 1
