@@ -42,6 +42,9 @@ CONFIG = ROOT / "deploy" / "prometheus" / "prometheus.yml"
 BASE = "https://git.example/feedmill/blob/main/docs/runbooks"
 PARTITIONS = 2
 SITES = ("harbour.example", "market.example", "museum.example")
+OTHERS = ("station.example", "theatre.example", "weather.example")
+"""Not listed, and in the other partition of dedupe."""
+
 PLACES = {"worker-0": 0, "worker-1": 1, "lag-exporter": 2, "ledger": 3}
 """Each process has a way to the broker of its own, so that each can be cut off."""
 
@@ -150,7 +153,7 @@ class Mill:
         folder.mkdir(parents=True, exist_ok=True)
         self.naming = Naming("feeds")
         self.cluster = Cluster(folder, self.naming, PARTITIONS, 9)
-        self.sending = list(SITES)
+        self.sending = [*SITES, *OTHERS[:1]]
         self.rate = 2.0
         self.spoilt = 0.0
         """Share of documents that are no documents."""
@@ -199,10 +202,10 @@ class Mill:
         """Start everything, and wait until it is at work."""
         for process in self.processes.values():
             process.start()
-        self._sender.start()
         until(lambda: all(worker.figure("feedmill_ready") for worker in self.workers), 400, "the workers are not ready")
         for name in ("lag-exporter", "ledger"):
             until(lambda name=name: bool(self.processes[name].get("metrics")), 120, f"{name} does not answer")  # type: ignore[misc]
+        self._sender.start()  # not before: what waited for the workers would come out late
         until(lambda: self.items() > 20, 300, "no items")
 
     def items(self) -> float:
