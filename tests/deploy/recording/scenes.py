@@ -17,7 +17,7 @@ from pathlib import Path
 from agents.engine.topics import INPUT
 from agents.stage import Topic
 from schemas import StageName
-from tests.deploy.recording.mill import OTHERS, SITES, Mill, article, own_disk
+from tests.deploy.recording.mill import OTHERS, SITES, Mill, Process, article, own_disk
 from tests.deploy.recording.scraper import Scraper, Target, until
 from tests.kafka.lone import _FAULTY
 
@@ -279,15 +279,26 @@ def with_patience(folder: Path) -> Iterator[Mill]:
 
 
 def rebalance_storm(play: Play) -> None:
-    """Members are put out of the group every few seconds, as by a broker that takes them for dead; they come back."""
+    """A third worker joins and leaves, again and again: a scaler that wavers."""
+    mill = play.mill
     play.wait(CALM)
     play.mark("fault")
-    for _ in range(18):
-        play.mill.put_out_of_the_group()
-        play.wait(5)
+    third = Process("worker-2", mill.folder, ["worker"], mill.environment("worker-2", 0))
+    third.environment["FEEDMILL_METRICS_PORT"] = str(third.port)
+    mill.processes["worker-2"] = third  # it ends with the mill; nobody scrapes it
+    third.start()
+    for _ in range(11):
+        third.held = False
+        with contextlib.suppress(TimeoutError):
+            until(lambda: third.figure("feedmill_rebalances_total") > 0, 20, "it did not join")
+        third.held = True
+        third.send(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            until(lambda: third.pid is None, 10, "it does not end")
+        third.send(signal.SIGKILL)
     play.look("check")
     play.mark("cured")
-    play.wait(150)
+    play.wait(130)
 
 
 def site_falls_silent(play: Play) -> None:
@@ -531,8 +542,17 @@ SCENES = {
         Scene(workers_cut_off, after=8, alerts=("NotReady", "Stalled", "LagGrowing", *LATE)),
         Scene(broker_killed, alerts=("BrokerSilent", "NotReady", "LagExporterStale")),
         Scene(commits_that_never_end, with_stuck_commits, after=8, alerts=("Stalled", "LagGrowing", *LATE)),
-        Scene(one_partition_stuck, with_stuck_commits, alerts=("PartitionStalled", *LATE)),
-        Scene(unreadable_record, alerts=("Stalled", "LagGrowing", "NotReady", "Restarting", *LATE)),
+        Scene(
+            one_partition_stuck,
+            with_stuck_commits,
+            alerts=("PartitionStalled", "Stalled", "LagGrowing", "LatencyFast"),
+            lasting=("LatencySlow",),
+        ),
+        Scene(
+            unreadable_record,
+            alerts=("Stalled", "LagGrowing", "NotReady", "Restarting", "LatencyFast"),
+            lasting=("LatencySlow", "LatencyBudget"),
+        ),
         Scene(slow_broker, after=8, alerts=("LagGrowing", *LATE)),
         Scene(poison_flood, after=8, alerts=("DeadLettersFast", "DeadLettersSlow", "DeadLettersBudget")),
         Scene(deadly_document, with_traps, after=1.2, alerts=("CrashedWorker",)),
@@ -545,7 +565,10 @@ SCENES = {
         Scene(limits, with_little_of_everything, alerts=("DiskFilling", "DiskNearlyFull", "MemoryNearLimit")),
         Scene(index_full, with_a_small_index, items=9300, alerts=("IndexNearLimit", "IndexDropping")),
         Scene(
-            backlog_of_days, with_a_wrong_clock, alerts=("Absent", "LagGrowing", "BacklogOld", "RawNearlyLost", *LATE)
+            backlog_of_days,
+            with_a_wrong_clock,
+            alerts=("Absent", "LagGrowing", "BacklogOld", "RawNearlyLost", *LATE[:2]),
+            lasting=LATE[2:],
         ),
         Scene(watchers_cut_off, alerts=("LagExporterStale", "LedgerStale")),
         Scene(watchers_killed, alerts=("LagExporterAbsent", "LedgerAbsent")),
