@@ -22,6 +22,8 @@ from tests.deploy.recording.mill import RULES
 from tests.deploy.recording.playing import RECORDINGS, as_short_test, as_test, load, run
 from tests.deploy.recording.scenes import SCENES
 
+pytestmark = pytest.mark.timeout(600)
+
 PAGE = ROOT / "docs" / "runbooks" / "drill.md"
 NOT_RECORDED = frozenset({"FeedmillIndexNearLimit", "FeedmillIndexDropping"})
 """An index holds ten thousand sightings at least: too many for a recording. rules_test.yml has made histories."""
@@ -75,8 +77,7 @@ def test_these_alerts_fire_and_no_others(name: str, played: dict[str, subprocess
         ("outcomes-written-twice", "feedmill_ledger_doubled", "feedmill_ledger_missing"),
         ("watchers-killed", "for: 10m", "for: 10h"),
         ("watchers-cut-off", "> 3600\n", "> 36000\n"),
-        ("normal", "increase1h > 20", "increase1h >= 0"),
-        ("normal", "= 0\nand on (stage) max by", "< 9e9\nand on (stage) max by"),
+        ("normal", "> 86400", "> -1"),
     ],
 )  # fmt: skip
 def test_other_rules_are_told_apart(name: str, old: str, new: str, tmp_path: Path) -> None:

@@ -540,7 +540,12 @@ SCENES = {
         Scene(slow_broker, after=8, alerts=("LagGrowing", *LATE)),
         Scene(poison_flood, after=8, alerts=("DeadLettersFast", "DeadLettersSlow", "DeadLettersBudget")),
         Scene(deadly_document, with_traps, after=1.2, alerts=("CrashedWorker",)),
-        Scene(restore_that_stops, with_stuck_restores, alerts=("RestoreStuck",)),
+        Scene(
+            restore_that_stops,
+            with_stuck_restores,
+            alerts=("RestoreStuck", "NotReady", "Stalled", "LagGrowing", "LatencyFast"),
+            lasting=("LatencySlow",),
+        ),
         Scene(rebalance_storm, alerts=("RebalanceStorm",)),
         Scene(site_falls_silent, again=25, alerts=("SourceSilent",)),
         Scene(senders_stop, again=1.5, alerts=("NoInput",)),
