@@ -7,6 +7,7 @@ import contextlib
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -52,10 +53,14 @@ class Program(Struct, frozen=True):
     settled: Callable[[str], bool]
     absent: frozenset[str] = frozenset()
 
+    def command(self, port: int) -> list[str]:
+        return [*self.arguments, *([] if self.section == "Worker" else ["--port", str(port)])]
+
 
 def worked(text: str) -> bool:
     ended = total(text, "feedmill_items_total") + total(text, "feedmill_dead_letters_total")
-    return ended >= len(DOCUMENTS) and total(text, "feedmill_lag_timestamp_seconds") > 0
+    # the first reading of lag may come before any partition is ready, and then has none
+    return ended >= len(DOCUMENTS) and len(values(text, "feedmill_lag_records")) == len(StageName) * PARTITIONS
 
 
 PROGRAMS = [
@@ -64,6 +69,14 @@ PROGRAMS = [
         ["worker"],
         worked,
         frozenset() if memory_limit() is not None else frozenset({"feedmill_memory_limit_bytes"}),
+    ),
+    Program(
+        "Lag exporter", ["lag-exporter", "--every", "1"], lambda text: total(text, "feedmill_committed_offset") > 0
+    ),
+    Program(
+        "Ledger",
+        ["ledger", "--follow", "--every", "1", "--grace", "1s"],
+        lambda text: total(text, "feedmill_ledger_entries") > 0,
     ),
 ]
 
@@ -132,7 +145,7 @@ def live(
         yield program, worker[0]
         return
     port = free_port()
-    with running(stand, tmp_path, *program.arguments, listens_at=port) as log:
+    with running(stand, tmp_path, *program.command(port), listens_at=port) as log:
         settled(program, port, log)
         yield program, port
 
@@ -193,25 +206,32 @@ def test_after_a_rebalance_each_worker_shows_its_own(worker: tuple[int, Path], s
     """What is asked at the scrape too: nothing is counted that moved away, and nothing is still to be restored."""
     second = free_port()
 
-    def agreed() -> bool:
+    def texts() -> list[str]:
         try:
-            texts = [scrape(worker[0]), scrape(second)]
+            return [scrape(worker[0]), scrape(second)]
         except OSError:
-            return False
-        return all(total(text, "feedmill_ready") == 1 for text in texts) and all(
-            total(texts[1], name) > 0 for name in ("feedmill_partitions", "feedmill_lag_timestamp_seconds")
+            return []
+
+    def owned(text: str) -> dict[str, float]:
+        return {stage: total(text, "feedmill_partitions", stage=stage) for stage in StageName}
+
+    def with_lag(text: str) -> Counter[str]:
+        return Counter(dict(labels)["stage"] for labels in values(text, "feedmill_lag_records"))
+
+    def agreed() -> bool:
+        found = texts()
+        return (
+            bool(found)
+            and all(total(text, "feedmill_ready") == 1 and with_lag(text) == Counter(owned(text)) for text in found)
+            and total(found[1], "feedmill_partitions") > 0
         )
 
     with running(stand, tmp_path, "worker", listens_at=second) as log:
-        assert until(agreed, 240), log.read_text()
-        texts = [scrape(worker[0]), scrape(second)]
-        for stage in StageName:
-            owned = [total(text, "feedmill_partitions", stage=stage) for text in texts]
-            assert sum(owned) == PARTITIONS, owned
-            assert [total(text, "feedmill_restoring_partitions", stage=stage) for text in texts] == [0, 0]
-            assert [
-                sum(dict(labels)["stage"] == stage for labels in values(text, "feedmill_lag_records")) for text in texts
-            ] == owned
-        restored = total(texts[1], "feedmill_restored_records_total")
-        assert restored > 0, "what the second worker read of the changelogs"
-        assert total(texts[1], "feedmill_restore_seconds_count") >= total(texts[1], "feedmill_partitions")
+        agree = until(agreed, 240)
+        found = texts()
+        assert agree, f"{[(owned(text), with_lag(text)) for text in found]}\n{log.read_text()}"
+    for stage in StageName:
+        assert sum(owned(text)[stage] for text in found) == PARTITIONS
+        assert [total(text, "feedmill_restoring_partitions", stage=stage) for text in found] == [0, 0]
+    assert total(found[1], "feedmill_restored_records_total") > 0, "what the second worker read of the changelogs"
+    assert total(found[1], "feedmill_restore_seconds_count") >= total(found[1], "feedmill_partitions")
