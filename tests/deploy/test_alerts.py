@@ -22,9 +22,11 @@ from tests.deploy.recording.mill import RULES
 from tests.deploy.recording.playing import RECORDINGS, as_short_test, as_test, load, run
 from tests.deploy.recording.scenes import SCENES
 
+pytestmark = pytest.mark.timeout(600)
+
 PAGE = ROOT / "docs" / "runbooks" / "drill.md"
-NOT_RECORDED = frozenset[str]()
-"""Alerts that no recording can make fire; rules_test.yml has a made history for each."""
+NOT_RECORDED = frozenset({"FeedmillIndexNearLimit", "FeedmillIndexDropping"})
+"""An index holds ten thousand sightings at least: too many for a recording. rules_test.yml has made histories."""
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +68,16 @@ def test_these_alerts_fire_and_no_others(name: str, played: dict[str, subprocess
         ("broker-killed", 'absent(max_over_time(feedmill_ready{job="feedmill-worker"}[10m])', "absent(vector(1)"),
         ("restore-that-stops", "for: 10m", "for: 3h"),
         ("rebalance-storm", "> 5 + 3", "> 500 + 3"),
+        ("limits", "limit_bytes", "limit_byte"),
+        ("backlog-of-days", "> 5 * 86400", "> 50 * 86400"),
+        ("one-partition-stuck", "max > 1800", "max > 18000"),
+        ("unreadable-record", "[30m]) >= 4", "[30m]) >= 400"),
         ("entries-passed-over", "feedmill_ledger_missing", "feedmill_ledger_waiting"),
         ("outcomes-written-twice", "feedmill_ledger_altered", "feedmill_ledger_missing"),
         ("outcomes-written-twice", "feedmill_ledger_doubled", "feedmill_ledger_missing"),
         ("watchers-killed", "for: 10m", "for: 10h"),
         ("watchers-cut-off", "> 3600\n", "> 36000\n"),
-        ("normal", "increase1h > 20", "increase1h >= 0"),
-        ("normal", "= 0\nand on (stage) max by", "< 9e9\nand on (stage) max by"),
+        ("normal", "< 0.15", "< 1.5"),
     ],
 )  # fmt: skip
 def test_other_rules_are_told_apart(name: str, old: str, new: str, tmp_path: Path) -> None:

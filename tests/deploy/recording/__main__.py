@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import re
+import signal
+import sys
 import tempfile
 import threading
 import time
@@ -19,7 +21,7 @@ import yaml
 
 from agents import __version__
 from tests.deploy.recording.mill import RULES
-from tests.deploy.recording.scenes import SCENES, Play, Scene, many_items
+from tests.deploy.recording.scenes import SCENES, Play, Scene
 from tests.deploy.recording.scraper import Scraper
 from tests.deploy.recording.timeline import STRETCH, Value, notation, played
 
@@ -44,8 +46,6 @@ def record(scene: Scene, folder: Path, diary: Path | None) -> dict[str, Any]:
 
     with scene.setting(folder) as mill:
         mill.run()
-        if scene.items:
-            many_items(mill, scene.items)
         prometheus = mill.watch()
         scraper = Scraper(mill.targets(), wanted())
         ended = threading.Event()
@@ -112,6 +112,7 @@ def main() -> None:
     parser.add_argument("--diary", type=Path, help="folder for what was seen and typed in each scene")
     parser.add_argument("--keep", type=Path, help="folder for logs and state, instead of one that is deleted")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with it
     for name in given.scene or SCENES:
         with tempfile.TemporaryDirectory(prefix="feedmill-recording-") as folder:
             found = record(SCENES[name], (given.keep or Path(folder)) / name, given.diary)

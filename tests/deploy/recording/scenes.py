@@ -17,7 +17,7 @@ from pathlib import Path
 from agents.engine.topics import INPUT
 from agents.stage import Topic
 from schemas import StageName
-from tests.deploy.recording.mill import SITES, Mill, article, own_disk
+from tests.deploy.recording.mill import OTHERS, SITES, Mill, Process, article, own_disk
 from tests.deploy.recording.scraper import Scraper, Target, until
 from tests.kafka.lone import _FAULTY
 
@@ -41,10 +41,22 @@ async def late(self, part, *arguments):
 StageLoop._commit = late
 """
 
+_NEVER_READS = """
+import asyncio, os
+from agents.engine.kafka import KafkaChangelog as Changelog
+read = Changelog.read
+async def nothing(self, topic, starts):
+    if ".dedupe-changelog" in topic and os.path.exists(os.environ["STUCK"]):
+        await asyncio.sleep(0.2)
+        return {}
+    return await read(self, topic, starts)
+Changelog.read = nothing
+"""
+
 _AHEAD = """
 import os, sys, time
-true, ahead = time.time, float(os.environ["AHEAD"])
-time.time = lambda: true() + ahead
+true, ahead = time.time, os.environ["AHEAD"]
+time.time = lambda: true() + 3600 * float(open(ahead).read())
 from agents.cli.main import main
 sys.argv = ["feedmill", *os.environ["WORDS"].split()]
 main()
@@ -163,6 +175,7 @@ def commits_that_never_end(play: Play) -> None:
 def one_partition_stuck(play: Play) -> None:
     """The same planted for one of two partitions: its worker answers, and the other one gets on with the stage."""
     stuck = play.mill.folder / "stuck"
+    play.mill.sending[:] = [*SITES[:1], *OTHERS]
     play.wait(CALM)
     play.mark("fault")
     stuck.write_text("1")
@@ -241,51 +254,53 @@ def with_traps(folder: Path) -> Iterator[Mill]:
         yield mill
 
 
-def many_items(mill: Mill, count: int) -> None:
-    """Documents of many sites, all of them news, and all of them worked off."""
-    rng = random.Random(5)
-    before = mill.items()
-    mill.publish(article(f"site{number % 90}.example", 10**7 + number, rng) for number in range(count))
-    until(lambda: mill.items() >= before + count, 600, f"{mill.items() - before:g} of {count} items")
-
-
 def restore_that_stops(play: Play) -> None:
-    """A worker comes back without its state, and its way to the broker closes in the middle of the restore."""
+    """Planted: a worker comes back without its state, and reads nothing of one changelog. (One whose way to the broker
+    closes ends itself instead.)"""
     mill, worker = play.mill, play.mill.processes["worker-0"]
     play.wait(CALM)
-    proxy = mill.cluster.proxies.all[0]
     play.mark("fault")
     worker.kill()
     play.wait(2)
     shutil.rmtree(mill.folder / "worker-0.state")
-    proxy.delay = 0.3
+    (mill.folder / "stuck").touch()
     worker.back()
-    until(lambda: worker.figure("feedmill_restored_records_total") > 500, 120, "nothing is restored")
-    proxy.held = True
-    play.diary(f"restored: {worker.figure('feedmill_restored_records_total'):g} records")
-    play.wait(100)
+    play.wait(110)
     play.look("health", "--ready")
     play.mark("cured")
-    proxy.held, proxy.delay = False, 0.0
-    play.wait(75)
+    (mill.folder / "stuck").unlink()
+    play.wait(60)
 
 
 @contextlib.contextmanager
-def with_patience(folder: Path) -> Iterator[Mill]:
-    with Mill(folder, FEEDMILL_BROKER_LOST_SECONDS="600") as mill:
+def with_stuck_restores(folder: Path) -> Iterator[Mill]:
+    with Mill(folder, STUCK=str(folder / "stuck")) as mill:
+        for worker in mill.workers:
+            worker.prefix, worker.words = ("-c", _FAULTY.format(fault=_NEVER_READS)), []
         yield mill
 
 
 def rebalance_storm(play: Play) -> None:
-    """Members are put out of the group every few seconds, as by a broker that takes them for dead; they come back."""
+    """A third worker joins and leaves, again and again: a scaler that wavers."""
+    mill = play.mill
     play.wait(CALM)
     play.mark("fault")
-    for _ in range(18):
-        play.mill.put_out_of_the_group()
-        play.wait(5)
+    third = Process("worker-2", mill.folder, ["worker"], mill.environment("worker-2", 0))
+    third.environment["FEEDMILL_METRICS_PORT"] = str(third.port)
+    mill.processes["worker-2"] = third  # it ends with the mill; nobody scrapes it
+    third.start()
+    for _ in range(11):
+        third.held = False
+        with contextlib.suppress(TimeoutError):
+            until(lambda: third.figure("feedmill_rebalances_total") > 0, 20, "it did not join")
+        third.held = True
+        third.send(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            until(lambda: third.pid is None, 10, "it does not end")
+        third.send(signal.SIGKILL)
     play.look("check")
     play.mark("cured")
-    play.wait(150)
+    play.wait(130)
 
 
 def site_falls_silent(play: Play) -> None:
@@ -309,7 +324,7 @@ def senders_stop(play: Play) -> None:
     play.mark("again")
     play.wait(20)
     play.mark("cured")
-    play.mill.sending.extend(SITES)
+    play.mill.sending.extend([*SITES, *OTHERS[:1]])
     play.wait(40)
 
 
@@ -330,6 +345,14 @@ def entries_passed_over(play: Play) -> None:
         worker.again()
     play.wait(75)
     play.look("ledger", "--settle", "5")
+    play.mark("cured")
+    for worker in mill.workers:
+        del worker.environment["FEEDMILL_SKIP_RECORDS"]
+        worker.again()
+    play.wait(30)
+    play.look("reprocess", "--since", "1h", "--yes")
+    play.wait(90)
+    play.look("ledger", "--settle", "10")
 
 
 def outcomes_written_twice(play: Play) -> None:
@@ -382,22 +405,6 @@ def limits(play: Play) -> None:
     play.wait(60)
 
 
-def index_full(play: Play) -> None:
-    """The stories' index of a script holds ten thousand, and is full."""
-    play.wait(CALM)
-    play.mark("fault")
-    many_items(play.mill, 900)
-    play.wait(80)
-    play.mark("cured")
-    play.wait(40)
-
-
-@contextlib.contextmanager
-def with_a_small_index(folder: Path) -> Iterator[Mill]:
-    with Mill(folder, FEEDMILL_STORIES_MAX_ITEMS="10000") as mill:
-        yield mill
-
-
 @contextlib.contextmanager
 def with_little_of_everything(folder: Path) -> Iterator[Mill]:
     group = Path("/sys/fs/cgroup/memory") / f"feedmill-recording-{time.time_ns()}"
@@ -426,19 +433,28 @@ def backlog_of_days(play: Play) -> None:
     for worker in mill.workers:
         worker.kill()
         play.target(worker.name).known = False
-    play.wait(5)
-    exporter = mill.processes["lag-exporter"]
-    words = " ".join(exporter.words)
-    for hours, seconds in ((7, 75), (124, 80)):
-        exporter.prefix, exporter.words = ("-c", _AHEAD), []
-        exporter.environment |= {"AHEAD": str(hours * 3600), "WORDS": words}
-        exporter.again()
-        play.wait(seconds)
+    ahead = mill.folder / "ahead"
+    ahead.write_text("7")
+    play.wait(75)
+    ahead.write_text("124")
+    play.wait(80)
     play.mark("cured")
+    ahead.write_text("0")
     for worker in mill.workers:
         worker.back()
         play.target(worker.name).known = True
     play.wait(80)
+
+
+@contextlib.contextmanager
+def with_a_wrong_clock(folder: Path) -> Iterator[Mill]:
+    ahead = folder / "ahead"
+    with Mill(folder) as mill:
+        ahead.write_text("0")
+        exporter = mill.processes["lag-exporter"]
+        exporter.environment |= {"AHEAD": str(ahead), "WORDS": " ".join(exporter.words)}
+        exporter.prefix, exporter.words = ("-c", _AHEAD), []
+        yield mill
 
 
 def watchers_cut_off(play: Play) -> None:
@@ -472,7 +488,7 @@ LATE = ("LatencyFast", "LatencySlow", "LatencyBudget")
 class Scene:
     """One recording. `again`: hours for which the real minutes from the mark `again` to the mark `cured` are repeated;
     `after`: hours for which the last ten minutes are, at the end. `alerts`: those that fire and are over at the end,
-    `lasting`: those that fire still. `items`: so many more are worked off before it begins.
+    `lasting`: those that fire still.
     """
 
     def __init__(
@@ -484,11 +500,9 @@ class Scene:
         after: float = 0.0,
         alerts: tuple[str, ...] = (),
         lasting: tuple[str, ...] = (),
-        items: int = 0,
     ) -> None:
         self.play = play
         self.setting = setting
-        self.items = items
         self.again = again
         self.after = after
         self.alerts = frozenset(f"Feedmill{name}" for name in alerts + lasting)
@@ -512,20 +526,38 @@ SCENES = {
         Scene(workers_cut_off, after=8, alerts=("NotReady", "Stalled", "LagGrowing", *LATE)),
         Scene(broker_killed, alerts=("BrokerSilent", "NotReady", "LagExporterStale")),
         Scene(commits_that_never_end, with_stuck_commits, after=8, alerts=("Stalled", "LagGrowing", *LATE)),
-        Scene(one_partition_stuck, with_stuck_commits, alerts=("PartitionStalled", *LATE)),
-        Scene(unreadable_record, alerts=("Stalled", "LagGrowing", "NotReady", "Restarting", *LATE)),
-        Scene(slow_broker, after=8, alerts=LATE),
+        Scene(
+            one_partition_stuck,
+            with_stuck_commits,
+            alerts=("PartitionStalled", "Stalled", "LagGrowing", "LatencyFast"),
+            lasting=("LatencySlow",),
+        ),
+        Scene(
+            unreadable_record,
+            alerts=("Stalled", "LagGrowing", "NotReady", "Restarting", "LatencyFast"),
+            lasting=("LatencySlow", "LatencyBudget"),
+        ),
+        Scene(slow_broker, after=8, alerts=("LagGrowing", *LATE)),
         Scene(poison_flood, after=8, alerts=("DeadLettersFast", "DeadLettersSlow", "DeadLettersBudget")),
         Scene(deadly_document, with_traps, after=1.2, alerts=("CrashedWorker",)),
-        Scene(restore_that_stops, with_patience, items=4000, alerts=("RestoreStuck",)),
+        Scene(
+            restore_that_stops,
+            with_stuck_restores,
+            alerts=("RestoreStuck", "NotReady", "Stalled", "LagGrowing", "LatencyFast"),
+            lasting=("LatencySlow",),
+        ),
         Scene(rebalance_storm, alerts=("RebalanceStorm",)),
         Scene(site_falls_silent, again=25, alerts=("SourceSilent",)),
         Scene(senders_stop, again=1.5, alerts=("NoInput",)),
         Scene(entries_passed_over, lasting=("LedgerMissing",)),
         Scene(outcomes_written_twice, lasting=("LedgerDoubled", "LedgerContradicting")),
         Scene(limits, with_little_of_everything, alerts=("DiskFilling", "DiskNearlyFull", "MemoryNearLimit")),
-        Scene(index_full, with_a_small_index, items=9300, alerts=("IndexNearLimit", "IndexDropping")),
-        Scene(backlog_of_days, after=8, alerts=("Absent", "LagGrowing", "BacklogOld", "RawNearlyLost")),
+        Scene(
+            backlog_of_days,
+            with_a_wrong_clock,
+            alerts=("Absent", "LagGrowing", "BacklogOld", "RawNearlyLost"),
+            lasting=LATE[:2],
+        ),
         Scene(watchers_cut_off, alerts=("LagExporterStale", "LedgerStale")),
         Scene(watchers_killed, alerts=("LagExporterAbsent", "LedgerAbsent")),
     )
