@@ -18,7 +18,7 @@ KUBERNETES := build/kubernetes
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo try test lint test-all soak chaos bench nearcopies broker schemas manifests freeze release-check lock clean
+.PHONY: help install demo try test lint test-all soak chaos bench nearcopies broker schemas metrics manifests freeze release-check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ freeze: schemas ## a step of a release: what it promises goes into schemas/relea
 
 release-check: install $(RELEASE)/installed ## versions, changelog, frozen contract, SBOM, wheel: fit to be released? (ARGS="--tag v1.2.3")
 	$(BIN)/python -m tools.release_check $(ARGS)
+
+metrics: install ## write into docs/metrics.md which alerts and panels use each metric
+	$(BIN)/python -m tools.metrics_page
 
 manifests: install ## write what of deploy/k8s follows from the code: topics, the worker's permissions, alert rules
 	$(BIN)/python -m tools.manifests

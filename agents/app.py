@@ -194,6 +194,9 @@ def run_worker(settings: Settings) -> int:
     )
     try:
         with _state_folder(settings.state_dir):
+            metrics.watch_process()
+            metrics.watch_machine(settings.state_dir)
+            metrics.watch_ready(lambda: health.ready().ok)
             server = HealthServer(settings.metrics_host, settings.metrics_port, metrics.registry, health)
             server.start()
             where = f"http://{server.host}:{server.port}"
@@ -218,8 +221,6 @@ def _run_worker(settings: Settings, metrics: MillMetrics, health: Health) -> int
     if wrong := asyncio.run(_topics_wrong(settings)):
         log.error("%s", " ".join(wrong))
         return EXIT_CHECK_FAILED
-    metrics.watch_process()
-    metrics.watch_ready(lambda: health.ready().ok)
     app = build_app(settings, metrics, health)
     worker = _Worker(app, loop=asyncio.new_event_loop(), redirect_stdouts=False, quiet=True, loglevel=None)
     worker.stop_deadline = settings.stop_deadline_seconds

@@ -22,6 +22,9 @@ from schemas import Position
 ENV_PREFIX = "FEEDMILL_"
 
 _TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)  # Kafka takes 249; the internal names are longer by 40
+MAX_SITES = 500
+"""Sites with series of their own, two each; what Prometheus keeps of each is dear, and the list is the operator's."""
+
 _SHOWN = 40  # characters of a value that cannot be used
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:,/\[\]]+):(\d{1,5})", re.ASCII)
 
@@ -189,7 +192,10 @@ class Settings(BaseSettings):
     metrics_port: int = Field(9808, ge=0, le=65535, description="Port of the metrics; 0 takes a free one and logs it.")
     site_allow_list: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Sites (registrable domains) with counters of their own in the metrics; all others are `other`.",
+        description=(
+            f"Sites (registrable domains) with series of their own in the metrics, {MAX_SITES} at most; all others are "
+            "`other`."
+        ),
     )
     sites_file: Path | None = Field(
         None,
@@ -264,6 +270,13 @@ class Settings(BaseSettings):
             if position is None or position.index is not None:
                 raise ValueError(f"'{record}' names no record: write topic/partition/offset")
         return records
+
+    @field_validator("site_allow_list")
+    @classmethod
+    def _few(cls, sites: tuple[str, ...]) -> tuple[str, ...]:
+        if (count := len(set(sites))) > MAX_SITES:
+            raise ValueError(f"it lists {count:,} sites, but at most {MAX_SITES} get series of their own")
+        return sites
 
     @field_validator("sites_file")
     @classmethod

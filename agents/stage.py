@@ -81,10 +81,11 @@ class Dropped(StrEnum):
 
 
 class IndexSize(Struct, frozen=True):
-    """How many things can be found in an index, and its bytes of memory."""
+    """How many things can be found in an index, its bytes of memory, and how many things it holds at most."""
 
     items: int
     bytes: int
+    limit: int
 
 
 @runtime_checkable

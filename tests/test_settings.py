@@ -65,6 +65,9 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch, name: str, writt
         pytest.param("topic_prefix", "..", "letters", id="prefix of dots"),
         pytest.param("log_level", "loud", "'loud' is none of debug, info, warning, error", id="unknown level"),
         pytest.param("security_protocol", "TLS", "'TLS' is none of PLAINTEXT, SSL, SASL_", id="unknown protocol"),
+        pytest.param(
+            "site_allow_list", ",".join(f"s{number}.example" for number in range(501)), "501 sites", id="too many sites"
+        ),
         pytest.param("skip_records", "feeds.raw/1", "topic/partition/offset", id="half a record"),
         pytest.param("skip_records", "feeds.raw/1/2/3", "topic/partition/offset", id="an entry, no record"),
         pytest.param("ssl_cafile", "/nowhere/ca.pem", "not there", id="missing file"),

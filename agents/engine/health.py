@@ -173,7 +173,7 @@ class Health:
     def handled(self, stage: StageName, partition: int, entries: int, outputs: Sequence[Output], size: int) -> None:
         self.progressed(stage, partition)
 
-    def took(self, stage: StageName, seconds: float) -> None:
+    def took(self, stage: StageName, seconds: float, committing: float) -> None:
         return None
 
     def restored(self, stage: StageName, partition: int, records: int, seconds: float, rebuilt: str | None) -> None:

@@ -33,6 +33,10 @@ from schemas import StageName
 class RestoreObserver(Protocol):
     """Is told of each take-over."""
 
+    def reading(self, stage: StageName, partition: int, records: int) -> None:
+        """So many records more of the changelog were read: the restore gets on."""
+        ...
+
     def restored(self, stage: StageName, partition: int, records: int, seconds: float, rebuilt: str | None) -> None:
         """How many records of the changelog were read, how long it took, and why a store was made anew."""
         ...
@@ -149,11 +153,14 @@ class Holding:
         sizes = [part.store.size() for part in list(self.parts.values())]
         return StateSize(sum(size.keys for size in sizes), sum(size.bytes for size in sizes))
 
-    def index_size(self) -> IndexSize:
-        """Of the indexes that the stage has made of those stores."""
+    def index_sizes(self) -> list[IndexSize]:
+        """Of the indexes that the stage has made of those stores, one for each partition that has one."""
         indexes = [part.store.derived for part in list(self.parts.values())]
-        sizes = [index.size() for index in indexes if isinstance(index, Derived)]
-        return IndexSize(sum(size.items for size in sizes), sum(size.bytes for size in sizes))
+        return [index.size() for index in indexes if isinstance(index, Derived)]
+
+    def ready_partitions(self) -> set[int]:
+        """Those whose state stands as their changelog says, and that are worked on."""
+        return {number for number, part in list(self.parts.items()) if part.ready}
 
     def dropped(self) -> Mapping[Dropped, int]:
         """What these indexes have dropped while this worker held them, in batches that were committed."""
@@ -291,6 +298,7 @@ class Holding:
                 keyed = [(record.offset, record.key, record.value) for record in records if record.key is not None]
                 if keyed:
                     part.store.restored(keyed, resume)
+                    self._restore_observer.reading(self._name, number, len(keyed))
                 counts[number] += len(keyed)
                 open_[number] = resume
                 if resume >= end:

@@ -56,7 +56,9 @@ class Observer(RestoreObserver, Protocol):
 
     def handled(self, stage: StageName, partition: int, entries: int, outputs: Sequence[Output], size: int) -> None: ...
 
-    def took(self, stage: StageName, seconds: float) -> None: ...
+    def took(self, stage: StageName, seconds: float, committing: float) -> None:
+        """How long a batch took from its first entry to its commit; `committing`: of that, in its transaction."""
+        ...
 
     def refused(self, stage: StageName, partition: int, why: str) -> None: ...
 
@@ -246,12 +248,14 @@ class StageLoop(Holding, Generic[In]):
         changes = overlay.changes()
         part.count += 1
         position = Position(batch[-1].offset + 1, self.writer, part.count)
+        decided = self._timer()
         with self._turns.open(size):
             offset = await self._commit(part, parcels, [*changes, (POSITION_KEY, encode_position(position))], singly)
+        committed = self._timer()
         part.store.committed(changes, position, offset)
         self.note_dropped(part.store)
         self._observer.handled(self.stage.name, part.partition, len(inputs), outputs, size)
-        self._observer.took(self.stage.name, self._timer() - started)
+        self._observer.took(self.stage.name, self._timer() - started, committed - decided)
 
     async def _commit(self, part: Part, parcels: Sequence[Parcel], changes: Sequence[Change], singly: bool) -> int:
         """One transaction; the offset of its last change, which is the position."""

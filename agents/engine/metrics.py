@@ -8,10 +8,10 @@ hold no id, address or title; and sites other than those asked for are one, `oth
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
 from collections import Counter as Tally
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 import prometheus_client
@@ -24,18 +24,19 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from agents import __version__
+from agents.engine.asked import Asked, IndexFigures, Restoring, StateSizes, disk, memory
 from agents.engine.lag import Lag
+from agents.engine.memory import memory_limit
+from agents.engine.spread import Spread
 from agents.engine.store import StateSize
 from agents.engine.topics import OUTPUTS
+from agents.settings import MAX_SITES
 from agents.stage import INTERNAL, Dropped, IndexSize, Output, Topic
 from schemas import GOES_ON, DeadLetterCode, DedupeRule, GroupingRule, StageName, Verdict
-
-MAX_SITES = 1000
-"""Sites with a counter of their own; what Prometheus keeps for each is dear, and the list is the operator's."""
 
 OTHER = "other"
 
@@ -59,7 +60,7 @@ M = TypeVar("M", Counter, Gauge, Histogram)
 class MillMetrics:
     """The metrics of one worker; an `Observer` of its loops. Written to by the loop's thread, read by the server's.
 
-    `sites` are those with a counter of their own (at most MAX_SITES; ValueError beyond). `clock` is the present
+    `sites` are those with series of their own (at most MAX_SITES; ValueError beyond). `clock` is the present
     moment, for latency. Everything stands in `registry`, that of this object where none is given.
     """
 
@@ -71,7 +72,7 @@ class MillMetrics:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         if len(set(sites)) > MAX_SITES:
-            raise ValueError(f"{len(set(sites)):,} sites are listed, but at most {MAX_SITES:,} get a counter.")
+            raise ValueError(f"{len(set(sites)):,} sites are listed, but at most {MAX_SITES:,} get their own series.")
         self.registry = registry = registry or CollectorRegistry()
         self._clock = clock
         stages = tuple(StageName)
@@ -111,11 +112,28 @@ class MillMetrics:
             Counter("feedmill_site_items", "Items by site, for the sites listed.", ["site"], registry=registry),
             [(site,) for site in sorted({*sites, OTHER})],
         )
-        self._other = self._sites[OTHER,]
+        self._last_items = _children(
+            Gauge(
+                "feedmill_site_last_item_timestamp_seconds",
+                "When this worker last committed an item of the site; 0 before.",
+                ["site"],
+                registry=registry,
+            ),
+            list(self._sites),
+        )
         self._seconds = _per_stage(
             Histogram(
                 "feedmill_batch_seconds",
                 "Seconds from taking a batch to its commit.",
+                ["stage"],
+                buckets=_BATCH_SECONDS,
+                registry=registry,
+            )
+        )
+        self._committing = _per_stage(
+            Histogram(
+                "feedmill_commit_seconds",
+                "Of a batch's seconds, those in its Kafka transaction.",
                 ["stage"],
                 buckets=_BATCH_SECONDS,
                 registry=registry,
@@ -178,10 +196,11 @@ class MillMetrics:
         self._freshness = Spread(
             "feedmill_freshness_seconds", "Seconds from publication to first sighting.", FRESHNESS_SECONDS
         )
-        self._state = _StateSizes()
-        self._index = _IndexFigures()
+        self._state = StateSizes()
+        self._index = IndexFigures()
+        self._restoring = Restoring()
         self._lags = LagMetrics(registry, clock=lambda: clock().timestamp())
-        for collector in (self._latency, self._freshness, self._state, self._index):
+        for collector in (self._latency, self._freshness, self._state, self._index, self._restoring):
             registry.register(collector)
         Gauge("feedmill_build_info", "1; the version is in the label.", ["version"], registry=registry).labels(
             __version__
@@ -215,16 +234,23 @@ class MillMetrics:
             if (child := self._grouped.get((rule,))) is not None:
                 child.inc(count)
         for site, count in sites.items():
-            self._sites.get((site or OTHER,), self._other).inc(count)
+            listed = (site or OTHER,)
+            if listed not in self._sites:
+                listed = (OTHER,)
+            self._sites[listed].inc(count)
+            self._last_items[listed].set(now.timestamp())
         self._latency.observe(latencies)
         self._freshness.observe(freshness)
 
-    def took(self, stage: StageName, seconds: float) -> None:
+    def took(self, stage: StageName, seconds: float, committing: float) -> None:
         self._seconds[stage].observe(seconds)
+        self._committing[stage].observe(committing)
+
+    def reading(self, stage: StageName, partition: int, records: int) -> None:
+        self._restored[stage].inc(records)
 
     def restored(self, stage: StageName, partition: int, records: int, seconds: float, rebuilt: str | None) -> None:
         self._restores[stage].observe(seconds)
-        self._restored[stage].inc(records)
         if rebuilt is not None:
             self._rebuilds[stage].inc()
 
@@ -243,6 +269,7 @@ class MillMetrics:
     def assigned(self, partitions: Mapping[StageName, Collection[int]]) -> None:
         """The group has given this worker its partitions: all that it owns now, none for a stage not named."""
         self._rebalances.inc()
+        self._restoring.assigned = {stage: frozenset(owned) for stage, owned in partitions.items()}
         for stage in StageName:
             self._partitions[stage].set(len(partitions.get(stage, ())))
         self._lags.keep({(stage, partition) for stage, owned in partitions.items() for partition in owned})
@@ -255,14 +282,24 @@ class MillMetrics:
         """Ask `size` at each scrape, in the server's thread. Where it raises, the stage's two gauges are NaN."""
         self._state.sizes[stage] = size
 
-    def watch_index(self, size: Callable[[], IndexSize], dropped: Callable[[], Mapping[Dropped, int]]) -> None:
+    def watch_restore(self, stage: StageName, ready: Callable[[], Collection[int]]) -> None:
+        """Ask at each scrape, in the server's thread, which of the stage's partitions are ready."""
+        self._restoring.ready[stage] = ready
+
+    def watch_index(
+        self, sizes: Callable[[], Sequence[IndexSize]], dropped: Callable[[], Mapping[Dropped, int]]
+    ) -> None:
         """Ask both at each scrape, in the server's thread. `dropped` counts since the worker's start."""
-        self._index.watched = size, dropped
+        self._index.sizes, self._index.dropped = sizes, dropped
 
     def watch_ready(self, ready: Callable[[], bool]) -> None:
         """Show readiness as a gauge too: alerts look back, a probe does not."""
-        gauge = Gauge("feedmill_ready", "1 while the worker is ready.", registry=self.registry)
-        gauge.set_function(lambda: float(ready()))
+        self.registry.register(Asked("feedmill_ready", "1 while the worker is ready.", ready))
+
+    def watch_machine(self, state_dir: Path, limit: Callable[[], int | None] = memory_limit) -> None:
+        """Room on the disk of the state, and what memory this process may take."""
+        for figure in (*disk(state_dir), memory(limit)):
+            self.registry.register(figure)
 
     def watch_process(self) -> None:
         """CPU, memory, open files and Python's collector, under their customary names (`process_…`, `python_…`)."""
@@ -324,76 +361,6 @@ class LagMetrics(Collector):
             records.add_metric([stage, str(partition)], lag.records)
             age.add_metric([stage, str(partition)], lag.age(now))
         return (records, age)
-
-
-class Spread(Collector):
-    """A histogram that takes the values of a batch at once; the library's costs 1.2 us a value."""
-
-    def __init__(self, name: str, documentation: str, bounds: Sequence[float]) -> None:
-        self._name = name
-        self._documentation = documentation
-        self._bounds = tuple(bounds)
-        self._counts = (0,) * (len(bounds) + 1)
-        self._sum = 0.0
-
-    def observe(self, values: Iterable[float]) -> None:
-        """Count values; below 0 (clocks differ) is 0, for a sum that falls reads as a restart."""
-        counts = list(self._counts)
-        total = self._sum
-        for value in values:
-            counts[bisect_left(self._bounds, value)] += 1
-            total += max(0.0, value)
-        self._counts, self._sum = tuple(counts), total
-
-    def collect(self) -> Iterable[Metric]:
-        counts, total = self._counts, self._sum
-        buckets = []
-        below = 0
-        for bound, count in zip((*map(str, self._bounds), "+Inf"), counts, strict=True):
-            below += count
-            buckets.append((bound, float(below)))
-        family = HistogramMetricFamily(self._name, self._documentation)
-        family.add_metric([], buckets, total)
-        yield family
-
-
-class _StateSizes(Collector):
-    def __init__(self) -> None:
-        self.sizes: dict[StageName, Callable[[], StateSize]] = {}
-
-    def collect(self) -> Iterable[Metric]:
-        keys = GaugeMetricFamily("feedmill_state_keys", "Keys of the stage's state, estimated.", labels=["stage"])
-        size = GaugeMetricFamily("feedmill_state_bytes", "Bytes of the stage's state on disk.", labels=["stage"])
-        for stage, measure in list(self.sizes.items()):
-            try:
-                found = measure()
-                figures = float(found.keys), float(found.bytes)
-            except Exception:  # a store closed under the scrape must not cost the other figures
-                figures = float("nan"), float("nan")
-            keys.add_metric([stage], figures[0])
-            size.add_metric([stage], figures[1])
-        return (keys, size)
-
-
-class _IndexFigures(Collector):
-    watched: tuple[Callable[[], IndexSize], Callable[[], Mapping[Dropped, int]]] | None = None
-
-    def collect(self) -> Iterable[Metric]:
-        items = GaugeMetricFamily("feedmill_stories_index_items", "Sightings that new items are compared with.")
-        size = GaugeMetricFamily("feedmill_stories_index_bytes", "Bytes of memory of the index over them.")
-        evicted = CounterMetricFamily("feedmill_stories_evicted", "Sightings dropped from it.", labels=["reason"])
-        measure, dropped = self.watched or (lambda: IndexSize(0, 0), dict[Dropped, int])
-        try:
-            found = measure()
-            figures = float(found.items), float(found.bytes)
-        except Exception:  # changed under the scrape: as above
-            figures = float("nan"), float("nan")
-        items.add_metric([], figures[0])
-        size.add_metric([], figures[1])
-        counts = dropped()
-        for reason in Dropped:
-            evicted.add_metric([reason], counts.get(reason, 0))
-        return (items, size, evicted)
 
 
 def outcomes(stage: StageName) -> list[str]:

@@ -55,9 +55,12 @@ class Watchers:
         self.metrics.handled(stage, partition, entries, outputs, size)
         self.health.handled(stage, partition, entries, outputs, size)
 
-    def took(self, stage: StageName, seconds: float) -> None:
-        self.metrics.took(stage, seconds)
-        self.health.took(stage, seconds)
+    def took(self, stage: StageName, seconds: float, committing: float) -> None:
+        self.metrics.took(stage, seconds, committing)
+        self.health.took(stage, seconds, committing)
+
+    def reading(self, stage: StageName, partition: int, records: int) -> None:
+        self.metrics.reading(stage, partition, records)
 
     def restored(self, stage: StageName, partition: int, records: int, seconds: float, rebuilt: str | None) -> None:
         if rebuilt is not None:
@@ -136,8 +139,9 @@ class Mill(Service):
             for stage, loop in self.loops.items():
                 await loop.start()
                 self._watchers.metrics.watch_state(stage, loop.state_size)
+                self._watchers.metrics.watch_restore(stage, loop.ready_partitions)
             stories = self.loops[StageName.STORIES]
-            self._watchers.metrics.watch_index(stories.index_size, stories.dropped)
+            self._watchers.metrics.watch_index(stories.index_sizes, stories.dropped)
         except EngineError as error:
             end_process(str(error), EXIT_ENDED)
         self._contact.heard()

@@ -202,7 +202,7 @@ class Index:
         return sum(segment.bytes for segment in list(self._segments))
 
     def size(self) -> IndexSize:
-        return IndexSize(len(self), self.bytes)
+        return IndexSize(len(self), self.bytes, self._most)
 
     def take_dropped(self) -> Mapping[Dropped, int]:
         """Sightings dropped since this was last asked. Taking a batch back that drops any takes the index, too."""

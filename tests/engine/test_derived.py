@@ -21,7 +21,7 @@ class Shelf:
         return True
 
     def size(self) -> IndexSize:
-        return IndexSize(self.items, 700 * self.items)
+        return IndexSize(self.items, 700 * self.items, 1000)
 
     def take_dropped(self) -> Mapping[Dropped, int]:
         dropped, self.dropped = self.dropped, {}
@@ -47,9 +47,12 @@ def holding(*derived: object) -> Holding:
     return made
 
 
-def test_sizes_are_summed_over_partitions_and_what_is_no_index_is_none() -> None:
-    assert holding(Shelf(3), Shelf(4), None, "a note").index_size() == IndexSize(7, 4900)
-    assert holding().index_size() == IndexSize(0, 0)
+def test_each_partition_with_an_index_says_its_size_and_what_is_no_index_none() -> None:
+    assert holding(Shelf(3), Shelf(4), None, "a note").index_sizes() == [
+        IndexSize(3, 2100, 1000),
+        IndexSize(4, 2800, 1000),
+    ]
+    assert holding().index_sizes() == []
 
 
 def test_what_was_dropped_is_counted_once_and_outlives_its_partition() -> None:

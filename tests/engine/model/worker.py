@@ -367,7 +367,10 @@ class Silent:
     def handled(self, stage: StageName, partition: int, entries: int, outputs: Sequence[Output], size: int) -> None:
         return None
 
-    def took(self, stage: StageName, seconds: float) -> None:
+    def took(self, stage: StageName, seconds: float, committing: float) -> None:
+        return None
+
+    def reading(self, stage: StageName, partition: int, records: int) -> None:
         return None
 
     def restored(self, stage: StageName, partition: int, records: int, seconds: float, rebuilt: str | None) -> None:
