@@ -76,7 +76,7 @@ def _glance(grid: Grid) -> None:
         "Workers",
         "Workers that have their partitions and state, and those that Prometheus knows and that do not answer or "
         "are not ready. Some not ready for a minute is a start or a rebalance; longer is trouble: "
-        "docs/guide/health.md has every state.",
+        "docs/runbooks/no-worker.md, docs/runbooks/worker-down.md.",
         "short",
         [Query(ready, "ready", at_end=True), Query(f"({known}) - ({ready})", "not ready", at_end=True)],
         steps=(Step(None, BAD), Step(1, GOOD)),
@@ -87,7 +87,7 @@ def _glance(grid: Grid) -> None:
     oldest = figure(
         "Oldest waits",
         "Age of the oldest record that any stage has not worked on. Under a minute is good; growing without end "
-        "means that a stage is stuck, absent or too slow: docs/guide/health.md, docs/guide/sizing.md.",
+        "means that a stage is stuck, absent or too slow: docs/runbooks/stalled.md, docs/runbooks/backlog.md.",
         "s",
         [Query(f"max({AGE})", "oldest", at_end=True)],
         steps=(Step(None, GOOD), Step(60, WATCH), Step(600, BAD)),
@@ -99,7 +99,7 @@ def _glance(grid: Grid) -> None:
     objective = figure(
         "Items within 60 s",
         "Of the items made in the time shown, the share that was there within 60 s of its document's arrival. 99 in "
-        "a hundred is the objective. Below: look which stage is behind.",
+        "a hundred is the objective. Below it: docs/runbooks/latency.md.",
         "percentunit",
         [Query(f"{within} / ({shown(worker(f'{LATENCY}_count'))} > 0)", "within 60 s", at_end=True)],
         steps=(Step(None, BAD), Step(0.99, GOOD)),
@@ -121,10 +121,11 @@ def _glance(grid: Grid) -> None:
         figure(
             "Dead letters",
             "Share of the entries in the time shown that could not be processed. Documents without entries do not "
-            "count. Some in a thousand are usual; from one in twenty on an alert fires: docs/guide/dead-letters.md.",
+            "count. Some in a thousand are usual; less than one in a hundred is the objective: "
+            "docs/runbooks/dead-letters.md.",
             "percentunit",
             [Query(f"{shown(LETTERS)} / ({ends} > 0)", "dead letters", at_end=True)],
-            steps=(Step(None, GOOD), Step(0.01, WATCH), Step(0.05, BAD)),
+            steps=(Step(None, GOOD), Step(0.005, WATCH), Step(0.01, BAD)),
             empty="No entries",
             decimals=2,
         ),
@@ -148,7 +149,7 @@ def _glance(grid: Grid) -> None:
         figure(
             "Entries missing",
             "Entries without an outcome, by the ledger that reads the topics themselves (feedmill ledger --follow). "
-            "0 is the only good figure: docs/guide/ledger.md.",
+            "0 is the only good figure: docs/runbooks/ledger.md.",
             "short",
             [Query(f"max({ledger('feedmill_ledger_missing')})", "missing", at_end=True)],
             steps=NONE_IS_GOOD,
@@ -165,7 +166,8 @@ def _flow(grid: Grid) -> None:
         lines(
             "What becomes of entries, a second",
             "Every entry ends as one item, one duplicate or one dead letter. Red that stays is a feed gone bad or a "
-            "fault of the mill: docs/guide/dead-letters.md. All at 0 while documents come in: docs/guide/health.md.",
+            "fault of the mill: docs/runbooks/dead-letters.md. All at 0 while documents come in: "
+            "docs/runbooks/stalled.md.",
             "suffix:/s",
             [
                 Query(rate(ITEMS), "items"),
@@ -181,7 +183,7 @@ def _flow(grid: Grid) -> None:
     grid.put(
         lines(
             "Documents in, a second",
-            "Raw documents that parse has taken, and the entries that were in them. Flat at 0 for long: who "
+            "Raw documents that parse has taken, and the entries that were in them. Flat at 0 for long is bad: who "
             "publishes to feeds.raw has stopped, or no worker works.",
             "suffix:/s",
             [
@@ -220,8 +222,8 @@ def _times(grid: Grid) -> None:
         lines(
             "From arrival to item",
             "How long items took from their document's arrival at the broker to their commit: half of them, 95 and "
-            "99 in a hundred. Below the dashed line, 60 s, is good. If it rises, the next two panels say which "
-            "stage.",
+            "99 in a hundred. Below the dashed line, 60 s, is good; where the line is out of sight, all is far "
+            "below it. If it rises, the next two panels say which stage: docs/runbooks/latency.md.",
             "s",
             [Query(quantile(share, LATENCY), name) for share, name in ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"))],
             steps=(Step(None, GOOD), Step(OBJECTIVE_SECONDS, BAD)),
@@ -236,7 +238,7 @@ def _times(grid: Grid) -> None:
         lines(
             "Oldest record that waits, by stage",
             "Age of the oldest record that a stage has not worked on. Some seconds under load are usual. One stage "
-            "that climbs at one second a second does nothing at all: docs/guide/health.md.",
+            "that climbs at one second a second does nothing at all: docs/runbooks/stalled.md.",
             "s",
             [Query(f"max by (stage) ({AGE})", "{{stage}}")],
             empty="Nobody reads lag: no worker and no lag exporter is scraped",
@@ -247,8 +249,8 @@ def _times(grid: Grid) -> None:
     grid.put(
         lines(
             "Time per batch, by stage",
-            "Mean seconds from taking a batch to its commit. A stage that takes much longer than it did is where "
-            "the time goes; the dashboard Worker parts it into work and Kafka.",
+            "Mean seconds from taking a batch to its commit. Some hundredths are usual. A stage that takes much "
+            "longer than it did is where the time goes; the dashboard Worker parts it into work and Kafka.",
             "s",
             [Query(mean("feedmill_batch_seconds", by="stage"), "{{stage}}")],
             empty="No batches in this time",
@@ -267,8 +269,8 @@ def _kinds(grid: Grid) -> None:
             "docs/guide/dead-letters.md to replay them.",
             "suffix:/min",
             [
-                Query(f"60 * {rate(LETTERS, by='code')} > 0", "{{code}}"),
                 Query(f"60 * {rate(LETTERS)}", "all causes"),
+                Query(f"60 * {rate(LETTERS, by='code')} > 0", "{{code}}"),
             ],
             colours={"all causes": BAD},
         ),
@@ -282,8 +284,8 @@ def _kinds(grid: Grid) -> None:
             "say, points at a feed that repeats others.",
             "suffix:/min",
             [
-                Query(f"60 * {rate(DUPLICATES, by='rule')} > 0", "{{rule}}"),
                 Query(f"60 * {rate(DUPLICATES)}", "all rules"),
+                Query(f"60 * {rate(DUPLICATES, by='rule')} > 0", "{{rule}}"),
             ],
             colours={"all rules": PLAIN},
         ),
@@ -294,7 +296,7 @@ def _kinds(grid: Grid) -> None:
         lines(
             "Items by verdict, a minute",
             "New items, revisions of known ones, and reprints: copies of what another publisher or address had "
-            "first. Many revisions at once: a site re-publishes its archive.",
+            "first. Many revisions at once are worth a look: a site publishes its archive again.",
             "suffix:/min",
             [Query(f"60 * {rate(ITEMS, by='verdict')}", "{{verdict}}")],
             stacked=True,
@@ -305,13 +307,16 @@ def _kinds(grid: Grid) -> None:
 
 
 def _sites(grid: Grid) -> None:
-    since = f"time() - (max by (site) ({worker('feedmill_site_last_item_timestamp_seconds', SITE)}) > 0)"
+    # The rule's figure outlives a worker that starts anew; it has no sites that are not listed.
+    ruled = f"max by (site) (feedmill:site_last_item_timestamp_seconds:max{{{SITE}}} > 0)"
+    seen = f"max by (site) ({worker('feedmill_site_last_item_timestamp_seconds', SITE)} > 0)"
+    since = f"time() - ({ruled} or {seen})"
     grid.put(
         listing(
             "Sites: items in the time shown, and the last one",
             "The sites of FEEDMILL_SITE_ALLOW_LIST, all others as one. A site that is silent for longer than is "
-            "usual for it: is its feed still fetched? No time is shown where no worker has seen an item of it since "
-            "its start.",
+            "usual for it: is its feed still fetched? docs/runbooks/silent-source.md. No time is shown where no "
+            "worker has seen an item of it since its start.",
             "short",
             [
                 Query(shown(worker("feedmill_site_items_total", SITE), by="site"), "", at_end=True),
@@ -333,7 +338,7 @@ def _sites(grid: Grid) -> None:
         lines(
             "From publication to first sighting",
             "How old new items are when a feed first shows them, by their publisher's date: half of them, and 95 in "
-            "a hundred. It is the publisher's or the fetcher's delay, not the mill's. Where it grows, feeds are "
+            "a hundred. It is the publisher's or the fetcher's delay, not the mill's. A rise means that feeds are "
             "fetched late.",
             "s",
             [
@@ -349,7 +354,7 @@ def _sites(grid: Grid) -> None:
         lines(
             "Ledger: entries without, or with two, outcomes",
             "What feedmill ledger --follow finds in the topics: missing, doubled, contradicting or altered entries. "
-            "All four stay at 0; anything else is a fault of the mill or of the cluster: docs/guide/ledger.md.",
+            "All four stay at 0; anything else is a fault of the mill or of the cluster: docs/runbooks/ledger.md.",
             "short",
             [
                 Query(f"max({ledger(f'feedmill_ledger_{name}')})", name)

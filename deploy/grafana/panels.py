@@ -36,6 +36,10 @@ WIDTH = 24
 GOOD, WATCH, BAD, PLAIN = "semi-dark-green", "semi-dark-orange", "semi-dark-red", "blue"
 """What a colour says everywhere: all is well, look at it, act; blue is a figure that is neither good nor bad."""
 
+COUNTS = {"short", "locale", "suffix:/s", "suffix:/min"}
+SMALLEST = {"s": 0.1, "percentunit": 0.05, "suffix:cores": 0.2}
+"""How far an axis goes at least: the noise of an idle mill must not look like a mountain, nor 0 stand at 100."""
+
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 Panel: TypeAlias = timeseries.Panel | stat.Panel | bargauge.Panel | table.Panel
@@ -76,7 +80,7 @@ def lines(
     most: float | None = None,
     colours: dict[str, str] | None = None,
     dashed: str | None = None,
-    mappings: dict[str, str] | None = None,
+    decimals: int | None = None,
 ) -> timeseries.Panel:
     """Curves over time from 0 up. `steps` are drawn as lines where `steps_shown`; `dashed` is a limit."""
     style = GraphThresholdsStyleMode.DASHED if steps_shown else GraphThresholdsStyleMode.OFF
@@ -87,6 +91,7 @@ def lines(
         .datasource(SOURCE)
         .unit(unit)
         .min(0)
+        .axis_soft_max(1 if unit in COUNTS else SMALLEST.get(unit, 0))
         .no_value(empty)
         .thresholds(_thresholds(steps))
         .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC))
@@ -107,8 +112,8 @@ def lines(
     )
     if most is not None:
         panel = panel.max(most)
-    if mappings:
-        panel = panel.mappings(_mappings(mappings))
+    if decimals is not None:
+        panel = panel.decimals(decimals)
     for name, colour in (colours or {}).items():
         panel = panel.override_by_name(name, [_fixed(colour)])
     if dashed is not None:
@@ -247,7 +252,9 @@ def listing(
 
 
 def _column(column: Column) -> list[models.DynamicConfigValue]:
-    looks = []
+    looks = [models.DynamicConfigValue(id_val="noValue", value="–")]
+    if column.unit == "locale":
+        looks.append(models.DynamicConfigValue(id_val="decimals", value=0))
     if column.unit:
         looks.append(models.DynamicConfigValue(id_val="unit", value=column.unit))
     if column.width:
@@ -285,10 +292,6 @@ def _steps(steps: Sequence[Step]) -> models.DynamicConfigValue:
     """Thresholds as an override has them."""
     drawn = [{"value": step.value, "color": step.colour} for step in steps]
     return models.DynamicConfigValue(id_val="thresholds", value={"mode": "absolute", "steps": drawn})
-
-
-def _mappings(texts: dict[str, str]) -> list[models.ValueMapping]:
-    return [models.ValueMap(options={value: models.ValueMappingResult(text=text) for value, text in texts.items()})]
 
 
 def _fixed(colour: str) -> models.DynamicConfigValue:

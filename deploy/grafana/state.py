@@ -50,9 +50,9 @@ def _named(name: str, shown: str) -> str:
 def _glance(grid: Grid) -> None:
     grid.put(
         figure(
-            "Members of the group",
+            "Members",
             "Workers that the broker counts as members of the mill's group, seen from outside. 0: nobody works, "
-            "whatever else is shown: docs/guide/health.md.",
+            "whatever else is shown: docs/runbooks/no-worker.md.",
             "short",
             [Query(f"max({exporter('feedmill_group_members')})", "members", at_end=True)],
             steps=(Step(None, BAD), Step(1, GOOD)),
@@ -78,7 +78,7 @@ def _glance(grid: Grid) -> None:
     grid.put(
         figure(
             "Oldest record waits",
-            "Age of the oldest of them. Under a minute is good, over ten minutes an alert fires: docs/guide/health.md.",
+            "Age of the oldest of them. Under a minute is good, over ten minutes is trouble: docs/runbooks/backlog.md.",
             "s",
             [Query(f"max({AGE})", "oldest", at_end=True)],
             steps=(Step(None, GOOD), Step(60, WATCH), Step(600, BAD)),
@@ -93,7 +93,7 @@ def _glance(grid: Grid) -> None:
         figure(
             "Lag was read, ago",
             "How old the figures of lag are. Seconds are good. If it grows, the exporter or the workers do not "
-            "reach the broker, and lag in records stands still while age grows.",
+            "reach the broker, and lag in records stands still while age grows: docs/runbooks/broker-silent.md.",
             "s",
             [Query(f"time() - ({read_at})", "ago", at_end=True)],
             steps=(Step(None, GOOD), Step(60, WATCH), Step(300, BAD)),
@@ -107,7 +107,7 @@ def _glance(grid: Grid) -> None:
         bars(
             "Fullest state disk",
             "Used share of the file system under FEEDMILL_STATE_DIR, of the worker where it is fullest. A worker "
-            "that cannot write its state ends itself. Make the volume larger: docs/guide/sizing.md.",
+            "that cannot write its state ends itself. docs/runbooks/state-limits.md.",
             "percentunit",
             [Query(f"1 - min({FREE} / on (instance) {SIZE})", "used")],
             steps=(Step(None, GOOD), Step(0.8, WATCH), Step(0.9, BAD)),
@@ -121,7 +121,7 @@ def _glance(grid: Grid) -> None:
         bars(
             "Fullest stories index",
             "Sightings in the index as a share of FEEDMILL_STORIES_MAX_ITEMS, of the worker where it is fullest. At "
-            "1 the oldest go early and copies are found for less than 14 days: docs/guide/sizing.md.",
+            "1 the oldest go early and copies are found for less than 14 days: docs/runbooks/state-limits.md.",
             "percentunit",
             [Query(f"max({ITEMS} / on (instance) {LIMIT})", "used")],
             steps=(Step(None, GOOD), Step(0.8, WATCH), Step(0.95, BAD)),
@@ -138,7 +138,7 @@ def _lag(grid: Grid) -> None:
         lines(
             "Lag, by stage",
             "Records that a stage has not worked on, all partitions together. The stage where it piles up is the "
-            "slow one; those after it starve and stand at 0. docs/guide/sizing.md.",
+            "slow one; those after it starve and stand at 0. docs/runbooks/backlog.md.",
             "locale",
             [Query(f"sum by (stage) ({RECORDS})", "{{stage}}")],
             empty=NO_LAG,
@@ -150,7 +150,7 @@ def _lag(grid: Grid) -> None:
         lines(
             "Age of the oldest record, by stage",
             "The same in seconds: what readers of feeds.enriched feel. It grows at one second a second where "
-            "nothing is done: docs/guide/health.md.",
+            "nothing is done: docs/runbooks/stalled.md.",
             "s",
             [Query(f"max by (stage) ({AGE})", "{{stage}}")],
             empty=NO_LAG,
@@ -182,7 +182,7 @@ def _lag(grid: Grid) -> None:
         lines(
             "Ends of the topics grow, a second",
             "Offsets that come into each stage's input, transaction markers among them. It is the pace of what "
-            "comes in.",
+            "comes in; a stage at 0 while the one before it works is stuck.",
             "suffix:/s",
             [Query(rate(exporter("feedmill_end_offset", STAGE), by="stage"), "{{stage}}")],
             empty=NO_EXPORTER,
@@ -209,6 +209,7 @@ def _lag(grid: Grid) -> None:
             "short",
             [Query(f"max({exporter('feedmill_group_members')})", "members")],
             stairs=True,
+            decimals=0,
             empty=NO_EXPORTER,
         ),
         8,
@@ -234,7 +235,7 @@ def _memory(grid: Grid) -> None:
         lines(
             "State on disk, by stage",
             "Bytes of the local copies. Saw teeth are compactions. Compare with the free space beside it: "
-            "docs/guide/sizing.md.",
+            "docs/runbooks/state-limits.md.",
             "bytes",
             [Query(f"sum by (stage) ({worker('feedmill_state_bytes', STAGE)})", "{{stage}}")],
             empty=NO_WORKER,
@@ -246,7 +247,7 @@ def _memory(grid: Grid) -> None:
         lines(
             "Free on the state's disk, by worker",
             "Bytes left on the file system under FEEDMILL_STATE_DIR. At 0 a worker cannot go on; restoring needs as "
-            "much again for a while: docs/guide/sizing.md.",
+            "much again for a while: docs/runbooks/state-limits.md.",
             "bytes",
             [Query(f"min by (instance) ({FREE})", "{{instance}}")],
             empty=NO_WORKER,
@@ -257,7 +258,8 @@ def _memory(grid: Grid) -> None:
     grid.put(
         lines(
             "Stories index, by worker",
-            "Sightings of the last 14 days that new items are compared with, and the least limit as a dashed line.",
+            "Sightings of the last 14 days that new items are compared with, and the least limit as a dashed line. "
+            "Near the limit is trouble: docs/runbooks/state-limits.md.",
             "locale",
             [Query(f"sum by (instance) ({ITEMS})", "{{instance}}"), Query(f"min({LIMIT})", "limit")],
             dashed="limit",
@@ -281,7 +283,8 @@ def _memory(grid: Grid) -> None:
         lines(
             "Dropped from the index, a minute",
             "window: older than 14 days, as it should be. limit: dropped early, because FEEDMILL_STORIES_MAX_ITEMS "
-            "is reached; reprints of older items are then not found. Raise it, with memory: docs/guide/sizing.md.",
+            "is reached; reprints of older items are then not found. Raise it, with memory: "
+            "docs/runbooks/state-limits.md.",
             "suffix:/min",
             [Query(f"60 * {rate(worker('feedmill_stories_evicted_total'), by='reason')}", "{{reason}}")],
             colours={"limit": BAD, "window": GOOD},
@@ -295,10 +298,11 @@ def _memory(grid: Grid) -> None:
 def _trouble(grid: Grid) -> None:
     grid.put(
         lines(
-            "What went wrong and was handled, a minute",
-            "Refused: the broker would not take a record, it became a dead letter. Suspect: partitions taken over "
-            "from a worker that did not stop in order. Tried: inputs tried in a child process for that. Rebuilt: "
-            "local state made anew. All 0 is usual; docs/runbooks/crashed-worker.md.",
+            "Handled trouble, a minute",
+            "Trouble that the mill dealt with. Refused: the broker would not take a record, it became a dead "
+            "letter. Suspect: partitions taken over from a worker that did not stop in order. Tried: inputs tried "
+            "in a child process for that. Rebuilt: local state made anew. All 0 is usual; "
+            "docs/runbooks/crashed-worker.md.",
             "suffix:/min",
             [
                 Query(f"60 * {rate(worker(f'feedmill_{name}_total', STAGE))}", legend)
@@ -311,13 +315,13 @@ def _trouble(grid: Grid) -> None:
             ],
             empty=NO_WORKER,
         ),
-        8,
+        6,
         8,
     )
     grid.put(
         listing(
-            "Ledger: is every entry accounted for?",
-            "What the ledger counts in the topics themselves. The first four must be 0 (docs/guide/ledger.md). "
+            "Ledger: all accounted for?",
+            "What the ledger counts in the topics themselves. The first four must be 0 (docs/runbooks/ledger.md). "
             "Waiting and in flight are not judged yet.",
             "locale",
             [
@@ -344,14 +348,14 @@ def _trouble(grid: Grid) -> None:
             empty=NO_LEDGER,
             falling=False,
         ),
-        8,
+        6,
         8,
     )
     grid.put(
         lines(
-            "Ledger: how old its last round is",
+            "Ledger: age of its last round",
             "Seconds since the ledger last had read everything, and what a round takes. A saw is good; a line that "
-            "climbs: the ledger does not get through, or does not reach the broker: docs/guide/ledger.md.",
+            "climbs: the ledger does not get through, or does not reach the broker: docs/runbooks/watchers.md.",
             "s",
             [
                 Query(f"time() - max({ledger('feedmill_ledger_timestamp_seconds')} > 0)", "since the last round"),
@@ -359,14 +363,14 @@ def _trouble(grid: Grid) -> None:
             ],
             empty=NO_LEDGER,
         ),
-        8,
+        6,
         8,
     )
     grid.put(
         lines(
-            "Readings and rounds that failed, a minute",
+            "Failed readings, a minute",
             "How often the lag exporter or the ledger could not read from the broker. Some while a broker restarts; "
-            "more, and what they show is old: docs/guide/brokers.md.",
+            "more, and what they show is old: docs/runbooks/watchers.md.",
             "suffix:/min",
             [
                 Query(f"60 * {rate(exporter('feedmill_lag_failures_total'))}", "lag"),
@@ -374,6 +378,6 @@ def _trouble(grid: Grid) -> None:
             ],
             empty="Neither lag exporter nor ledger is scraped",
         ),
+        6,
         8,
-        7,
     )

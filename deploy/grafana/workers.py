@@ -45,7 +45,7 @@ def _glance(grid: Grid) -> None:
         figure(
             "Ready",
             "Workers that have their partitions and their state. 0 for longer than a start takes: "
-            "docs/guide/health.md.",
+            "docs/runbooks/no-worker.md.",
             "short",
             [Query(ready, "ready", at_end=True)],
             steps=(Step(None, BAD), Step(1, GOOD)),
@@ -56,9 +56,10 @@ def _glance(grid: Grid) -> None:
     )
     grid.put(
         figure(
-            "Starts in the time shown",
-            "How often a worker began anew. A rollout is one each; more means that they end by themselves: their "
-            "log's last lines say why, docs/guide/health.md and docs/runbooks/crashed-worker.md what to do.",
+            "Starts",
+            "How often a worker began anew in the time shown. A rollout is one each; more means that they end by "
+            "themselves: their log's last lines say why, docs/runbooks/worker-down.md and "
+            "docs/runbooks/crashed-worker.md what to do.",
             "short",
             [Query(or_zero(f"sum(changes({STARTED}[$__range]))"), "starts", at_end=True)],
             steps=SOME_TO_WATCH,
@@ -69,10 +70,10 @@ def _glance(grid: Grid) -> None:
     )
     grid.put(
         figure(
-            "Rebalances in the time shown",
-            "How often workers were given partitions anew, all together. Each is a pause of a second or more. One "
-            "each for a start or an end of any worker; without one of these the group loses members: look at CPU "
-            "and the broker.",
+            "Rebalances",
+            "How often workers were given partitions anew in the time shown, all together. Each is a pause of a "
+            "second or more. One each for a start or an end of any worker; without one of these: "
+            "docs/runbooks/rebalance-storm.md.",
             "short",
             [Query(or_zero(f"sum(increase({REBALANCES}[$__range]))"), "rebalances", at_end=True)],
             decimals=0,
@@ -86,7 +87,7 @@ def _glance(grid: Grid) -> None:
             "Partitions being restored",
             "Partitions whose state is not read back yet; no work is done on them. Back to 0 within seconds, or "
             "minutes for a large index. If it stays, see whether records restored (below) still grow: "
-            "docs/guide/health.md.",
+            "docs/runbooks/restore-stuck.md.",
             "short",
             [Query(or_zero(f"sum({restoring})"), "restoring", at_end=True)],
             steps=SOME_TO_WATCH,
@@ -99,7 +100,7 @@ def _glance(grid: Grid) -> None:
         bars(
             "Memory, of the limit",
             "Resident memory as a share of the container's limit. From nine tenths on the kernel may kill the "
-            "worker at the next large document: docs/guide/sizing.md.",
+            "worker at the next large document: docs/runbooks/state-limits.md.",
             "percentunit",
             [Query(f"{MEMORY} / on (instance) {MEMORY_LIMIT}", "{{instance}}")],
             steps=(Step(None, GOOD), Step(0.75, WATCH), Step(0.9, BAD)),
@@ -112,7 +113,7 @@ def _glance(grid: Grid) -> None:
     grid.put(
         figure(
             "Version",
-            "The versions that run. Two at once only during a rollout.",
+            "The versions of feedmill that run. One is good; two at once are usual during a rollout only.",
             "short",
             [Query(f"count by (version) ({worker('feedmill_build_info', INSTANCE)})", "{{version}}", at_end=True)],
             empty=NO_WORKER,
@@ -128,7 +129,7 @@ def _work(grid: Grid) -> None:
         lines(
             "Inputs a second, by worker",
             "Documents and entries that all stages took, batch by committed batch. Even shares are good. One at 0 "
-            "beside busy ones: it stands by without partitions, or is stuck (Ready by worker, below).",
+            "beside busy ones: it stands by without partitions, or is stuck (see which are ready, below).",
             "suffix:/s",
             [Query(rate(worker("feedmill_inputs_total", INSTANCE, STAGE), by="instance"), "{{instance}}")],
             empty=NO_WORKER,
@@ -163,8 +164,8 @@ def _work(grid: Grid) -> None:
     grid.put(
         lines(
             "Stage's own time per batch",
-            "Mean seconds that a batch took apart from its transaction: reading, deciding, local state. High in "
-            "enrich or stories: CPU. Compare with the panel beside it.",
+            "Mean seconds that a batch took apart from its transaction: reading, deciding, local state. A rise in "
+            "enrich or stories means that CPU is short. Compare with the panel beside it.",
             "s",
             [Query(f"{whole} - ({commit})", "{{stage}}")],
             empty=NO_BATCHES,
@@ -176,7 +177,7 @@ def _work(grid: Grid) -> None:
         lines(
             "Kafka's time per batch",
             "Mean seconds that a batch spent in its transaction: sending, acknowledgements, commit. If this grows "
-            "for all stages at once, it is the broker or the network, not the mill.",
+            "for all stages at once, the trouble is the broker or the network, not the mill.",
             "s",
             [Query(commit, "{{stage}}")],
             empty=NO_BATCHES,
@@ -207,6 +208,7 @@ def _partitions(grid: Grid) -> None:
             "short",
             [Query(f"sum by (instance) ({worker('feedmill_partitions', INSTANCE, STAGE)})", "{{instance}}")],
             stairs=True,
+            decimals=0,
             empty=NO_WORKER,
         ),
         8,
@@ -216,7 +218,7 @@ def _partitions(grid: Grid) -> None:
         lines(
             "Rebalances, by worker",
             "How often each was given partitions, in a quarter of an hour. Some at a rollout; again and again "
-            "without one is a storm: a worker that starts and ends, or one that is too slow for its session.",
+            "without one is a storm: docs/runbooks/rebalance-storm.md.",
             "short",
             [Query(f"sum by (instance) (increase({REBALANCES}[15m]))", "{{instance}}")],
             empty=NO_WORKER,
@@ -228,10 +230,11 @@ def _partitions(grid: Grid) -> None:
         lines(
             "Being restored, by stage",
             "Partitions whose state is read back from its changelog. Spikes at rebalances are usual; a level that "
-            "stays is not: docs/runbooks/lost-changelog.md, docs/guide/health.md.",
+            "stays is not: docs/runbooks/restore-stuck.md.",
             "short",
             [Query(f"sum by (stage) ({worker('feedmill_restoring_partitions', INSTANCE, STAGE)})", "{{stage}}")],
             stairs=True,
+            decimals=0,
             empty=NO_WORKER,
         ),
         8,
@@ -241,7 +244,7 @@ def _partitions(grid: Grid) -> None:
         lines(
             "Changelog records read, a second",
             "What a restore gets done while it lasts. 0 while partitions are being restored (beside it) means that "
-            "it is stuck: is the broker there, is the disk full?",
+            "it is stuck: is the broker there, is the disk full? docs/runbooks/restore-stuck.md.",
             "suffix:/s",
             [Query(rate(worker("feedmill_restored_records_total", INSTANCE, STAGE), by="stage"), "{{stage}}")],
             empty=NO_WORKER,
@@ -252,8 +255,8 @@ def _partitions(grid: Grid) -> None:
     grid.put(
         lines(
             "How long restores took",
-            "95 of 100 partitions had their state back within this time, in the last hour. Stays low where volumes "
-            "are kept over restarts; minutes mean that the state was read from the beginning.",
+            "95 of 100 partitions had their state back within this time, in the last hour. Under a second is usual "
+            "where volumes are kept over restarts; minutes mean that the state was read from the beginning.",
             "s",
             [Query(quantile(0.95, "feedmill_restore_seconds", INSTANCE, STAGE, by="stage", window="1h"), "{{stage}}")],
             empty="No restores in the last hour",
@@ -263,13 +266,14 @@ def _partitions(grid: Grid) -> None:
     )
     grid.put(
         lines(
-            "Ready, by worker",
-            "What /readyz says. Gaps are starts and rebalances; a worker that is not listed does not answer at all.",
+            "Workers that are ready",
+            "What /readyz says, each worker a band. Gaps are starts and rebalances; a worker that is not listed "
+            "does not answer at all: docs/runbooks/worker-down.md.",
             "short",
             [Query(f"max by (instance) ({worker('feedmill_ready', INSTANCE)})", "{{instance}}")],
             stairs=True,
-            most=1,
-            mappings={"0": "no", "1": "ready"},
+            decimals=0,
+            stacked=True,
             empty=NO_WORKER,
         ),
         8,
@@ -296,7 +300,7 @@ def _process(grid: Grid) -> None:
             "CPU, by worker",
             "Cores that each keeps busy. A worker is one event loop: at 1 it is at its limit, and more workers "
             "help, up to the number of partitions: docs/guide/sizing.md.",
-            "suffix: cores",
+            "suffix:cores",
             [Query(rate(worker("process_cpu_seconds_total", INSTANCE), by="instance"), "{{instance}}")],
             steps=(Step(None, GOOD), Step(1, WATCH)),
             steps_shown=True,

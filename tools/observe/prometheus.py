@@ -36,7 +36,7 @@ class Target(Struct, frozen=True):
     address: str
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """Prometheus did not take a query; the message is its own."""
 
 
@@ -93,13 +93,13 @@ class Prometheus:
             fresh.replace(path)
 
     def ask(self, path: str, **parameters: str) -> Any:
-        """The data of an answer of its API. Raises Refused where it says no."""
+        """The data of an answer of its API. Raises RefusedError where it says no."""
         address = f"{self.address}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         try:
             with urllib.request.urlopen(address, timeout=_TIMEOUT) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
-            raise Refused(json.load(error)["error"]) from None
+            raise RefusedError(json.load(error)["error"]) from None
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The series of an instant query, now."""

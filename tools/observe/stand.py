@@ -24,18 +24,21 @@ from agents.engine.publisher import Publisher
 from agents.engine.topics import Naming, topic_table
 from agents.settings import variable
 from agents.stage import Topic
+from bench.mill import answers
 from tools.observe.load import LISTED, Load
 from tools.observe.process import Program, stop_all
 from tools.observe.prometheus import Prometheus, Target
 
 STOP_SECONDS = 20.0
+READY_SECONDS = 60.0
+LOOK_SECONDS = 0.2
 PARTITIONS = 4
 
 
 class Stand:
     """Starts everything, and ends everything that it started; nothing is kept.
 
-    `pace`: documents a second. `labels`: see Prometheus. `settings`: more environment for the workers.
+    `pace`: documents a second; 0: none, until it is changed. `labels`: see Prometheus. `settings`: more environment for the workers.
     """
 
     def __init__(
@@ -73,7 +76,7 @@ class Stand:
 
     def __enter__(self) -> Self:
         try:
-            self._start()
+            self.start()
         except BaseException:
             self.stop()
             raise
@@ -96,6 +99,19 @@ class Stand:
             variable("stop_deadline_seconds"): "8",
         }
         return {**others, **kept, **own, **self._settings}
+
+    def start(self) -> None:
+        """Everything is started when this returns, and not yet ready. Who calls it calls `stop`, whatever happens."""
+        self._tell(f"Apache Kafka runs at {self.broker.start()}")
+        asyncio.run(self._create())
+        self.workers = Workers(self.folder, self._count, self.environment, self._tell)
+        self.workers.start()
+        self._guard.dismiss()  # the workers have their own, which ends them first
+        self._beside("lag-exporter", "--port", str(self._exporter_port), "--every", "2")
+        self._programs.append(self.prometheus.start(os.environ))
+        self.prometheus.scrape(self._targets())
+        self._publishing = threading.Thread(target=self._publish_all, name="load", daemon=True)
+        self._publishing.start()
 
     def watch(self, *, restart: bool = True) -> None:
         """To be called every second or so: what ended is started again, or told; Prometheus learns of new ports."""
@@ -125,18 +141,6 @@ class Stand:
         self.broker.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
         self._guard.dismiss()
-
-    def _start(self) -> None:
-        self._tell(f"Apache Kafka runs at {self.broker.start()}")
-        asyncio.run(self._create())
-        self.workers = Workers(self.folder, self._count, self.environment, self._tell)
-        self.workers.start()
-        self._guard.dismiss()  # the workers have their own, which ends them first
-        self._beside("lag-exporter", "--port", str(self._exporter_port), "--every", "2")
-        self._programs.append(self.prometheus.start(os.environ))
-        self.prometheus.scrape(self._targets())
-        self._publishing = threading.Thread(target=self._publish_all, name="load", daemon=True)
-        self._publishing.start()
 
     def _beside(self, command: str, *arguments: str) -> None:
         line = [sys.executable, "-m", "agents.cli.main", command, *arguments]
@@ -168,13 +172,27 @@ class Stand:
                 if not self._stop.is_set():
                     self._trouble = error
 
+    def _wait_until_ready(self) -> None:
+        """Publish to workers that are there, else the first minute's latency is that of their start."""
+        deadline = time.monotonic() + READY_SECONDS
+        workers = self.workers.all if self.workers is not None else []
+        while time.monotonic() < deadline and not self._stop.is_set():
+            if all(answers(worker, ready=True) for worker in workers):
+                break
+            time.sleep(0.2)
+
     async def _publish(self) -> None:
+        await asyncio.to_thread(self._wait_until_ready)
         async with Publisher(self._connection, self._tell) as publisher:
             due = time.monotonic()
             while not self._stop.is_set():
+                if not self.pace or (early := due - time.monotonic()) > 0:
+                    await asyncio.sleep(min(early, LOOK_SECONDS) if self.pace else LOOK_SECONDS)
+                    due = due if self.pace else time.monotonic()
+                    continue
                 record = self.load.next()
                 key = (record.source_url or "").encode()
-                await publisher.send(self.naming.topic(Topic.RAW), record.body, key=key, headers=record.headers())
+                topic = self.naming.topic(Topic.RAW)
+                await publisher.send(topic, record.body, key=key, headers=tuple(record.headers()))
                 self.published += 1
                 due += 1 / self.pace
-                await asyncio.sleep(max(due - time.monotonic(), 0.0))
