@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from agents.cli.exits import CommandError, ExitCode
+from agents.cli.exits import CommandError, ExitCode, end_on_sigterm
 from agents.cli.session import Session, run, session
 from agents.cli.terminal import console, safe
-from agents.cli.timespan import MOMENT, MOMENT_HELP, milliseconds
+from agents.cli.timespan import MOMENT, MOMENT_HELP, milliseconds, seconds
 from agents.engine.audit import Audit, Horizon, Scope
 from agents.engine.ledger import Account, Faults
 from agents.engine.reader import Reader
 from agents.engine.topics import Naming
 from agents.settings import Settings, load_settings
 from agents.stage import Topic
+
+PORT = 9810
 
 
 def register(app: typer.Typer) -> None:
@@ -38,15 +41,61 @@ def ledger(
         10.0, min=0, help="Seconds to wait at most for what is on its way; the audit ends as soon as all has arrived."
     ),
     json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+    follow: bool = typer.Option(
+        False, "--follow", help="Go on until SIGTERM, round after round, and show what is found on /metrics."
+    ),
+    every: float = typer.Option(60.0, min=1, max=86400, metavar="SECONDS", help="With --follow: from round to round."),
+    window: str = typer.Option(
+        "24h", metavar="SPAN", help="With --follow: how far back documents are judged; 90m, 36h, 2d."
+    ),
+    grace: str = typer.Option(
+        "10m", metavar="SPAN", help="With --follow: how old a document must be before its entries can be missing."
+    ),
+    host: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="With --follow: address to listen on; without it FEEDMILL_METRICS_HOST."),
+    ] = None,
+    port: int = typer.Option(PORT, min=0, max=65535, help="With --follow: port to listen on; 0 takes a free one."),
 ) -> None:
     """Audit the topics: does every entry have exactly one outcome, and is each as the mill wrote it? Ends with 1 where
-    one is missing, doubled or altered."""
+    one is missing, doubled or altered. With --follow it does so for ever, and the figures are metrics."""
+    if follow:
+        if partition or since or until or json:
+            raise CommandError(
+                "--follow judges a window of all partitions: --partition, --since, --until and --json "
+                "belong to a single audit."
+            )
+        _follow(every, seconds("--window", window), seconds("--grace", grace), host, port)
+        return
     scope = Scope(
         frozenset(partition) if partition else None, milliseconds("--since", since), milliseconds("--until", until)
     )
     if scope.since_ms is not None and scope.until_ms is not None and scope.since_ms >= scope.until_ms:
         raise CommandError("Nothing lies between --since and --until: the first must be the earlier one.")
     raise typer.Exit(run(_ledger(load_settings(), scope, settle, json)))
+
+
+def _follow(every: float, window: float, grace: float, host: str | None, port: int) -> None:
+    if not grace < window:
+        raise CommandError("Nothing would ever be judged: --grace must be shorter than --window.")
+    end_on_sigterm()
+
+    from prometheus_client import CollectorRegistry
+
+    from agents.cli.watching import watch
+    from agents.engine.auditor import Auditor
+    from agents.engine.following import Terms
+    from agents.engine.rounds import Rounds
+
+    settings = load_settings()
+    # No transaction is open, and hides an outcome, for longer than its time-out and the second in which Kafka looks.
+    terms = Terms(window, grace, sure=settings.transaction_timeout_seconds + 5)
+
+    def make(connection: Mapping[str, Any], naming: Naming, registry: CollectorRegistry) -> Rounds:
+        auditor = Auditor(connection, naming, terms, registry)
+        return Rounds("round", every, auditor.work, auditor.failures)
+
+    watch(settings, host, port, make)
 
 
 async def _ledger(settings: Settings, scope: Scope, settle: float, as_json: bool) -> ExitCode:

@@ -14,6 +14,13 @@ _AGO = re.compile(r"(\d{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
+def seconds(option: str, text: str) -> float:
+    """The span that an option names, in seconds."""
+    if (span := _AGO.fullmatch(text.strip())) is None:
+        raise CommandError(f"{option} {text} is no span of time. Write 90s, 10m, 36h or 2d.")
+    return timedelta(**{_UNITS[span[2]]: int(span[1])}).total_seconds()
+
+
 def milliseconds(option: str, text: str | None) -> int | None:
     """The moment that an option names, in milliseconds since the epoch; None where it was not given."""
     from agents.engine.intake import read_moment

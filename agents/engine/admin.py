@@ -221,12 +221,16 @@ class Admin:
 
     async def members(self, group: str) -> int:
         """How many members a group has; 0 for one that the broker does not know."""
-        with self._translated("describe the group"):
-            [answer] = await _coordinated(group, lambda: self._client.describe_consumer_groups([group]))
-            (code, _, _, _, _, members, *_) = answer.groups[0]
+
+        async def ask() -> int:
+            [answer] = await self._client.describe_consumer_groups([group])
+            [(code, _, _, _, _, members, *_)] = answer.groups
             if code:
                 raise kafka_errors.for_code(code)(group)
-        return len(members)
+            return len(members)
+
+        with self._translated("describe the group"):
+            return await _coordinated(group, ask)
 
     async def join(self, group: str) -> None:
         """Make sure that this user may be a member: aiokafka's consumers ask again for ever, and say nothing."""

@@ -34,7 +34,7 @@ READ_BEFORE_MS = 600_000
 Progress = Callable[[int], None]
 """Is told how many more records were read."""
 
-_INTERNAL = (StageName.DEDUPE, StageName.ENRICH, StageName.STORIES)
+INTERNAL = (StageName.DEDUPE, StageName.ENRICH, StageName.STORIES)
 
 
 class _Outcome(Struct):
@@ -124,11 +124,11 @@ class Audit:
         outcomes = [(name, partition) for name in self._kinds for partition in range(found[name].partitions)]
         self._between = [
             (name, partition)
-            for name in (self._naming.topic(INPUT[stage]) for stage in _INTERNAL)
+            for name in (self._naming.topic(INPUT[stage]) for stage in INTERNAL)
             for partition in range(found[name].partitions)
         ]
         bounds = await self._reader.bounds([*raw, *outcomes])
-        since, because = await self._held_since(found, {at: bounds[at] for at in outcomes})
+        since, because = await held_since(self._reader, found, {at: bounds[at] for at in outcomes})
         oldest = await self._oldest_raw({at: bounds[at] for at in raw})
         if since is None and oldest is not None and any(bounds[at][0] for at in raw):
             since, because = oldest, f"{self._raw} holds nothing older any more."
@@ -138,59 +138,24 @@ class Audit:
         begins = {at: bounds[at][0] for at in outcomes}
         windows = {at: bounds[at] for at in raw}
         if since is not None:
-            windows = await self._cut(windows, since, begin=True)
+            windows = await cut(self._reader, windows, since, begin=True)
         if (first := since if since is not None else oldest) is not None:
             # An outcome is never older than its raw record: what was written before is nobody's, or of a topic of the
             # same name that was there before.
-            read = await self._cut({at: bounds[at] for at in outcomes}, first - READ_BEFORE_MS, begin=True)
+            read = await cut(self._reader, {at: bounds[at] for at in outcomes}, first - READ_BEFORE_MS, begin=True)
             begins = {at: span[0] for at, span in read.items()}
         if until is not None:
-            windows = await self._cut(windows, until, begin=False)
+            windows = await cut(self._reader, windows, until, begin=False)
         self._at = begins
         self._windows = {partition: window for (_, partition), window in windows.items()}
         self._ledger = Ledger(self._raw, self._windows)
         now = int(time.time() * 1000)
         self.horizon = Horizon(audited, since, now if until is None else min(until, now), because)
 
-    async def _cut(self, spans: Mapping[At, Span], time_ms: int, *, begin: bool) -> dict[At, Span]:
-        """Spans from the first record of a time on, or up to it."""
-        found = await self._reader.offsets_at(spans, time_ms)
-        cut: dict[At, Span] = {}
-        for at, (first, end) in spans.items():
-            offset = found[at]
-            place = end if offset is None else min(max(offset, first), end)
-            cut[at] = (place, end) if begin else (first, place)
-        return cut
-
-    async def _held_since(self, found: Mapping[str, Found], bounds: Mapping[At, Span]) -> tuple[int | None, str]:
-        """Milliseconds since the epoch from which on no outcome can be gone, and why; None: nothing is gone yet.
-
-        An outcome is never older than its raw record, so a raw record of that time has all of its own.
-        """
-        now = int(time.time() * 1000)
-        since: list[tuple[int, str]] = []
-        for (name, partition), (begin, end) in bounds.items():
-            config = found[name].config
-            if "compact" in config.get("cleanup.policy", ""):
-                lag = int(config.get("min.compaction.lag.ms", 0))
-                if begin < end and (await self._oldest((name, partition), (begin, end)) or now) < now - lag:
-                    why = f"{name} keeps every revision for {_span(lag)} only, and later the last of each item."
-                    since.append((now - lag + SKEW_MS, why))
-            if begin > 0:  # retention has deleted
-                kept = int(config.get("retention.ms", -1))
-                gone = now if kept < 0 else now - kept
-                why = f"{name}/{partition} holds nothing older any more."
-                since.append(((await self._oldest((name, partition), (begin, end)) or gone) + SKEW_MS, why))
-        return max(since, default=(None, ""))
-
     async def _oldest_raw(self, bounds: Mapping[At, Span]) -> int | None:
         """The time of the first raw record; None where there is none."""
-        times = [await self._oldest(at, span) for at, span in bounds.items()]
+        times = [await time_of_first(self._reader, at, span) for at, span in bounds.items()]
         return min((moment for moment in times if moment is not None), default=None)
-
-    async def _oldest(self, at: At, span: Span) -> int | None:
-        first = await self._reader.first(at, span)
-        return None if first is None else first.timestamp
 
     async def _read_raw(self, progress: Progress) -> None:
         spans = {(self._raw, partition): window for partition, window in self._windows.items()}
@@ -202,7 +167,7 @@ class Audit:
     async def _read_outcomes(self, progress: Progress) -> None:
         async for batch in self._onward(self._at):
             for record in batch:
-                self._note(record)
+                self.unreadable += not note_outcome(self._ledger, self._kinds[record.topic], record)
             progress(len(batch))
 
     async def _onward(self, at: dict[At, int]) -> AsyncIterator[list[Incoming]]:
@@ -213,29 +178,6 @@ class Audit:
             yield list(batch)
         at.update({key: max(span) for key, span in spans.items()})
 
-    def _note(self, record: Incoming) -> None:
-        if record.value is None:
-            return  # a tombstone retracts an item and is nobody's outcome
-        try:
-            outcome = _outcomes.decode(record.value)
-        except (msgspec.DecodeError, RecursionError):
-            self.unreadable += 1
-            return
-        kind, origin = self._kinds[record.topic], outcome.source
-        stands_at = f"{record.topic}/{record.partition}/{record.offset}"
-        self._ledger.outcome(kind, origin, stands_at)
-        if why := _altered(kind, record, outcome):
-            self._ledger.altered(f"{stands_at}: {why}")
-        if kind is not Topic.DUPLICATES and outcome.id is not None and outcome.revision is not None:
-            self._ledger.numbered(
-                origin,
-                outcome.id,
-                outcome.revision,
-                stands_at,
-                item=kind is Topic.ENRICHED,
-                replayed=outcome.replay_of is not None,
-            )
-
     async def _read_between(self, done: Mapping[At, int]) -> None:
         """Entries in the frames that the stages had not surely done when the step began."""
         self._ledger.forget_in_flight()
@@ -243,13 +185,83 @@ class Audit:
         spans = {at: (max(done.get(at, 0), begin), end) for at, (begin, end) in bounds.items()}
         async for batch in self._reader.read(spans):
             for record in batch:
-                try:
-                    parts = decode_frame(record.value)
-                except UnreadableFrameError:
-                    continue  # the stage that reads it stops there and says so
-                for ref, _ in parts:
-                    if ref is not None:
-                        self._ledger.in_flight(ref)
+                note_in_flight(self._ledger, record)
+
+
+def note_outcome(ledger: Ledger, kind: Topic, record: Incoming) -> bool:
+    """Take an outcome in; False where the record is none."""
+    if record.value is None:
+        return True  # a tombstone retracts an item and is nobody's outcome
+    try:
+        outcome = _outcomes.decode(record.value)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    origin = outcome.source
+    stands_at = f"{record.topic}/{record.partition}/{record.offset}"
+    ledger.outcome(kind, origin, stands_at)
+    if why := _altered(kind, record, outcome):
+        ledger.altered(f"{stands_at}: {why}", origin)
+    if kind is not Topic.DUPLICATES and outcome.id is not None and outcome.revision is not None:
+        ledger.numbered(
+            origin,
+            outcome.id,
+            outcome.revision,
+            stands_at,
+            item=kind is Topic.ENRICHED,
+            replayed=outcome.replay_of is not None,
+        )
+    return True
+
+
+def note_in_flight(ledger: Ledger, record: Incoming) -> None:
+    """Take in the entries of a record between two stages."""
+    try:
+        parts = decode_frame(record.value)
+    except UnreadableFrameError:
+        return  # the stage that reads it stops there and says so
+    for ref, _ in parts:
+        if ref is not None:
+            ledger.in_flight(ref)
+
+
+async def held_since(reader: Reader, found: Mapping[str, Found], bounds: Mapping[At, Span]) -> tuple[int | None, str]:
+    """Milliseconds since the epoch from which on no outcome can be gone, and why; None: nothing is gone yet.
+
+    `bounds` are those of the outcome topics. An outcome is never older than its raw record, so a raw record of that
+    time has all of its own.
+    """
+    now = int(time.time() * 1000)
+    since: list[tuple[int, str]] = []
+    for (name, partition), (begin, end) in bounds.items():
+        config = found[name].config
+        if "compact" in config.get("cleanup.policy", ""):
+            lag = int(config.get("min.compaction.lag.ms", 0))
+            if begin < end and (await time_of_first(reader, (name, partition), (begin, end)) or now) < now - lag:
+                why = f"{name} keeps every revision for {_span(lag)} only, and later the last of each item."
+                since.append((now - lag + SKEW_MS, why))
+        if begin > 0:  # retention has deleted
+            kept = int(config.get("retention.ms", -1))
+            gone = now if kept < 0 else now - kept
+            why = f"{name}/{partition} holds nothing older any more."
+            since.append(((await time_of_first(reader, (name, partition), (begin, end)) or gone) + SKEW_MS, why))
+    return max(since, default=(None, ""))
+
+
+async def time_of_first(reader: Reader, at: At, span: Span) -> int | None:
+    """The time of the first record of a span."""
+    first = await reader.first(at, span)
+    return None if first is None else first.timestamp
+
+
+async def cut(reader: Reader, spans: Mapping[At, Span], time_ms: int, *, begin: bool) -> dict[At, Span]:
+    """Spans from the first record of a time on, or up to it."""
+    found = await reader.offsets_at(spans, time_ms)
+    result: dict[At, Span] = {}
+    for at, (first, end) in spans.items():
+        offset = found[at]
+        place = end if offset is None else min(max(offset, first), end)
+        result[at] = (place, end) if begin else (first, place)
+    return result
 
 
 def _altered(kind: Topic, record: Incoming, outcome: _Outcome) -> str:

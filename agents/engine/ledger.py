@@ -93,11 +93,11 @@ class Ledger:
 
     def __init__(self, topic: str, windows: Mapping[int, tuple[int, int]]) -> None:
         self._topic = topic
-        self._pages = {partition: _Page(begin, end) for partition, (begin, end) in windows.items()}
+        self._pages = {partition: Page(begin, end) for partition, (begin, end) in windows.items()}
         self._outcomes = dict.fromkeys(OUTCOMES, 0)
-        self._doubled = _Noted()
-        self._contradicting = _Noted()
-        self._altered = _Noted()
+        self._doubled = Noted()
+        self._contradicting = Noted()
+        self._altered = Noted()
         self._numbers = Numbers(topic)
         self._elsewhere = 0
 
@@ -119,20 +119,22 @@ class Ledger:
         if not (page := self._page(origin.partition, origin.offset)):
             return
         self._outcomes[kind] += 1
-        where = _position(self._topic, origin.partition, origin.offset, origin.index)
+        where = position_of(self._topic, origin.partition, origin.offset, origin.index)
         if origin.index is None:
             if page.fail(origin.offset):
-                self._doubled.note(f"{where} as a whole: has other outcomes, and the one at {stands_at}")
+                self._doubled.note(f"{where} as a whole: has other outcomes, and the one at {stands_at}", origin)
         elif origin.count is None or not 0 <= origin.index < origin.count <= MAX_ENTRIES:
-            self._contradicting.note(f"{where} of {origin.count}, at {stands_at}: no such entry can be")
+            self._contradicting.note(f"{where} of {origin.count}, at {stands_at}: no such entry can be", origin)
         elif (known := page.counts[origin.offset - page.begin] or origin.count) != origin.count:
-            self._contradicting.note(f"{where}: of {known} entries by one outcome, of {origin.count} by {stands_at}")
+            self._contradicting.note(
+                f"{where}: of {known} entries by one outcome, of {origin.count} by {stands_at}", origin
+            )
         elif page.settle(origin.offset, origin.index, origin.count):
-            self._doubled.note(f"{where}: has another outcome, and the one at {stands_at}")
+            self._doubled.note(f"{where}: has another outcome, and the one at {stands_at}", origin)
 
-    def altered(self, sentence: str) -> None:
+    def altered(self, sentence: str, origin: Origin) -> None:
         """An outcome is not as the mill writes it."""
-        self._altered.note(sentence)
+        self._altered.note(sentence, origin)
 
     def numbered(self, origin: Origin, id: str, revision: int, stands_at: str, *, item: bool, replayed: bool) -> None:
         """An item has this revision number, or a dead letter that stands in the place of one."""
@@ -141,7 +143,7 @@ class Ledger:
         judged = self._page(origin.partition, origin.offset) is not None
         source = Source(origin.partition, origin.offset, origin.index)
         if not self._numbers.note(id, revision, source, item=item, replayed=replayed, judged=judged):
-            self._altered.note(f"{stands_at}: {id!r:.40} and {revision} are no item's id and revision")
+            self._altered.note(f"{stands_at}: {id!r:.40} and {revision} are no item's id and revision", origin)
 
     def in_flight(self, ref: EntryRef) -> None:
         """An entry was found between two stages."""
@@ -158,7 +160,7 @@ class Ledger:
 
         `taken` must be older than everything read of the topics, or what is on its way looks missing.
         """
-        missing, contradicting, altered = _Noted(), self._contradicting.copy(), self._altered.copy()
+        missing, contradicting, altered = Noted(), self._contradicting.copy(), self._altered.copy()
         for sentence in self._numbers.wrong():
             altered.note(sentence)
         raw = entries = waiting = in_flight = 0
@@ -178,7 +180,7 @@ class Ledger:
                 if not lost and not moving:
                     missing.note(f"{self._topic}/{partition}/{offset}: no outcome at all")
                 for index in lost:
-                    missing.note(_position(self._topic, partition, offset, index))
+                    missing.note(position_of(self._topic, partition, offset, index))
         return Account(
             raw=raw,
             entries=entries,
@@ -194,12 +196,12 @@ class Ledger:
             elsewhere=self._elsewhere,
         )
 
-    def _page(self, partition: int, offset: int) -> _Page | None:
+    def _page(self, partition: int, offset: int) -> Page | None:
         page = self._pages.get(partition)
         return page if page is not None and page.begin <= offset < page.end else None
 
 
-class _Page:
+class Page:
     """The account of one raw partition, by offset."""
 
     def __init__(self, begin: int, end: int) -> None:
@@ -211,6 +213,27 @@ class _Page:
         self._marks = bytearray(self.end - begin)
         self._seen: dict[int, int] = {}  # offset -> bits of the entries that have their outcome
         self.moving: dict[int, int] = {}
+
+    def grow(self, end: int) -> None:
+        """Take in offsets up to a later end."""
+        if (more := end - self.end) > 0:
+            self.counts.extend(array("H", bytes(2 * more)))
+            self._marks.extend(bytes(more))
+            self.end = end
+
+    def shed(self, begin: int) -> None:
+        """Let go of what stands before a later begin."""
+        begin = min(begin, self.end)
+        if (less := begin - self.begin) <= 0:
+            return
+        gone = self._marks[:less]
+        self.present -= sum(1 for mark in gone if mark & _PRESENT)
+        self.open -= sum(1 for mark in gone if mark & (_PRESENT | _DONE) == _PRESENT)
+        del self.counts[:less], self._marks[:less]
+        for offsets in (self._seen, self.moving):
+            for offset in [one for one in offsets if one < begin]:
+                del offsets[offset]
+        self.begin = begin
 
     def appear(self, offset: int) -> None:
         at = offset - self.begin
@@ -225,6 +248,10 @@ class _Page:
         if not doubled:
             self._finish(offset, _WHOLE)
         return doubled
+
+    def awaited(self, offset: int) -> int:
+        """Entries of an unfinished document that have no outcome yet; 1 where nobody knows how many there are."""
+        return self.counts[offset - self.begin] - self._seen.get(offset, 0).bit_count() or 1
 
     def settle(self, offset: int, index: int, count: int) -> bool:
         """One entry has its outcome; True where it had one before."""
@@ -249,11 +276,14 @@ class _Page:
     def begun(self, offset: int) -> bool:
         return bool(self._marks[offset - self.begin] & _DONE) or offset in self._seen
 
-    def entries(self) -> int:
-        """Entries of all documents whose count is known."""
-        return sum(self.counts) + sum(1 for mark in self._marks if mark & _WHOLE)
+    def entries(self, until: int | None = None) -> int:
+        """Entries of all documents whose count is known; of those before `until`."""
+        size = None if until is None else max(0, until - self.begin)
+        return sum(self.counts[:size]) + sum(1 for mark in self._marks[:size] if mark & _WHOLE)
 
     def unfinished(self) -> Iterator[int]:
+        if not self.open:
+            return
         for at, mark in enumerate(self._marks):
             if mark & (_PRESENT | _DONE) == _PRESENT:
                 yield self.begin + at
@@ -277,25 +307,26 @@ class _Page:
         self.open -= self._marks[at] & _PRESENT
 
 
-class _Noted:
+class Noted:
     """Counts faults and remembers the first."""
 
     def __init__(self, count: int = 0, shown: Iterable[str] = ()) -> None:
         self._count = count
         self._shown = list(shown)
 
-    def note(self, sentence: str) -> None:
+    def note(self, sentence: str, origin: Origin | None = None) -> None:
+        """`origin`: whose outcome it is about."""
         self._count += 1
         if len(self._shown) < SHOWN:
             self._shown.append(sentence)
 
-    def copy(self) -> _Noted:
-        return _Noted(self._count, self._shown)
+    def copy(self) -> Noted:
+        return Noted(self._count, self._shown)
 
     def faults(self) -> Faults:
         return Faults(self._count, list(self._shown))
 
 
-def _position(topic: str, partition: int, offset: int, index: int | None) -> str:
+def position_of(topic: str, partition: int, offset: int, index: int | None) -> str:
     tail = "" if index is None else f"/{index}"
     return f"{topic}/{partition}/{offset}{tail}"

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -53,6 +53,33 @@ class Numbers:
             source.partition << _OFFSET_BITS + _INDEX_BITS | source.offset << _INDEX_BITS | source.index
         )
         return True
+
+    def slide(self, windows: Mapping[int, tuple[int, int]]) -> None:
+        """Judge the documents of these offsets of each partition from now on, and no others.
+
+        Numbers of documents before them stay only as long as they can fill a gap behind one that is judged.
+        """
+        ids, numbers, sources = (np.array(kept, np.uint64) for kept in (self._ids, self._numbers, self._sources))
+        if not ids.size:
+            return
+        partitions = (sources >> np.uint64(_OFFSET_BITS + _INDEX_BITS)).astype(np.intp)
+        offsets = (sources >> np.uint64(_INDEX_BITS) & np.uint64((1 << _OFFSET_BITS) - 1)).astype(np.int64)
+        begins, ends = np.zeros(int(partitions.max()) + 1, np.int64), np.zeros(int(partitions.max()) + 1, np.int64)
+        for partition, (begin, end) in windows.items():
+            if partition < begins.size:
+                begins[partition], ends[partition] = begin, end
+        begun = offsets >= begins[partitions]
+        inside = begun & (offsets < ends[partitions])
+        numbers = numbers & ~np.uint64(_JUDGED) | inside.astype(np.uint64) * np.uint64(_JUDGED)
+        given = (numbers >> np.uint64(_FLAG_BITS)).astype(np.int64)
+        names, which = np.unique(ids, return_inverse=True)
+        lowest = np.full(names.size, np.iinfo(np.int64).max)
+        counts = inside & (numbers & np.uint64(_REPLAYED) == 0)
+        np.minimum.at(lowest, which[counts], given[counts])
+        keep = begun | (given > lowest[which])
+        for kept, values in ((self._ids, ids), (self._numbers, numbers), (self._sources, sources)):
+            del kept[:]
+            kept.frombytes(values[keep].tobytes())
 
     def wrong(self) -> Iterator[str]:
         """Everything that is wrong with them, as sentences that begin with where the entry stands."""

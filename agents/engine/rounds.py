@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 BEAT_EVERY_SECONDS = 1.0
 
-LEAST_PATIENCE = 20.0
+LEAST_PATIENCE = 15.0
 """Without a round that came through for so long, and for three rounds: not ready."""
 
 

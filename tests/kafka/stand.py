@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.protocol.admin import DeleteGroupsRequest
 
 from agents.engine.admin import administration
 from agents.engine.reader import Reader
+from agents.engine.store import POSITION_KEY, Position, encode_position
 from agents.engine.topics import Naming, partition_of, topic_table
 from agents.engine.transport import Incoming
 from agents.stage import Headers, Topic
@@ -123,6 +125,27 @@ class Stand:
         try:
             at = TopicPartition(self.naming.topic(topic), partition)
             await admin.delete_records({at: RecordsToDelete(before_offset=before)})
+        finally:
+            await admin.close()
+
+    async def stand_at(self, stage: StageName, offset: int, partition: int = 0) -> None:
+        """Write what a stage's transactions end with: the position, to its changelog."""
+        producer = AIOKafkaProducer(**self.connection)
+        await producer.start()
+        try:
+            position = encode_position(Position(offset, b"w" * 8, 1))
+            await producer.send_and_wait(self.naming.changelog(stage), position, key=POSITION_KEY, partition=partition)
+        finally:
+            await producer.stop()
+
+    async def lose_offsets(self) -> None:
+        """Delete the group with all its offsets, as Kafka does a week after its last member has left."""
+        admin = AIOKafkaAdminClient(**self.connection)
+        await admin.start()
+        try:
+            coordinator = await admin.find_coordinator(self.naming.group)
+            answer = await admin._send_request(DeleteGroupsRequest([self.naming.group]), coordinator)
+            assert answer.results == [(self.naming.group, 0)], answer
         finally:
             await admin.close()
 
