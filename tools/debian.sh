@@ -6,8 +6,8 @@ set -u
 
 # podman runs the containers, runc because crun wants cgroups of one version, the rest is its network and init;
 # mmdebstrap makes the base images where no registry of images can be reached.
-# prometheus has promtool, which plays the alert rules.
-PACKAGES="podman runc catatonit netavark aardvark-dns iptables mmdebstrap prometheus"
+# prometheus has promtool, which plays the alert rules; prometheus-alertmanager has amtool.
+PACKAGES="podman runc catatonit netavark aardvark-dns iptables mmdebstrap prometheus prometheus-alertmanager"
 [ $# -gt 0 ] && PACKAGES=$*
 
 say() { echo "debian: $*"; }

@@ -22,6 +22,7 @@ Value = float | None
 
 MOMENTS = ("_timestamp_seconds", "process_start_time_seconds")
 AGES = ("feedmill_oldest_unprocessed_seconds",)
+COUNTS = ("_total", "_count", "_bucket", "_offset")
 ROUGH = ("_bytes",)
 """Figures that tremble at every scrape; three digits of them tell all that an alert asks."""
 
@@ -93,7 +94,7 @@ def _run(values: Sequence[Value], at: int) -> tuple[float, int]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.10g}"
+    return "NaN" if math.isnan(value) else f"{value:.10g}"
 
 
 def unrolled(notated: str) -> list[Value]:
@@ -121,16 +122,26 @@ def _parted(run: str) -> tuple[float, float]:
     return float(run), 0.0
 
 
-def going_on(name: str, values: Sequence[Value], begin: int, times: int) -> list[Value]:
-    """Real values repeated: those from `begin` to the end, so many times more. What counts, and moments, go on rising."""
-    piece = list(values[begin:])
-    first, last = piece[0], piece[-1]
+def lengthened(name: str, values: Sequence[Value], begin: int, end: int, times: int) -> list[Value]:
+    """Real values repeated: those from step `begin` to `end`, so many times more, and then what came after.
+
+    What counts goes on rising; moments that lie in the piece or after it move with it; all else stands as it was.
+    """
     metric = name.partition("{")[0]
-    rises = metric.endswith(("_total", "_count", "_bucket", "_sum", *MOMENTS, "_offset")) and first and last
-    rise = (last - first) if rises and first is not None and last is not None else 0.0
-    step = rise / (len(piece) - 1) if len(piece) > 1 else 0.0
-    longer: list[Value] = list(values)
+    piece, length = values[begin:end], end - begin
+    longer = list(values[:end])
     for number in range(1, times + 1):
-        by = (rise + step) * number
-        longer += [None if value is None else value + by for value in piece]
-    return longer
+        longer += [_later(metric, value, values, begin, end, number) for value in piece]
+    return longer + [_later(metric, value, values, begin, end, times) for value in values[begin + length :]]
+
+
+def _later(metric: str, value: Value, values: Sequence[Value], begin: int, end: int, number: int) -> Value:
+    if value is None or value == 0:
+        return value
+    if metric.endswith(MOMENTS):
+        within = value >= (LEAD + begin) * STRETCH
+        return value + number * (end - begin) * STRETCH if within else value
+    if metric.endswith(COUNTS):
+        first, last = values[begin], values[end]
+        return value if first is None or last is None else value + number * (last - first)
+    return value
