@@ -1,8 +1,8 @@
 """`make pictures`: docs/pictures, the dashboards of a real run with faults in it.
 
 A mill under a steady made-up load; one of its two workers is killed and kept dead for some minutes; a flood of broken
-documents follows. Prometheus scrapes it all, the page of tools/render-dashboard draws it with Grafana's own components, and
-headless Chromium takes the pictures. They show what a person will see; a screenshot of a Grafana server they are not.
+documents follows. Prometheus scrapes it all, the page of tools/render-dashboard draws it with Grafana's components,
+and headless Chromium takes the pictures. They show what a person will see; screenshots of a Grafana server they are not.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ HEAD = 64  # pixels of the page above the grid
 ROW = 38  # of Grafana's grid
 
 PACE = 4.0
-STEADY, DEAD, BACK, FLOOD, CALM = 4.0, 6.5, 2.0, 1.0, 2.5
+STEADY, DEAD, BACK, FLOOD, CALM = 4.0, 3.0, 2.0, 1.0, 3.0
 """Minutes: before the fault, a worker dead, it is back, broken documents, and after."""
 
 BROKEN = 0.5
@@ -58,6 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         build()
         _run(given.to, given.share, idle=given.idle)
+    except KeyboardInterrupt:
+        return 130
     except PrometheusMissingError as error:
         print(error, file=sys.stderr)
         return 2

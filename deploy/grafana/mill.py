@@ -272,7 +272,7 @@ def _kinds(grid: Grid) -> None:
                 Query(f"60 * {rate(LETTERS)}", "all causes"),
                 Query(f"60 * {rate(LETTERS, by='code')} > 0", "{{code}}"),
             ],
-            colours={"all causes": BAD},
+            colours={"all causes": "purple"},
         ),
         8,
         8,

@@ -20,7 +20,8 @@ from deploy.grafana.queries import EXPORTER, LEDGER, STAGE, exporter, lag, ledge
 RECORDS = lag("feedmill_lag_records", STAGE)
 AGE = lag("feedmill_oldest_unprocessed_seconds", STAGE)
 ITEMS = worker("feedmill_stories_index_items")
-LIMIT = worker("feedmill_stories_index_limit_items")
+# A worker that owns no partition of the stories stage has no index, and 0 for its limit.
+LIMIT = f"({worker('feedmill_stories_index_limit_items')} > 0)"
 FREE = worker("feedmill_state_disk_free_bytes")
 SIZE = worker("feedmill_state_disk_size_bytes")
 NO_LAG = "Nobody reads lag"

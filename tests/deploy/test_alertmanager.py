@@ -35,7 +35,9 @@ DATA = {"FeedmillLedgerMissing", "FeedmillLedgerDoubled", "FeedmillLedgerContrad
 def program(name: str) -> str:
     found = shutil.which(name) or shutil.which(f"prometheus-{name}")
     if found is None:
-        why = f"tests of Alertmanager DID NOT RUN: {name} is not there (Debian: apt-get install prometheus-alertmanager)"
+        why = (
+            f"tests of Alertmanager DID NOT RUN: {name} is not there (Debian: apt-get install prometheus-alertmanager)"
+        )
         if IN_CI:
             pytest.fail(why)
         pytest.skip(why)
@@ -109,9 +111,10 @@ class Alertmanager:
     def states(self) -> dict[tuple[str, str], str]:
         """Of each alert, by name and stage or instance: active or suppressed."""
         return {
-            (alert["labels"]["alertname"], alert["labels"].get("stage") or alert["labels"].get("instance") or ""): alert[
-                "status"
-            ]["state"]
+            (
+                alert["labels"]["alertname"],
+                alert["labels"].get("stage") or alert["labels"].get("instance") or "",
+            ): alert["status"]["state"]
             for alert in self._ask("alerts")
         }
 

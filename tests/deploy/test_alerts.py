@@ -80,7 +80,10 @@ def test_other_rules_are_told_apart(scene: str, old: str, new: str, tmp_path: Pa
 
 def test_every_alert_fires_in_a_recording() -> None:
     names = {
-        rule["alert"] for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"] if "alert" in rule
+        rule["alert"]
+        for group in yaml.safe_load(RULES.read_text())["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
     }
     assert names == set().union(*(scene.alerts for scene in SCENES.values())) | SPOKEN_ELSEWHERE
 

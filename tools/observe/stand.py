@@ -38,7 +38,8 @@ PARTITIONS = 4
 class Stand:
     """Starts everything, and ends everything that it started; nothing is kept.
 
-    `pace`: documents a second; 0: none, until it is changed. `labels`: see Prometheus. `settings`: more environment for the workers.
+    `pace`: documents a second; 0: none, until it is changed. `labels`: see Prometheus. `settings`: more environment
+    for the workers.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Stand:
         self.workers.start()
         self._guard.dismiss()  # the workers have their own, which ends them first
         self._beside("lag-exporter", "--port", str(self._exporter_port), "--every", "2")
+        self._beside("ledger", "--follow", "--port", str(self._ledger_port), "--every", "5", "--grace", "20s")
         self._programs.append(self.prometheus.start(os.environ))
         self.prometheus.scrape(self._targets())
         self._publishing = threading.Thread(target=self._publish_all, name="load", daemon=True)
@@ -154,6 +156,7 @@ class Stand:
                 for worker in workers
             ),
             Target("feedmill-lag-exporter", "lag-exporter", f"{LOOPBACK}:{self._exporter_port}"),
+            Target("feedmill-ledger", "ledger", f"{LOOPBACK}:{self._ledger_port}"),
         ]
 
     async def _create(self) -> None:

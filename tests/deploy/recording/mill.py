@@ -44,7 +44,9 @@ FOLLOW = "--follow" in (ROOT / "agents/cli/ledger.py").read_text()
 AGAIN = 1.0
 """Seconds after which a process that has ended is started again: a quarter of a minute on the played clock."""
 
-_WORDS = "bridge council ferry gallery harvest lantern library orchard railway signal theatre tunnel village weather".split()
+_WORDS = (
+    "bridge council ferry gallery harvest lantern library orchard railway signal theatre tunnel village weather".split()
+)
 
 
 class Process:
@@ -151,7 +153,9 @@ class Mill:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the sender meets every fault too
         self.cluster.__enter__()
         for name, place in PLACES.items():
-            words = {"lag-exporter": ["lag-exporter"], "ledger": ["ledger", "--follow", "--every", "5"]}.get(name, ["worker"])
+            words = {"lag-exporter": ["lag-exporter"], "ledger": ["ledger", "--follow", "--every", "5"]}.get(
+                name, ["worker"]
+            )
             process = Process(name, self.folder, words, self.environment(name, place))
             if words == ["worker"]:
                 process.environment["FEEDMILL_METRICS_PORT"] = str(process.port)
@@ -254,7 +258,11 @@ class Mill:
                 async with Publisher(self.cluster.connection) as publisher:
                     while not self._stop.is_set():
                         for site in list(self.sending):
-                            body = b"\xff\xfe\x00\xd8%d" % rng.randrange(10**6) if rng.random() < self.spoilt else made(site)
+                            body = (
+                                b"\xff\xfe\x00\xd8%d" % rng.randrange(10**6)
+                                if rng.random() < self.spoilt
+                                else made(site)
+                            )
                             await publisher.send(self.naming.topic(Topic.RAW), body, key=site.encode())
                         await asyncio.sleep(1 / self.rate)
             except Exception:  # the broker is away: a sender tries again
@@ -315,9 +323,7 @@ class Prometheus:
             ],
         }
         if alertmanager:
-            config["alerting"] = {
-                "alertmanagers": [{"static_configs": [{"targets": [f"{LOOPBACK}:{alertmanager}"]}]}]
-            }
+            config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [f"{LOOPBACK}:{alertmanager}"]}]}]}
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config, sort_keys=False))
         self._log = (folder / "prometheus.log").open("ab")
         self._process = subprocess.Popen(

@@ -24,7 +24,9 @@ def load(name: str) -> dict[str, Any]:
     return found
 
 
-def as_test(scene: Scene, recording: dict[str, Any], expected: Collection[str], lasting: Collection[str]) -> dict[str, Any]:
+def as_test(
+    scene: Scene, recording: dict[str, Any], expected: Collection[str], lasting: Collection[str]
+) -> dict[str, Any]:
     """What promtool is given: silence before the fault; all of `expected`, and no other, at some time; `lasting` at the end."""
     steps = recording["seconds"] - 2  # the last scrape may have been under way
     series = []
@@ -41,7 +43,11 @@ def as_test(scene: Scene, recording: dict[str, Any], expected: Collection[str], 
         series.append({"series": one["series"], "values": f"_x{LEAD} {notation(values)}"})
     end_time = (LEAD + length - 1) * STRETCH
     tests = [
-        _expects(end_time, f"group by (alertname) (count_over_time(ALERTS{{alertstate='firing'}}[{(length - 2) * STRETCH}s]))", expected),
+        _expects(
+            end_time,
+            f"group by (alertname) (count_over_time(ALERTS{{alertstate='firing'}}[{(length - 2) * STRETCH}s]))",
+            expected,
+        ),
         _expects(end_time, FIRING, lasting),
     ]
     if "fault" in recording["marks"]:

@@ -169,7 +169,11 @@ def unreadable_record(play: Play) -> None:
     play.mark("fault")
     play.mill.publish([b"\x00 no frame"], topic, partition=1)
     play.wait(180)
-    said = [line for line in play.mill.workers[0].said.splitlines() + play.mill.workers[1].said.splitlines() if "FEEDMILL_SKIP_RECORDS" in line]
+    said = [
+        line
+        for line in play.mill.workers[0].said.splitlines() + play.mill.workers[1].said.splitlines()
+        if "FEEDMILL_SKIP_RECORDS" in line
+    ]
     play.diary("\n".join(said[-2:]))
     play.mark("cured")
     place = next(word for word in said[-1].replace(",", " ").split() if word.count("/") == 2).strip(".:")
@@ -306,7 +310,11 @@ def entries_passed_over(play: Play) -> None:
     play.mark("fault")
     mill = play.mill
     topic = mill.naming.topic(INPUT[StageName.ENRICH])
-    ends = [int(play.scraper.series[key][max(play.scraper.series[key])]) for key in sorted(play.scraper.series) if key.startswith("feedmill_end_offset") and 'stage="enrich"' in key]
+    ends = [
+        int(play.scraper.series[key][max(play.scraper.series[key])])
+        for key in sorted(play.scraper.series)
+        if key.startswith("feedmill_end_offset") and 'stage="enrich"' in key
+    ]
     skipped = ",".join(f"{topic}/{part}/{end + ahead}" for part, end in enumerate(ends) for ahead in range(150))
     for worker in mill.workers:
         worker.environment["FEEDMILL_SKIP_RECORDS"] = skipped
@@ -345,7 +353,10 @@ def limits(play: Play) -> None:
     rng = random.Random(3)
     mill.publish(article(f"site{number % 90}.example", 10**7 + number, rng) for number in range(11_500))
     filler = mill.folder / "worker-0.state" / "filler"
-    size, free = mill.workers[0].figure("feedmill_state_disk_size_bytes"), mill.workers[0].figure("feedmill_state_disk_free_bytes")
+    size, free = (
+        mill.workers[0].figure("feedmill_state_disk_size_bytes"),
+        mill.workers[0].figure("feedmill_state_disk_free_bytes"),
+    )
     play.diary(f"disk: {free:g} of {size:g} bytes are free before")
     with filler.open("wb") as file, contextlib.suppress(OSError):
         file.write(bytes(int(free - size * 0.10)))
