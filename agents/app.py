@@ -39,7 +39,7 @@ from agents.engine.lag import LagReader
 from agents.engine.logs import configure_logs
 from agents.engine.loop import StageLoop, frame_intake
 from agents.engine.metrics import MillMetrics
-from agents.engine.mill import EXIT_ENDED, Mill, Watchers, end_process, stop_within
+from agents.engine.mill import EXIT_ENDED, Mill, end_process, stop_within
 from agents.engine.probes import HealthServer, UnservableError
 from agents.engine.quarantine import ChildQuarantine
 from agents.engine.store import RocksTables
@@ -47,6 +47,7 @@ from agents.engine.topics import INPUT, MAX_REQUEST, Naming, topic_table
 from agents.engine.transport import UnavailableError
 from agents.engine.turns import Turns
 from agents.engine.watchdog import Watchdog
+from agents.engine.watchers import Watchers
 from agents.settings import LogLevel, Settings, SettingsError, load_sites
 from agents.stages import make_stages
 from agents.tried import command
@@ -120,7 +121,7 @@ def build_app(settings: Settings, metrics: MillMetrics, health: Health) -> Feedm
         loghandlers=[],
     )
     stages = make_stages(__version__, load_sites(settings.sites_file), settings.stories_max_items, sweeps=True)
-    watchers = Watchers(metrics, health)
+    watchers = Watchers(metrics, health, naming)
     transport = KafkaTransport(
         connection(settings), group=naming.group, transaction_timeout_seconds=settings.transaction_timeout_seconds
     )

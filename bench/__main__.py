@@ -22,6 +22,7 @@ BENCHES = (
     "kafka",
     "rebalance",
     "ledger",
+    "watchers",
     "broker",
     "hostile",
     "accuracy",

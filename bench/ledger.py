@@ -50,7 +50,7 @@ def main() -> Iterator[Table]:
     for load in LOADS:
         with EmbeddedBroker() as broker:
             naming = Naming("bench")
-            asyncio.run(_write({"bootstrap_servers": broker.address}, naming, load))
+            asyncio.run(write({"bootstrap_servers": broker.address}, naming, load))
             rows.append([load.name, *_ledger(broker.address, naming)])
     yield Table(
         f"`feedmill ledger` over {ENTRIES:,} entries, {PARTITIONS} partitions",
@@ -76,7 +76,7 @@ def _ledger(address: str, naming: Naming) -> list[Cell]:
     return [account["raw"], account["entries"], seconds, used.ru_maxrss / 1024]
 
 
-async def _write(connection: dict[str, str], naming: Naming, load: Load) -> None:
+async def write(connection: dict[str, str], naming: Naming, load: Load) -> None:
     """Raw records, their outcomes spread as the mill spreads them, and the group's offsets behind it all."""
     async with administration(connection) as admin:
         await admin.create(topic_table(naming, partitions=PARTITIONS, replication=1), 1)

@@ -105,11 +105,11 @@ def resource_name(topic: str) -> str:
 def written() -> dict[Path, str]:
     """Every generated file as it should be."""
     topics = kafka_topics(Naming(), partitions=PARTITIONS, replication=REPLICATION, cluster=CLUSTER)
-    user = kafka_user(Role.WORKER, Naming(), cluster=CLUSTER)
+    users = [kafka_user(role, Naming(), cluster=CLUSTER) for role in (Role.WORKER, Role.WATCHER)]
     rule = prometheus_rule(yaml.safe_load(RULES.read_text(encoding="utf-8")))
     return {
         COMPONENTS / "strimzi" / "topics.yaml": HEAD.format(source="agents/engine/topics.py") + dump(topics),
-        COMPONENTS / "strimzi" / "user.yaml": HEAD.format(source="agents/engine/acls.py") + dump([user]),
+        COMPONENTS / "strimzi" / "user.yaml": HEAD.format(source="agents/engine/acls.py") + dump(users),
         COMPONENTS / "monitoring" / "rules.yaml": HEAD.format(source="deploy/prometheus/rules.yml") + dump([rule]),
     }
 

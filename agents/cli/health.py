@@ -1,4 +1,7 @@
-"""`feedmill health`: asks the worker of this machine or container how it is, for whoever supervises it."""
+"""`feedmill health`: asks the worker of this machine or container how it is, for whoever supervises it.
+
+Or what else of the mill listens there: `--port 9809` asks the lag exporter, `--port 9810` a ledger that follows.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +33,15 @@ def health(
     ready: Annotated[
         bool, typer.Option("--ready", help="Ask whether it works on its partitions, not only whether it lives.")
     ] = False,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Ask whoever listens there: 9809 the lag exporter, 9810 the ledger."),
+    ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds to wait for the answer.")] = 4.0,
 ) -> None:
     """Ask the worker on this machine whether it lives, by its own /healthz; ends with 1 where it does not."""
-    host, port = address(os.environ)
-    well, why = ask(host, port, "/readyz" if ready else "/healthz", timeout)
+    host, own = address(os.environ if port is None else {**os.environ, "FEEDMILL_METRICS_PORT": str(port)})
+    well, why = ask(host, own, "/readyz" if ready else "/healthz", timeout)
     sys.stdout.write(safe_line(why) + "\n")
     raise typer.Exit(ExitCode.FINE if well else ExitCode.FOUND)
 
@@ -58,7 +65,7 @@ def ask(host: str, port: int, path: str, timeout: float) -> tuple[bool, str]:
         answer = connection.getresponse()
         body = answer.read(WORDS)
     except (OSError, http.client.HTTPException) as error:
-        return False, f"No worker answers on {host} port {port}: {error or type(error).__name__}."
+        return False, f"Nobody answers on {host} port {port}: {error or type(error).__name__}."
     finally:
         connection.close()
     return answer.status == http.HTTPStatus.OK, _sentence(body)
@@ -68,4 +75,4 @@ def _sentence(body: bytes) -> str:
     try:
         return str(json.loads(body)["why"])
     except (ValueError, TypeError, KeyError):
-        return "What answers is no worker of feedmill."
+        return "What answers is nothing of feedmill's."

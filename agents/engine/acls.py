@@ -35,6 +35,7 @@ class Operation(StrEnum):
     WRITE = "Write"
     CREATE = "Create"
     DESCRIBE = "Describe"
+    DESCRIBE_CONFIGS = "DescribeConfigs"
     ALTER_CONFIGS = "AlterConfigs"
 
 
@@ -44,6 +45,7 @@ class Role(StrEnum):
     WORKER = "worker"
     INGEST = "ingest"
     READER = "reader"
+    WATCHER = "watcher"
     OPERATOR = "operator"
 
 
@@ -51,6 +53,7 @@ ROLES = {
     Role.WORKER: "`feedmill worker`",
     Role.INGEST: "`feedmill ingest`, and whoever else publishes documents",
     Role.READER: "`feedmill tail` and `explain`, and whoever else reads what comes out",
+    Role.WATCHER: "`feedmill lag-exporter` and `ledger --follow`, who write nothing",
     Role.OPERATOR: "`feedmill topics`, `check`, `ledger`, `dead-letters`, `reprocess` and `retract`",
 }
 """What each role is for."""
@@ -97,6 +100,16 @@ def grants(role: Role, naming: Naming) -> Sequence[Grant]:
                 _topic(duplicates, read, "the duplicates"),
                 _topic(letters, read, "the dead letters"),
             )
+        case Role.WATCHER:
+            look = (*read, Operation.DESCRIBE_CONFIGS)
+            return (
+                _topic(f"{naming.prefix}.", look, "where each stage stands, every outcome, how long each is kept",
+                       Pattern.PREFIXED),
+                Grant(
+                    Resource.GROUP, Pattern.LITERAL, naming.group, (Operation.DESCRIBE,),
+                    "the group's offsets and members",
+                ),
+            )  # fmt: skip
         case Role.OPERATOR:
             everything = (*read, Operation.CREATE, Operation.ALTER_CONFIGS)
             return (

@@ -64,7 +64,7 @@ class _Work(Struct):
 
 
 class Health:
-    """What is known of a worker; an `Observer` of its loops. Any thread may call any method.
+    """What is known of a worker, told of what its loops do by `Watchers`. Any thread may call any method.
 
     `timer` counts seconds without jumps. The worker calls `assigned` (before it restores) and `revoked` at rebalances,
     `settled` when all of that is taken over, `at_work` while a stage has records in hand, `lags` after each reading,
@@ -168,7 +168,7 @@ class Health:
                     # Where no record was seen there may be none: only markers and what was aborted.
                     work.lag, work.lag_at = 0 if lag.oldest is None else lag.records, now
 
-    # -- told by the loops (Observer)
+    # -- told of the loops
 
     def handled(self, stage: StageName, partition: int, entries: int, outputs: Sequence[Output], size: int) -> None:
         self.progressed(stage, partition)

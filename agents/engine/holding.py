@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from agents.engine.delivery import Refusals
+from agents.engine.about import about_partition
+from agents.engine.part import Part
 from agents.engine.store import POSITION_KEY, StateSize, Store, Tables
 from agents.engine.suspicion import IN_ORDER, Suspicion, at_work, is_suspect
 from agents.engine.topics import INPUT, OUTPUTS, Naming
@@ -44,32 +45,6 @@ class RestoreObserver(Protocol):
     def suspected(self, stage: StageName, partition: int, first: int) -> None:
         """The last owner did not stop in order: it may have died of the record at `first`, or of one behind it."""
         ...
-
-
-class Part:
-    """One owned partition of a stage: its store, its producer and where it stands."""
-
-    def __init__(self, partition: int, store: Store) -> None:
-        self.partition = partition
-        self.store = store
-        self.transactions: Transactions | None = None
-        self.ready = False
-        self.joined = False
-        """Whether records have come, since it was taken over last, that go on where its state stands."""
-        self.sure_at = 0.0
-        """When the last commit was asked for, or was seen to be there."""
-        self.begun: int | None = None
-        """The next input offset when it was taken over last; None before."""
-        self.verified: int | None = None
-        """The next input offset at the last time that the commit behind it was seen to be there."""
-        self.suspicion: Suspicion | None = None
-        self.count = 0
-        self.refusals: Refusals = {}
-
-    @property
-    def next(self) -> int:
-        """The next input offset to be worked on."""
-        return self.store.next
 
 
 class Holding:
@@ -247,7 +222,8 @@ class Holding:
         if first > part.next and await self._unworked(between):
             raise EngineError(
                 f"{self.input}/{part.partition} was to go on at {part.next}, but the consumer came with {first}: it "
-                "has passed over records. Nothing was committed; a restart fetches them."
+                "has passed over records. Nothing was committed; a restart fetches them.",
+                **about_partition(self._name, part.partition),
             )
         part.joined = True
 
@@ -316,7 +292,8 @@ class Holding:
             raise EngineError(
                 f"The state of {self.changelog_topic}/{part.partition} stands at {part.next}, but the group has "
                 f"worked on to {hint}: the changelog was lost or restored from an older backup. Start a new "
-                "generation (FEEDMILL_GENERATION) knowingly; docs/runbooks/lost-changelog.md says how."
+                "generation (FEEDMILL_GENERATION) knowingly; docs/runbooks/lost-changelog.md says how.",
+                **about_partition(self._name, part.partition),
             )
 
     async def check_inputs(self, parts: Iterable[Part] | None = None) -> None:
@@ -334,7 +311,8 @@ class Holding:
                 raise EngineError(
                     f"{self.input}/{partition} ends at {end}, but was worked on up to {positions[partition]}: the "
                     "topic was deleted and made again, or restored from an older backup than the rest. What stands "
-                    "there now would be passed over; docs/runbooks/recreated-raw.md says how to go on."
+                    "there now would be passed over; docs/runbooks/recreated-raw.md says how to go on.",
+                    **about_partition(self._name, partition),
                 )
 
     def _prepare(self, store: Store) -> Iterator[None]:
@@ -365,7 +343,8 @@ class Holding:
             else:
                 raise EngineError(
                     f"The broker has lost the end of the last transaction on {self.changelog_topic}/{partition}: it "
-                    "was restarted right after it. The next start takes it over and works it off again."
+                    "was restarted right after it. The next start takes it over and works it off again.",
+                    **about_partition(self._name, partition),
                 )
 
     async def _release(self, partition: int) -> None:

@@ -21,6 +21,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from agents.content.unsafe import UNSAFE, visible
+from agents.engine.about import FIELDS
 
 FLOOD_SECONDS = 30.0
 """What a library says again and again is written once in so long, with how often it was said."""
@@ -65,6 +66,7 @@ def configure_logs(
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(FIELDS),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,

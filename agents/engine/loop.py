@@ -15,7 +15,8 @@ from typing import Generic, Protocol, TypeVar
 from agents.engine.batches import Filling
 from agents.engine.delivery import Dispatch, Parcel, Refusals
 from agents.engine.frames import UnreadableFrameError, decode_frame
-from agents.engine.holding import Holding, Part, RestoreObserver, all_of
+from agents.engine.holding import Holding, RestoreObserver, all_of
+from agents.engine.part import Part
 from agents.engine.quarantine import Quarantine, Tried
 from agents.engine.store import POSITION_KEY, Change, Overlay, Position, Store, Tables, encode_position
 from agents.engine.topics import Naming
@@ -45,9 +46,11 @@ def frame_intake(record: Incoming) -> Sequence[bytes]:
         return [value for _, value in decode_frame(record.value)]
     except UnreadableFrameError as error:
         raise EngineError(
-            f"Record {record.topic}/{record.partition}/{record.offset} is no frame of the mill: {error}. "
+            f"Record {record.place} is no frame of the mill: {error}. "
             "Something else writes to this topic, or a broken version did. To go on without it, name it in "
-            "FEEDMILL_SKIP_RECORDS; what it held is then missing and the ledger will say so."
+            "FEEDMILL_SKIP_RECORDS; what it held is then missing and the ledger will say so.",
+            partition=record.partition,
+            record=record.place,
         ) from error
 
 
@@ -60,7 +63,9 @@ class Observer(RestoreObserver, Protocol):
         """How long a batch took from its first entry to its commit; `committing`: of that, in its transaction."""
         ...
 
-    def refused(self, stage: StageName, partition: int, why: str) -> None: ...
+    def refused(self, stage: StageName, partition: int, why: str, first: Incoming, culprit: Output | None) -> None:
+        """The broker refused a record of the batch that begins with `first`; once it is found, that of `culprit`."""
+        ...
 
     def tried(self, stage: StageName, partition: int, letter: Output | None, fatal: str | None) -> None:
         """A suspect input was tried in the child process. `fatal` says how it ended that; then it has a dead letter."""
@@ -154,7 +159,7 @@ class StageLoop(Holding, Generic[In]):
             yield batch, inputs
 
     def _inputs(self, record: Incoming) -> Sequence[In]:
-        return () if f"{record.topic}/{record.partition}/{record.offset}" in self._skip else self._intake(record)
+        return () if record.place in self._skip else self._intake(record)
 
     async def _work_suspects(self, part: Part, records: Sequence[Incoming]) -> list[Incoming]:
         """Try suspect records input by input in the child process, and commit what became of them; the others."""
@@ -211,11 +216,12 @@ class StageLoop(Holding, Generic[In]):
                 part.refusals.clear()
                 return
             except RefusedError as refused:
-                self._observer.refused(self.stage.name, part.partition, refused.reason)
+                self._observer.refused(self.stage.name, part.partition, refused.reason, batch[0], refused.culprit)
                 if singly and len(part.refusals) == known:
                     raise EngineError(
                         f"The broker refuses the state of {self.changelog_topic}/{part.partition}, and nothing can "
-                        f"take its place: {refused.reason}. Compare the topic's settings with `feedmill topics check`."
+                        f"take its place: {refused.reason}. Compare the topic's settings with `feedmill topics check`.",
+                        partition=part.partition,
                     ) from refused
                 part.ready = False
                 derived = part.store.derived
@@ -226,7 +232,8 @@ class StageLoop(Holding, Generic[In]):
                 if part.next > batch[0].offset:
                     raise EngineError(
                         f"{self.input}/{part.partition} moved on to {part.next} while a refused batch was tried again: "
-                        "another worker owns it."
+                        "another worker owns it.",
+                        partition=part.partition,
                     ) from refused
                 singly = True
 
@@ -331,7 +338,7 @@ class StageLoop(Holding, Generic[In]):
             try:
                 await (await transactions.send(parcel.record))
             except RefusedError as refused:
-                output = parcel.outputs[0]
+                refused.culprit = output = parcel.outputs[0]
                 if output.entry is None or output.topic is Topic.DEAD_LETTER:
                     raise EngineError(
                         f"The broker refuses a record for {parcel.record.topic} and nothing can take its place: "

@@ -40,7 +40,7 @@ from schemas import GOES_ON, DeadLetterCode, DedupeRule, GroupingRule, StageName
 
 OTHER = "other"
 
-# One more series for each counter, in a gauge of its own that nobody asked for.
+# As in probes.py, for whoever looks at the registry without the server.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _BATCH_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
@@ -58,7 +58,7 @@ M = TypeVar("M", Counter, Gauge, Histogram)
 
 
 class MillMetrics:
-    """The metrics of one worker; an `Observer` of its loops. Written to by the loop's thread, read by the server's.
+    """The metrics of one worker, told by `Watchers` what its loops do, in the loop's thread; read in the server's.
 
     `sites` are those with series of their own (at most MAX_SITES; ValueError beyond). `clock` is the present
     moment, for latency. Everything stands in `registry`, that of this object where none is given.

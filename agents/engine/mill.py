@@ -12,24 +12,23 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from mode import Service
 
+from agents.engine.about import about_record
 from agents.engine.access import FORBIDDEN, forbidden
 from agents.engine.contact import Contact
-from agents.engine.health import Health
 from agents.engine.kafka import KafkaTransport
 from agents.engine.lag import LagReader
 from agents.engine.loop import StageLoop
 from agents.engine.marks import Marks
 from agents.engine.memory import Spare
-from agents.engine.metrics import MillMetrics
 from agents.engine.quarantine import ChildQuarantine
 from agents.engine.taking import taken
 from agents.engine.transport import Committed, EngineError, UnavailableError
-from agents.stage import Output
+from agents.engine.watchers import Watchers
 from schemas import StageName
 
 log = logging.getLogger(__name__)
@@ -42,65 +41,6 @@ CONTACT_SECONDS = 2.0
 HINT_SECONDS = 1.0
 LAG_SECONDS = 5.0
 SPARE_SECONDS = 2.0
-
-
-class Watchers:
-    """Tells metrics and health what the loops do."""
-
-    def __init__(self, metrics: MillMetrics, health: Health) -> None:
-        self.metrics = metrics
-        self.health = health
-
-    def handled(self, stage: StageName, partition: int, entries: int, outputs: Sequence[Output], size: int) -> None:
-        self.metrics.handled(stage, partition, entries, outputs, size)
-        self.health.handled(stage, partition, entries, outputs, size)
-
-    def took(self, stage: StageName, seconds: float, committing: float) -> None:
-        self.metrics.took(stage, seconds, committing)
-        self.health.took(stage, seconds, committing)
-
-    def reading(self, stage: StageName, partition: int, records: int) -> None:
-        self.metrics.reading(stage, partition, records)
-
-    def restored(self, stage: StageName, partition: int, records: int, seconds: float, rebuilt: str | None) -> None:
-        if rebuilt is not None:
-            log.warning("The state of %s/%d was rebuilt from its changelog: %s.", stage.value, partition, rebuilt)
-        self.metrics.restored(stage, partition, records, seconds, rebuilt)
-        self.health.restored(stage, partition, records, seconds, rebuilt)
-
-    def suspected(self, stage: StageName, partition: int, first: int) -> None:
-        log.warning(
-            "The last owner of %s/%d did not stop in order. What it may have had in hand, from record %d on, is tried "
-            "in a child process first.",
-            stage.value,
-            partition,
-            first,
-        )
-        self.metrics.suspected(stage, partition, first)
-
-    def tried(self, stage: StageName, partition: int, letter: Output | None, fatal: str | None) -> None:
-        if fatal is not None and letter is not None and letter.entry is not None:
-            entry = letter.entry
-            log.error(
-                "Working on record %d of partition %d of the raw topic%s ends a process: %s. It becomes a dead letter "
-                "crashed-worker of stage %s, with its payload, and the others go on. docs/runbooks/crashed-worker.md "
-                "says what to do.",
-                entry.offset,
-                entry.partition,
-                "" if entry.index < 0 else f" (entry {entry.index})",
-                fatal,
-                stage.value,
-            )
-        self.metrics.tried(stage, partition, letter, fatal)
-        self.health.progressed(stage, partition)
-
-    def cleared(self, stage: StageName, partition: int) -> None:
-        log.info("No suspect record is left in %s/%d.", stage.value, partition)
-
-    def refused(self, stage: StageName, partition: int, why: str) -> None:
-        log.warning("The broker refused a record of %s/%d, which becomes a dead letter: %s", stage, partition, why)
-        self.metrics.refused(stage, partition, why)
-        self.health.refused(stage, partition, why)
 
 
 class Mill(Service):
@@ -143,7 +83,7 @@ class Mill(Service):
             stories = self.loops[StageName.STORIES]
             self._watchers.metrics.watch_index(stories.index_sizes, stories.dropped)
         except EngineError as error:
-            end_process(str(error), EXIT_ENDED)
+            end_process(str(error), EXIT_ENDED, error.about)
         self._contact.heard()
         self._running = True
 
@@ -190,7 +130,7 @@ class Mill(Service):
             try:
                 await loop.take_over(owned[stage])
             except EngineError as error:
-                end_process(f"{stage.value}: {error}", EXIT_ENDED)
+                end_process(f"{stage.value}: {error}", EXIT_ENDED, {"stage": stage.value, **error.about})
         await self._marks.commit(self._hints())  # before anything is worked on that can end this process
         self._settled.set()
         self._watchers.health.settled()
@@ -208,12 +148,19 @@ class Mill(Service):
                 for event in events:
                     await stream.ack(event)
             except EngineError as error:
-                end_process(f"{stage.value}: {error}", EXIT_ENDED)
+                about = {"stage": stage.value, **error.about} if error.about else about_record(stage, records[0])
+                end_process(f"{stage.value}: {error}", EXIT_ENDED, about)
             except Exception:
-                first = records[0]
-                at = f"{first.topic}/{first.partition}/{first.offset}"
-                log.exception("A bug in stage %s, with %d records from %s on in hand.", stage.value, len(records), at)
-                end_process(f"{stage.value}: a bug. Nothing was committed, the records are tried again.", EXIT_ENDED)
+                about = about_record(stage, records[0])
+                log.exception(
+                    "A bug in stage %s, with %d records from %s on in hand.",
+                    stage.value,
+                    len(records),
+                    records[0].place,
+                    extra=about,
+                )
+                why = f"{stage.value}: a bug. Nothing was committed, the records are tried again."
+                end_process(why, EXIT_ENDED, about)
 
     @Service.timer(BEAT_SECONDS)
     async def beat(self) -> None:
@@ -259,7 +206,7 @@ class Mill(Service):
         except FORBIDDEN as error:
             end_process(str(forbidden("commit offsets", error)), EXIT_ENDED)
         except EngineError as error:
-            end_process(str(error), EXIT_ENDED)
+            end_process(str(error), EXIT_ENDED, error.about)
         except Exception as error:
             log.warning("The starting hint was not committed (%s): a restart will skip a few more records.", error)
 
@@ -298,7 +245,7 @@ class Mill(Service):
             log.warning("The ends of the inputs could not be read: %s", error)
             return
         except EngineError as error:
-            end_process(str(error), EXIT_ENDED)
+            end_process(str(error), EXIT_ENDED, error.about)
         try:
             lags = await self._lag_reader.read({place: position for place, (_, _, position) in places.items()})
         except EngineError as error:
@@ -312,9 +259,9 @@ class Mill(Service):
         self._watchers.health.lags(named)
 
 
-def end_process(why: str, code: int) -> None:
+def end_process(why: str, code: int, about: Mapping[str, Any] | None = None) -> None:
     """End at once: an orderly stop could take a minute with the broker away, and has nothing left to save."""
-    log.error("This worker ends: %s", why)
+    log.error("This worker ends: %s", why, extra=about)
     _flush()
     os._exit(code)
 

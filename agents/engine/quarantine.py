@@ -15,13 +15,14 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO, Protocol, cast
 
 import msgspec
 from msgspec import Struct
 
+from agents.engine.about import Fields, about_input
 from agents.engine.transport import EngineError
 from agents.engine.trial import OUT_OF_MEMORY, Answer, Request, receive, send
 from agents.stage import Output
@@ -79,7 +80,7 @@ class ChildQuarantine:
 
     async def tried(self, stage: StageName, one: Any, now: datetime) -> Tried:
         request = _pack.encode(Request(stage, now, msgspec.Raw(_pack.encode(one))))
-        return await asyncio.to_thread(self._tried, request)
+        return await asyncio.to_thread(self._tried, request, lambda: {"stage": stage.value, **about_input(stage, one)})
 
     async def rest(self) -> None:
         """End the child, where there is one; the next suspect input starts another."""
@@ -90,7 +91,7 @@ class ChildQuarantine:
     def awake(self) -> bool:
         return self._child is not None
 
-    def _tried(self, request: bytes) -> Tried:
+    def _tried(self, request: bytes, about: Callable[[], Fields]) -> Tried:
         with self._turn:
             while True:
                 if self._child is None:
@@ -108,7 +109,11 @@ class ChildQuarantine:
                     return Tried(fatal=f"it did not come to an end within {self._seconds:g} s")
                 if fresh:
                     return Tried(fatal=f"it ended the process ({how})")
-                log.warning("A child process ended on a suspect input (%s), which is tried again in a new one.", how)
+                log.warning(
+                    "A child process ended on a suspect input (%s), which is tried again in a new one.",
+                    how,
+                    extra=about(),
+                )
 
     def _ask(self, request: bytes | None, seconds: float) -> Answer | None:
         """The child's answer; None where it died or gave none in time."""

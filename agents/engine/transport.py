@@ -11,7 +11,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from agents.stage import Headers
+from agents.stage import Headers, Output
 
 
 class Outgoing(Struct, frozen=True, gc=False):
@@ -45,6 +45,11 @@ class Incoming(Struct, frozen=True, gc=False):
     def size(self) -> int:
         return len(self.key or b"") + len(self.value or b"") + 70
 
+    @property
+    def place(self) -> str:
+        """`topic/partition/offset`"""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
 
 class Committed(Struct, frozen=True):
     """What the group knows of an input partition: where a new owner begins to fetch, and its owner's mark."""
@@ -54,7 +59,14 @@ class Committed(Struct, frozen=True):
 
 
 class EngineError(Exception):
-    """Something after which the worker must end with nothing committed. Its text is a sentence for people."""
+    """Something after which the worker must end with nothing committed. Its text is a sentence for people.
+
+    `about` are fields of a log line (`about.py`): the stage, partition or record that it speaks of, where it does.
+    """
+
+    def __init__(self, *sentence: object, **about: object) -> None:
+        super().__init__(*sentence)
+        self.about = about
 
 
 class FencedError(EngineError):
@@ -66,7 +78,12 @@ class UnavailableError(EngineError):
 
 
 class RefusedError(Exception):
-    """The broker will not take one record, now or ever (too large for the topic, forbidden by its policy)."""
+    """The broker will not take one record, now or ever (too large for the topic, forbidden by its policy).
+
+    `culprit` is the output that the record was to carry, once the loop has found it.
+    """
+
+    culprit: Output | None = None
 
     def __init__(self, record: Outgoing | None, reason: str) -> None:
         super().__init__(reason)

@@ -120,7 +120,8 @@ class EnrichStage:
 
 def _retracted(news: News) -> Output:
     entry = news.entry
-    return _output(Draft(id=news.id, family=news.family, arrival=entry.arrival, item=None), entry, None)
+    draft = Draft(id=news.id, family=news.family, arrival=entry.arrival, item=None, traceparent=entry.traceparent)
+    return _output(draft, entry, None)
 
 
 def _item(news: News, one: Readable, found: Findings, pipeline: str) -> Item:

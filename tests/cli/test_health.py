@@ -64,7 +64,7 @@ def test_no_worker() -> None:
         port = taken.getsockname()[1]
         well, why = ask("127.0.0.1", port, "/healthz", 1.0)
     assert not well
-    assert why.startswith(f"No worker answers on 127.0.0.1 port {port}: ")
+    assert why.startswith(f"Nobody answers on 127.0.0.1 port {port}: ")
 
 
 def test_one_that_takes_the_call_and_says_nothing() -> None:
@@ -75,7 +75,7 @@ def test_one_that_takes_the_call_and_says_nothing() -> None:
 
 
 def test_somebody_else_on_the_port(server: HealthServer) -> None:
-    assert ask(server.host, server.port, "/metrics", 5.0)[1] == "What answers is no worker of feedmill."
+    assert ask(server.host, server.port, "/metrics", 5.0)[1] == "What answers is nothing of feedmill's."
 
 
 def test_the_defaults_are_those_of_the_settings() -> None:

@@ -10,8 +10,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from agents import __version__
+from agents.cli.lag_exporter import PORT as LAG_PORT
+from agents.cli.ledger import PORT as LEDGER_PORT
 from agents.engine.acls import Pattern, Role, grants
+from agents.engine.auditor import Auditor
+from agents.engine.exporter import Exporter
+from agents.engine.following import Terms
 from agents.engine.health import RESTORE_SECONDS
 from agents.engine.metrics import MillMetrics
 from agents.engine.topics import Naming, topic_table
@@ -27,11 +34,18 @@ DNS = {
 START_SECONDS = 15.0
 """A worker loads its libraries, joins, restores a warm state: 5 s, 11 on a loaded machine (docs/performance.md)."""
 
-SECRETS = {"feedmill-worker": {"password"}, "feedmill-operator": {"password"}, "feedmill-kafka-ca": {"ca.crt"}}
+SECRETS = {
+    **{f"feedmill-{role}": {"password"} for role in ("worker", "watcher", "operator")},
+    "feedmill-kafka-ca": {"ca.crt"},
+}
 """Those that docs/guide/kubernetes.md tells people to make, and their keys."""
 
 CLUSTER_CA = "feeds-cluster-ca-cert"
 """What Strimzi makes for a cluster named `feeds`."""
+
+
+WATCHERS = {"lag-exporter": ("feedmill-lag-exporter", LAG_PORT), "auditor": ("feedmill-ledger", LEDGER_PORT)}
+"""What watches the workers, by its label: the job's name in Prometheus, and the port."""
 
 
 def covers(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
@@ -78,7 +92,11 @@ def selectors(rendered: Rendered) -> Iterator[str]:
         ("Service", {"matchLabels": service["spec"]["selector"]}),
         ("PodDisruptionBudget", rendered.one("PodDisruptionBudget")["spec"]["selector"]),
         *(("topologySpreadConstraints", one["labelSelector"]) for one in spread),
-        *(("PodMonitor", one["spec"]["selector"]) for one in rendered.kind("PodMonitor")),
+        *(
+            ("PodMonitor", one["spec"]["selector"])
+            for one in rendered.kind("PodMonitor")
+            if one["metadata"]["name"] == "feedmill"
+        ),
     ):
         if not covers(selector, worker):
             yield f"{what} selects no worker: {selector}"
@@ -99,6 +117,37 @@ def selectors(rendered: Rendered) -> Iterator[str]:
         for endpoint in monitor["spec"]["podMetricsEndpoints"]:
             if endpoint["port"] not in ports:
                 yield f"the PodMonitor scrapes port {endpoint['port']}, which no worker has"
+
+
+def watchers(rendered: Rendered) -> Iterator[str]:
+    """One of each, never two at once, on its port, asked the right questions, and scraped under its name."""
+    found = {one["metadata"]["labels"]["app.kubernetes.io/component"]: one for one in rendered.kind("Deployment")}
+    if set(found) != set(WATCHERS):
+        yield f"these watch the workers: {sorted(found)}"
+    for name, one in found.items():
+        if name not in WATCHERS:
+            continue
+        template = one["spec"]["template"]
+        inner = container(template)
+        if (one["spec"]["replicas"], one["spec"]["strategy"]) != (1, {"type": "Recreate"}):
+            yield f"{name} may be there twice: what it shows would be counted twice"
+        if not covers(one["spec"]["selector"], labels_of(template)):
+            yield f"the Deployment of {name} selects other pods than its own"
+        job, port = WATCHERS[name]
+        if inner["ports"] != [{"name": "metrics", "containerPort": port}]:
+            yield f"{name} serves {port}, the container says {inner['ports']}"
+        for probe, path in (("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")):
+            if inner[probe]["httpGet"] != {"path": path, "port": "metrics"}:
+                yield f"{probe} of {name} asks {inner[probe]['httpGet']}"
+        monitors = [
+            endpoint["relabelings"][0]["replacement"]
+            for monitor in rendered.kind("PodMonitor")
+            if covers(monitor["spec"]["selector"], labels_of(template))
+            for endpoint in monitor["spec"]["podMetricsEndpoints"]
+            if endpoint["port"] == "metrics"
+        ]
+        if monitors != [job] * bool(rendered.kind("PodMonitor")):
+            yield f"{name} is scraped as {monitors}, not as {job}"
 
 
 def ways_out(rendered: Rendered) -> Iterator[str]:
@@ -124,21 +173,21 @@ def ways_out(rendered: Rendered) -> Iterator[str]:
 
 def ways_in(rendered: Rendered) -> Iterator[str]:
     """Prometheus, where there is one, by the port of the metrics; nobody else."""
-    worker = labels_of(rendered.workers["spec"]["template"])
-    ports = {port["name"] for port in container(rendered.workers["spec"]["template"])["ports"]}
-    allowed = [
-        rule
-        for policy in rendered.kind("NetworkPolicy")
-        if covers(policy["spec"]["podSelector"], worker)
-        for rule in policy["spec"].get("ingress", [])
-    ]
     if not any("Ingress" in policy["spec"]["policyTypes"] for policy in rendered.kind("NetworkPolicy")):
         yield "everybody may talk to a worker"
-    for rule in allowed:
-        if not rule.get("from") or not {one["port"] for one in rule.get("ports", [{"port": "any"}])} <= ports:
-            yield f"more than Prometheus may talk to a worker: {rule}"
-    if bool(allowed) != bool(rendered.kind("PodMonitor")):
-        yield "who scrapes is not let in, or is let in and does not scrape"
+    for name, template in rendered.pods:
+        ports = {port["name"] for port in container(template).get("ports", [])}
+        allowed = [
+            rule
+            for policy in rendered.kind("NetworkPolicy")
+            if covers(policy["spec"]["podSelector"], labels_of(template))
+            for rule in policy["spec"].get("ingress", [])
+        ]
+        for rule in allowed:
+            if not rule.get("from") or {one["port"] for one in rule.get("ports", [{"port": "any"}])} != {"metrics"}:
+                yield f"more than Prometheus may talk to {name}: {rule}"
+        if ports and bool(allowed) != bool(rendered.kind("PodMonitor")):
+            yield f"who scrapes {name} is not let in, or is let in and does not scrape"
 
 
 def scaling(rendered: Rendered) -> Iterator[str]:
@@ -177,7 +226,9 @@ def scaling(rendered: Rendered) -> Iterator[str]:
         yield "workers are scaled away without damping"
     for trigger in spec["triggers"]:
         query = trigger["metadata"]["query"]
-        yield from (f"KEDA asks for {name}, which no worker has" for name in sorted(metrics_in(query) - metric_names()))
+        yield from (f"KEDA asks for {name}, which nobody has" for name in sorted(metrics_in(query) - metric_names()))
+        if set(re.findall(r'job="([^"]*)"', query)) != {WATCHERS["lag-exporter"][0]}:
+            yield "KEDA asks the workers: where there are none, nobody answers"
         if f'namespace="{NAMESPACE}"' not in query:
             yield "KEDA asks for another mill's lag"
 
@@ -308,7 +359,8 @@ def logins(rendered: Rendered) -> Iterator[str]:
                 referred += [(volume["secret"]["secretName"], item["key"]) for item in volume["secret"]["items"]]
         yield from (f"{name} wants {key} of {secret}" for secret, key in referred if key not in made.get(secret, set()))
         if (given.get("FEEDMILL_SECURITY_PROTOCOL") or "").startswith("SASL_"):
-            role = "feedmill-worker" if name.startswith("StatefulSet/") else "feedmill-operator"
+            kind = name.partition("/")[0]
+            role = {"StatefulSet": "feedmill-worker", "Deployment": "feedmill-watcher"}.get(kind, "feedmill-operator")
             password = env.get("FEEDMILL_SASL_PASSWORD", {}).get("valueFrom", {}).get("secretKeyRef", {})
             if (given.get("FEEDMILL_SASL_USERNAME"), password.get("name")) != (role, role):
                 yield f"{name} does not log in as {role}"
@@ -351,19 +403,19 @@ def topics(rendered: Rendered) -> Iterator[str]:
 
 
 def permissions(rendered: Rendered) -> Iterator[str]:
-    """The worker's user may do what the code's list says, and no more."""
+    """The users may do what the code's list says of their roles, and no more."""
     naming = Naming(setting(rendered, "topic_prefix"), setting(rendered, "generation"))
-    wanted = {
-        (
-            grant.resource.value.replace("-id", "Id"),
-            grant.name,
-            "prefix" if grant.pattern is Pattern.PREFIXED else "literal",
-            operation.value,
-        )
-        for grant in grants(Role.WORKER, naming)
-        for operation in grant.operations
-    }
     for user in rendered.kind("KafkaUser"):
+        wanted = {
+            (
+                grant.resource.value.replace("-id", "Id"),
+                grant.name,
+                "prefix" if grant.pattern is Pattern.PREFIXED else "literal",
+                operation.value,
+            )
+            for grant in grants(Role(user["metadata"]["name"].removeprefix("feedmill-")), naming)
+            for operation in grant.operations
+        }
         held = {
             (acl["resource"]["type"], acl["resource"]["name"], acl["resource"]["patternType"], operation)
             for acl in user["spec"]["authorization"]["acls"]
@@ -391,7 +443,7 @@ def names(rendered: Rendered) -> Iterator[str]:
 
 
 def alerts(rendered: Rendered) -> Iterator[str]:
-    """On metrics that workers have, under the job's name that the PodMonitor gives them."""
+    """On metrics that somebody has, under the jobs' names that the PodMonitors give them."""
     jobs = {
         relabeling["replacement"]
         for monitor in rendered.kind("PodMonitor")
@@ -411,14 +463,16 @@ def alerts(rendered: Rendered) -> Iterator[str]:
         for trigger in one["spec"]["triggers"]
     ]
     for expression in asked:
-        yield from (f"no worker has {name}: {expression}" for name in sorted(metrics_in(expression) - metric_names()))
-        if set(re.findall(r'job="([^"]*)"', expression)) != jobs:
-            yield f"the job is {jobs}: {expression}"
+        yield from (f"nobody has {name}: {expression}" for name in sorted(metrics_in(expression) - metric_names()))
+        asked_of = {job for named in re.findall(r'job=~?"([^"]*)"', expression) for job in named.split("|")}
+        # What is made of recording rules alone names no job: those do.
+        if not asked_of <= jobs or (metrics_in(expression) and not asked_of):
+            yield f"the jobs are {sorted(jobs)}: {expression}"
 
 
 CHECKS: tuple[Check, ...] = (
-    selectors, ways_out, ways_in, scaling, draining, probes, settings, images, restricted, volumes, logins, topics,
-    permissions, namespaces, names, alerts,
+    selectors, watchers, ways_out, ways_in, scaling, draining, probes, settings, images, restricted, volumes, logins,
+    topics, permissions, namespaces, names, alerts,
 )  # fmt: skip
 
 
@@ -427,11 +481,15 @@ def metrics_in(expression: str) -> set[str]:
 
 
 def metric_names() -> set[str]:
-    """What a worker serves, by the names that stand in its answer."""
-    metrics = MillMetrics()
+    """What a worker, the lag exporter and the ledger serve, by the names that stand in their answers."""
+    metrics, lags, ledger = MillMetrics(), CollectorRegistry(), CollectorRegistry()
     metrics.watch_ready(lambda: True)
+    metrics.watch_machine(Path(), lambda: 1)
+    Exporter({}, Naming(), lags)
+    Auditor({}, Naming(), Terms(2.0, 1.0, 1.0), ledger)
     return {
         name
-        for family in metrics.registry.collect()
+        for registry in (metrics.registry, lags, ledger)
+        for family in registry.collect()
         for name in (family.name, f"{family.name}_total", *(sample.name for sample in family.samples))
     }

@@ -27,6 +27,7 @@ TOPICS, LOGIN = "components/strimzi/topics.yaml", "components/login/worker.yaml"
 MONITOR, USER = "components/monitoring/pod-monitor.yaml", "components/strimzi/user.yaml"
 PROD, BUDGET = "overlays/prod/kustomization.yaml", "base/disruption-budget.yaml"
 CLUSTER, SCALED_WORKERS = "components/strimzi/kustomization.yaml", "components/keda/workers.yaml"
+EXPORTER, WATCHERS = "base/lag-exporter.yaml", "components/login/watchers.yaml"
 KEDA, STRIMZI, MONITORING = ("monitoring", "keda"), ("strimzi",), ("monitoring",)
 
 MUTANTS = {
@@ -55,6 +56,13 @@ MUTANTS = {
         "  podSelector:\n    matchLabels:\n      app.kubernetes.io/name: mill",
     ),
     "a scrape of no port": Mutant(checks.selectors, MONITOR, "port: metrics", "port: http", MONITORING),
+    "two exporters at once": Mutant(checks.watchers, EXPORTER, "type: Recreate", "type: RollingUpdate"),
+    "an exporter on another port": Mutant(checks.watchers, EXPORTER, "containerPort: 9809", "containerPort: 9808"),
+    "an exporter that ends with Kafka": Mutant(checks.watchers, EXPORTER, "path: /healthz", "path: /readyz"),
+    "nobody audits": Mutant(checks.watchers, "base/auditor.yaml", "component: auditor", "component: audit"),
+    "the ledger's figures under another name": Mutant(
+        checks.watchers, MONITOR, "replacement: feedmill-ledger", "replacement: feedmill-auditor", MONITORING
+    ),
     "a Service to no port": Mutant(checks.selectors, "base/service.yaml", "targetPort: metrics", "targetPort: http"),
     "labels from kustomize, which cut DNS": Mutant(
         checks.ways_out,
@@ -70,7 +78,7 @@ MUTANTS = {
         checks.ways_in, "components/monitoring/kustomization.yaml", "  - network-policy.yaml\n", "", MONITORING
     ),
     "Prometheus let in by another port": Mutant(
-        checks.ways_in, "components/monitoring/network-policy.yaml", "port: metrics", "port: 9809", MONITORING
+        checks.ways_in, "components/monitoring/network-policy.yaml", "port: metrics", "port: 9811", MONITORING
     ),
     "KEDA scales what is not there": Mutant(
         checks.scaling,
@@ -104,6 +112,9 @@ MUTANTS = {
         checks.scaling, SCALED, "oldest_unprocessed_seconds", "oldest_seconds", KEDA
     ),
     "KEDA asks all mills": Mutant(checks.scaling, SCALED, 'namespace="feedmill",', "", KEDA),
+    "KEDA asks the workers": Mutant(
+        checks.scaling, SCALED, 'job="feedmill-lag-exporter"', 'job="feedmill-worker"', KEDA
+    ),
     "a stop cut short": Mutant(
         checks.draining, WORKERS, "terminationGracePeriodSeconds: 40", "terminationGracePeriodSeconds: 20"
     ),
@@ -151,6 +162,9 @@ MUTANTS = {
     "another key of a secret": Mutant(checks.logins, LOGIN, "key: password", "key: pass"),
     "the operator's login for workers": Mutant(
         checks.logins, LOGIN, "value: feedmill-worker", "value: feedmill-operator"
+    ),
+    "the worker's login for who only reads": Mutant(
+        checks.logins, WATCHERS, "value: feedmill-watcher", "value: feedmill-worker"
     ),
     "a password in the manifests": Mutant(
         checks.logins,

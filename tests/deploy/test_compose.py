@@ -14,6 +14,7 @@ import agents
 from agents.engine.jars import KAFKA_VERSION
 from agents.settings import Settings, load_settings, variable
 from tests.conftest import ROOT
+from tests.deploy.checks import WATCHERS
 
 FILE = ROOT / "docker-compose.yml"
 COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text())
@@ -45,8 +46,10 @@ def texts(value: object) -> Iterator[str]:
 
 
 def test_what_runs_without_a_profile_is_the_mill() -> None:
-    assert {name for name, service in SERVICES.items() if "profiles" not in service} == {"kafka", "topics", "worker"}
-    assert set(OURS) == {"topics", "worker", "samples"}
+    assert {name for name, service in SERVICES.items() if "profiles" not in service} == {
+        "kafka", "topics", "worker", "lag-exporter", "auditor",
+    }  # fmt: skip
+    assert set(OURS) == {"topics", "worker", "lag-exporter", "auditor", "samples"}
 
 
 def test_no_version_at_the_top() -> None:
@@ -134,6 +137,8 @@ def test_commands_do_not_repeat_the_entrypoint() -> None:
     assert {name: service["command"] for name, service in OURS.items()} == {
         "topics": ["topics", "apply"],
         "worker": ["worker"],
+        "lag-exporter": ["lag-exporter"],
+        "auditor": ["ledger", "--follow"],
         "samples": ["ingest", "samples"],
     }
     assert OURS["topics"]["restart"] == OURS["samples"]["restart"] == "no"
@@ -149,6 +154,13 @@ def test_each_worker_has_a_state_of_its_own() -> None:
 
 def test_a_worker_is_healthy_when_it_is_ready() -> None:
     assert OURS["worker"]["healthcheck"]["test"] == ["CMD", "feedmill", "health", "--ready"]
+
+
+@pytest.mark.parametrize("name", ["lag-exporter", "auditor"])
+def test_what_watches_the_workers_is_healthy_when_what_it_shows_is_of_now(name: str) -> None:
+    check = ["CMD", "feedmill", "health", "--ready", "--port", *OURS[name]["expose"]]
+    assert OURS[name]["healthcheck"]["test"] == check
+    assert OURS[name]["depends_on"] == OURS["worker"]["depends_on"]
 
 
 def test_kafka_is_told_everything() -> None:
@@ -220,11 +232,15 @@ def test_what_is_mounted_is_there() -> None:
 
 def test_prometheus_looks_where_the_workers_are() -> None:
     config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
-    [workers] = [job for job in config["scrape_configs"] if job["job_name"] == "feedmill-worker"]
-    [found] = workers["dns_sd_configs"]
-    [name] = found["names"]
-    assert SERVICES[name]["expose"] == [str(found["port"])]
-    assert found["port"] == Settings.model_fields["metrics_port"].default
+    ports = {"feedmill-worker": Settings.model_fields["metrics_port"].default, **dict(WATCHERS.values())}
+    for job in config["scrape_configs"]:
+        if job["job_name"] == "prometheus":
+            continue
+        [found] = job["dns_sd_configs"]
+        [name] = found["names"]
+        assert SERVICES[name]["expose"] == [str(found["port"])]
+        assert found["port"] == ports.pop(job["job_name"])
+    assert ports == {}
 
 
 def test_grafana_asks_the_prometheus_beside_it() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from agents.engine.holding import Holding, Part
+from agents.engine.holding import Holding
+from agents.engine.part import Part
 from agents.engine.store import MemoryTables, Store
 from agents.engine.topics import Naming
 from agents.stage import Dropped, IndexSize

@@ -51,6 +51,41 @@ def events(stream: io.StringIO) -> list[dict[str, object]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
+# -- fields
+
+
+ABOUT = {"source": "feeds.raw/3/1042/0", "stage": "enrich", "partition": 7, "code": "crashed-worker"}
+
+
+def test_fields_stand_beside_the_sentence_in_json(configure: Configure) -> None:
+    stream = configure(format="json")
+    logging.getLogger("agents.example").warning("Refused: %s", "too large", extra={**ABOUT, "colour": "blue"})
+    [event] = events(stream)
+    assert ABOUT.items() <= event.items()
+    assert event["event"] == "Refused: too large"
+    assert event.keys() == {*ABOUT, "event", "level", "logger", "timestamp"}, "what has no fixed name is left out"
+
+
+def test_fields_stand_behind_the_sentence_for_people(configure: Configure) -> None:
+    stream = configure(format="console")
+    logging.getLogger("agents.example").warning("Refused.", extra=ABOUT)
+    [line] = stream.getvalue().splitlines()
+    assert line.index("Refused.") < line.index("source=feeds.raw/3/1042/0")
+    assert "partition=7" in line
+    assert "stage=enrich" in line
+
+
+@pytest.mark.parametrize("format", ["json", "console"])
+def test_fields_are_cleaned_like_sentences(configure: Configure, format: str) -> None:
+    stream = configure(format=format, secrets=[PASSWORD])
+    source = f"feeds.raw/3/1\n\x1b[2J\u202e{PASSWORD}"
+    logging.getLogger("agents.example").warning("Refused.", extra={"source": source})
+    [line] = stream.getvalue().splitlines()
+    assert not {"\x1b", "\u202e"} & set(line)
+    assert PASSWORD not in line
+    assert HIDDEN in line
+
+
 # -- forms
 
 

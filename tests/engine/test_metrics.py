@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import shutil
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -15,12 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import Metric
-from prometheus_client.parser import text_string_to_metric_families
 
 from agents.dedupe.stage import NEW, REVISES, DedupeStage
 from agents.engine.lag import NO_LAG, Lag
-from agents.engine.loop import Observer
 from agents.engine.metrics import LATENCY_SECONDS, LagMetrics, MillMetrics, outcomes
 from agents.engine.spread import Spread
 from agents.engine.store import MemoryTables, Overlay, StateSize, Store
@@ -32,6 +28,7 @@ from agents.stage import INTERNAL, Dropped, EntryRef, IndexSize, Output, Stage, 
 from agents.stories.stage import StoriesStage
 from schemas import GOES_ON, DeadLetterCode, DedupeRule, GroupingRule, StageName, Verdict
 from tests.documents import FIRST, LATER, atom, deleted, entry, markdown, record
+from tests.scrapes import Shown, families, shown, written
 from tools.metrics_page import PAGE, tables
 
 OBJECTIVE_SECONDS = 60.0
@@ -87,9 +84,8 @@ def output(topic: Topic, label: str = "", *, entry: bool = True, **more: object)
 # -- counting
 
 
-def test_it_is_an_observer_of_the_loops(metrics: MillMetrics) -> None:
-    observer: Observer = metrics
-    observer.took(PARSE, 0.2, 0.02)
+def test_how_long_a_batch_took(metrics: MillMetrics) -> None:
+    metrics.took(PARSE, 0.2, 0.02)
     assert value(metrics, "feedmill_batch_seconds_bucket", stage="parse", le="0.25") == 1
     assert value(metrics, "feedmill_commit_seconds_bucket", stage="parse", le="0.025") == 1
     assert value(metrics, "feedmill_commit_seconds_sum", stage="parse") == 0.02
@@ -320,16 +316,16 @@ def test_what_cannot_be_measured_is_nan_and_costs_no_other_figure(metrics: MillM
     metrics.watch_machine(tmp_path / "gone")
     assert value(metrics, "feedmill_stories_evicted_total", reason=Dropped.LIMIT) == 7
     metrics.watch_index(broken, broken)
-    families = {family.name: family for family in text_string_to_metric_families(text_of(metrics))}
+    by_name = {family.name: family for family in families(text_of(metrics))}
     nan = [
         *("feedmill_stories_index_items", "feedmill_stories_index_bytes", "feedmill_stories_index_limit_items"),
         *("feedmill_stories_index_used_ratio", "feedmill_ready"),
         *("feedmill_state_disk_free_bytes", "feedmill_state_disk_size_bytes"),
     ]
     for name in nan:
-        [sample] = families[name].samples
+        [sample] = by_name[name].samples
         assert math.isnan(sample.value), name
-    restoring = {one.labels["stage"]: one.value for one in families["feedmill_restoring_partitions"].samples}
+    restoring = {one.labels["stage"]: one.value for one in by_name["feedmill_restoring_partitions"].samples}
     assert math.isnan(restoring.pop("dedupe"))
     assert restoring == {"parse": 0, "enrich": 0, "stories": 0}
     assert value(metrics, "feedmill_stories_evicted_total", reason=Dropped.LIMIT) == 7, "a counter stays where it was"
@@ -378,8 +374,8 @@ def test_children_of_closed_lists_stand_at_zero(metrics: MillMetrics) -> None:
         "feedmill_site_items": [{"site": site} for site in SITES],
         "feedmill_rebalances": [{}],
     }
-    families = {family.name: family for family in text_string_to_metric_families(text_of(metrics))}
-    for family in families.values():
+    by_name = {family.name: family for family in families(text_of(metrics))}
+    for family in by_name.values():
         if family.type == "counter":
             found = {frozenset(sample.labels.items()) for sample in family.samples}
             lists = wanted.get(family.name, [{"stage": stage} for stage in StageName])
@@ -389,7 +385,7 @@ def test_children_of_closed_lists_stand_at_zero(metrics: MillMetrics) -> None:
         if family.type == "histogram":
             counts = [sample.labels.get("stage") for sample in family.samples if sample.name.endswith("_count")]
             assert counts in ([None], list(StageName)), family.name
-    assert wanted.keys() <= families.keys()
+    assert wanted.keys() <= by_name.keys()
 
 
 def test_more_sites_than_allowed_are_an_error() -> None:
@@ -414,22 +410,12 @@ def test_a_spread_counts_every_value_once(values: list[float]) -> None:
 # -- the page
 
 
-def shown(families: Iterable[Metric]) -> dict[str, tuple[str, frozenset[str]]]:
-    """Type and labels of each metric, by the name that the page has for it."""
-    found = {}
-    for family in families:
-        name = f"{family.name}_total" if family.type == "counter" else family.name
-        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
-        found[name] = (family.type, frozenset(labels))
-    return found
-
-
-def documented() -> dict[str, tuple[str, frozenset[str]]]:
-    return {name: (row.type, row.labels) for name, row in tables(PAGE.read_text())["Worker"].items()}
+def documented() -> Shown:
+    return written(tables(PAGE.read_text())["Worker"])
 
 
 def test_the_page_names_every_metric_as_it_is() -> None:
-    assert shown(text_string_to_metric_families(text_of(everything()))) == documented()
+    assert shown(families(text_of(everything()))) == documented()
 
 
 def test_the_page_names_every_outcome_and_no_other() -> None:

@@ -126,8 +126,9 @@ def test_where_the_draft_goes() -> None:
 def test_a_retraction_is_an_empty_draft_and_no_entry_s_outcome() -> None:
     output = enrich(news(entry(), retraction=True))
     assert output.entry is None
-    made = draft(news(entry(), retraction=True))
+    made = draft(news(entry(traceparent="00-11-22-01"), retraction=True))
     assert (made.id, made.item, made.family) == (ID, None, ScriptFamily.HAN)
+    assert made.traceparent == "00-11-22-01", "the tombstone has it from here"
 
 
 HOUR = timedelta(hours=1)

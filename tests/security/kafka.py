@@ -20,7 +20,7 @@ from agents.engine.broker import EmbeddedBroker
 from agents.engine.loopback import LOOPBACK, free_port
 from tests.security.certificates import Authority, together
 
-USERS = ("worker", "ingest", "reader", "operator", "nobody")
+USERS = ("worker", "ingest", "reader", "watcher", "operator", "nobody")
 OTHER_HOST = "kafka.elsewhere.example"
 
 # The numbers of Kafka's protocol.
@@ -31,6 +31,7 @@ _OPERATION = {
     Operation.WRITE: 4,
     Operation.CREATE: 5,
     Operation.DESCRIBE: 8,
+    Operation.DESCRIBE_CONFIGS: 10,
     Operation.ALTER_CONFIGS: 11,
 }
 _ALLOW = 3

@@ -1,6 +1,6 @@
 """Record scenes anew: `make record-alerts ARGS="broker-killed"`, or all of them, an hour and a half.
 
-It takes Java (the embedded Kafka), Debian's prometheus, and for `limits` the right to mount and to make a control group.
+It takes Java (the embedded Kafka), Debian's prometheus, and for `limits` the right to mount and to make control groups.
 What is written: tests/deploy/recordings/NAME.yml, the series; and with --diary FOLDER what somebody sees who is woken.
 """
 
@@ -115,7 +115,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="feedmill-recording-") as folder:
             found = record(SCENES[name], (given.keep or Path(folder)) / name, given.diary)
         RECORDINGS.mkdir(exist_ok=True)
-        head = "# Written by `make record-alerts`; scraped from a real mill, its clock stretched (docs/runbooks/drill.md).\n"
+        head = (
+            "# Written by `make record-alerts`: scrapes of a real mill, the clock stretched (docs/runbooks/drill.md).\n"
+        )
         text = yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=10**6)
         (RECORDINGS / f"{name}.yml").write_text(head + text)
         print(f"{name}: {found['seconds']} s, {len(found['series'])} series, {len(text):,} characters", flush=True)

@@ -22,10 +22,11 @@ from types import TracebackType
 from typing import Any, Self
 
 import yaml
+from aiokafka import AIOKafkaProducer
 
 from agents.engine.loopback import LOOPBACK, free_port
 from agents.engine.publisher import Publisher
-from agents.engine.topics import Naming
+from agents.engine.topics import MAX_REQUEST, Naming
 from agents.stage import Topic
 from tests.chaos.cluster import Cluster
 from tests.conftest import ROOT
@@ -39,14 +40,13 @@ SITES = ("harbour.example", "market.example", "museum.example")
 PLACES = {"worker-0": 0, "worker-1": 1, "lag-exporter": 2, "ledger": 3}
 """Each process has a way to the broker of its own, so that each can be cut off."""
 
-FOLLOW = "--follow" in (ROOT / "agents/cli/ledger.py").read_text()
-
 AGAIN = 1.0
 """Seconds after which a process that has ended is started again: a quarter of a minute on the played clock."""
 
 _WORDS = (
-    "bridge council ferry gallery harvest lantern library orchard railway signal theatre tunnel village weather".split()
-)
+    "bridge", "council", "ferry", "gallery", "harvest", "lantern", "library", "orchard",
+    "railway", "signal", "theatre", "tunnel", "village", "weather",
+)  # fmt: skip
 
 
 class Process:
@@ -162,8 +162,6 @@ class Mill:
             else:
                 process.words += ["--port", str(process.port)]
             self.processes[name] = process
-        if not FOLLOW:
-            del self.processes["ledger"]
         return self
 
     def environment(self, name: str, place: int) -> dict[str, str]:
@@ -194,7 +192,7 @@ class Mill:
             process.start()
         self._sender.start()
         until(lambda: all(worker.figure("feedmill_ready") for worker in self.workers), 240, "the workers are not ready")
-        for name in ("lag-exporter", "ledger")[: 1 + FOLLOW]:
+        for name in ("lag-exporter", "ledger"):
             until(lambda name=name: bool(self.processes[name].get("metrics")), 120, f"{name} does not answer")  # type: ignore[misc]
         until(lambda: sum(worker.figure("feedmill_items_total") for worker in self.workers) > 20, 120, "no items")
 
@@ -224,28 +222,41 @@ class Mill:
         for worker in self.workers:
             self.cluster.proxies.all[PLACES[worker.name]].delay = seconds
 
-    def publish(self, documents: Iterable[bytes], topic: str | None = None, partition: int | None = None) -> None:
+    def publish(self, documents: Iterable[bytes]) -> None:
         async def published() -> None:
             async with Publisher(self.cluster.connection) as publisher:
                 for number, document in enumerate(documents):
-                    where = {} if partition is None else {"partition": partition}
-                    key = b"key%d" % (number % 16)
-                    await publisher.send(topic or self.naming.topic(Topic.RAW), document, key=key, **where)
+                    await publisher.send(self.naming.topic(Topic.RAW), document, key=b"key%d" % (number % 16))
                 await publisher.flush()
 
         asyncio.run(published())
 
-    def command(self, *words: str, patience: float = 60) -> str:
-        """What a command of feedmill says, as somebody would type it."""
+    def write(self, topic: str, values: Iterable[bytes]) -> None:
+        """Write to partition 0 of any topic, as nobody but the mill should."""
+
+        async def written() -> None:
+            producer = AIOKafkaProducer(**self.cluster.connection, max_request_size=MAX_REQUEST)
+            await producer.start()
+            try:
+                for value in values:
+                    await producer.send_and_wait(topic, value, key=b"key", partition=0)
+            finally:
+                await producer.stop()
+
+        asyncio.run(written())
+
+    def command(self, *words: str, at: str, patience: float = 60) -> str:
+        """What a command of feedmill says that somebody types where a process runs."""
         done = subprocess.run(
             [sys.executable, "-m", "agents.cli.main", *words],
             cwd=ROOT,
-            env={**os.environ, **self.environment("hand", 0), "FEEDMILL_BROKER": self.cluster.address},
+            env={**os.environ, **self.processes[at].environment},
             capture_output=True,
             timeout=patience,
             check=False,
         )
-        return f"$ feedmill {' '.join(words)}   (exit code {done.returncode})\n{(done.stdout + done.stderr).decode()[-4000:]}"
+        said = (done.stdout + done.stderr).decode()[-4000:]
+        return f"$ feedmill {' '.join(words)}   (exit code {done.returncode})\n{said}"
 
     def _send(self) -> None:
         asyncio.run(self._sending())

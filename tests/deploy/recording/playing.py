@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.deploy.recording.scenes import Scene
-from tests.deploy.recording.timeline import LEAD, STRETCH, lengthened, notation, unrolled
+from tests.deploy.recording.timeline import LEAD, STRETCH, Value, lengthened, notation, unrolled
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 LAST = 40
@@ -24,39 +24,54 @@ def load(name: str) -> dict[str, Any]:
     return found
 
 
-def as_test(
-    scene: Scene, recording: dict[str, Any], expected: Collection[str], lasting: Collection[str]
-) -> dict[str, Any]:
-    """What promtool is given: silence before the fault; all of `expected`, and no other, at some time; `lasting` at the end."""
-    steps = recording["seconds"] - 2  # the last scrape may have been under way
-    series = []
-    length = steps
-    for one in recording["series"]:
-        values = unrolled(one["values"])[:steps]
+def as_test(scene: Scene, recording: dict[str, Any]) -> dict[str, Any]:
+    """What promtool is given: nothing fires before the fault; the scene's alerts and no others fire at some time; at
+    the end none but those that last."""
+    steps = _steps(recording)
+    longer: dict[str, list[Value]] = {}
+    for name, values in _values(recording):
         if scene.again:
             begin, end = recording["marks"]["again"], recording["marks"]["cured"] - 1
-            values = lengthened(one["series"], values, begin, end, _times(scene.again, end - begin))
+            values = lengthened(name, values, begin, end, _times(scene.again, end - begin))
         if scene.after:
             count = len(values)
-            values = lengthened(one["series"], values, count - LAST, count - 1, _times(scene.after, LAST - 1))
-        length = len(values)
-        series.append({"series": one["series"], "values": f"_x{LEAD} {notation(values)}"})
-    end_time = (LEAD + length - 1) * STRETCH
-    tests = [
-        _expects(
-            end_time,
-            f"group by (alertname) (count_over_time(ALERTS{{alertstate='firing'}}[{(length - 2) * STRETCH}s]))",
-            expected,
-        ),
-        _expects(end_time, FIRING, lasting),
-    ]
+            values = lengthened(name, values, count - LAST, count - 1, _times(scene.after, LAST - 1))
+        longer[name] = values
+        steps = len(values)
+    end_time = (LEAD + steps - 1) * STRETCH
+    tests = [_expects(end_time, _ever(steps), scene.alerts), _expects(end_time, FIRING, scene.lasting)]
     if "fault" in recording["marks"]:
         tests.append(_expects((LEAD + recording["marks"]["fault"]) * STRETCH, FIRING, ()))
+    return _file(longer, tests)
+
+
+def as_short_test(scene: Scene, recording: dict[str, Any]) -> dict[str, Any]:
+    """The recorded minutes alone: the scene's alerts, and no others, fire at some time."""
+    steps = _steps(recording)
+    tests = [_expects((LEAD + steps - 1) * STRETCH, _ever(steps), scene.alerts)]
+    return _file(dict(_values(recording)), tests)
+
+
+def _steps(recording: dict[str, Any]) -> int:
+    return int(recording["seconds"]) - 2  # the last scrape may have been under way
+
+
+def _values(recording: dict[str, Any]) -> Iterator[tuple[str, list[Value]]]:
+    for one in recording["series"]:
+        yield one["series"], unrolled(one["values"])[: _steps(recording)]
+
+
+def _file(series: Mapping[str, Sequence[Value]], tests: list[dict[str, Any]]) -> dict[str, Any]:
+    written = [{"series": name, "values": f"_x{LEAD} {notation(values)}"} for name, values in series.items()]
     return {
         "rule_files": ["rules.yml"],
-        "evaluation_interval": f"{STRETCH}s",
-        "tests": [{"interval": f"{STRETCH}s", "input_series": series, "promql_expr_test": tests}],
+        "evaluation_interval": "1m",
+        "tests": [{"interval": f"{STRETCH}s", "input_series": written, "promql_expr_test": tests}],
     }
+
+
+def _ever(steps: int) -> str:
+    return f"group by (alertname) (count_over_time(ALERTS{{alertstate='firing'}}[{(steps - 2) * STRETCH}s]))"
 
 
 def _expects(seconds: int, expression: str, alerts: Collection[str]) -> dict[str, Any]:

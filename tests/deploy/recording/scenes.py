@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from agents.engine.topics import INPUT
 from agents.stage import Topic
 from schemas import StageName
 from tests.deploy.recording.mill import SITES, Mill, article, own_disk
-from tests.deploy.recording.scraper import Scraper, Target
+from tests.deploy.recording.scraper import Scraper, Target, until
 from tests.kafka.lone import _FAULTY
 
 DEADLY = Path(__file__).parent.parent.parent / "kafka" / "deadly"
@@ -64,10 +65,10 @@ class Play:
     def target(self, name: str) -> Target:
         return next(target for target in self.scraper.targets if target.instance == name)
 
-    def look(self, *words: str) -> None:
-        """What somebody who was woken types, and what it says: for the drill's diary."""
+    def look(self, *words: str, at: str = "worker-0") -> None:
+        """What somebody who was woken types, in a worker's container, and what it says: for the drill's diary."""
         try:
-            self.diary(self.mill.command(*words))
+            self.diary(self.mill.command(*words, at=at))
         except Exception as error:  # the diary is for people; a command that hangs is worth a line
             self.diary(f"$ feedmill {' '.join(words)}   ({error})")
 
@@ -167,7 +168,7 @@ def unreadable_record(play: Play) -> None:
     topic = play.mill.naming.topic(INPUT[StageName.ENRICH])
     play.wait(CALM)
     play.mark("fault")
-    play.mill.publish([b"\x00 no frame"], topic, partition=1)
+    play.mill.write(topic, [b"\x00 no frame"])
     play.wait(180)
     said = [
         line
@@ -226,18 +227,21 @@ def with_traps(folder: Path) -> Iterator[Mill]:
 def restore_that_stops(play: Play) -> None:
     """A worker comes back without its state, and its way to the broker closes in the middle of the restore."""
     mill, worker = play.mill, play.mill.processes["worker-0"]
-    play.wait(CALM)
+    rng = random.Random(5)
+    mill.publish(article(f"site{number % 50}.example", 10**7 + number, rng) for number in range(5000))
+    play.wait(2 * CALM)
     proxy = mill.cluster.proxies.all[0]
     play.mark("fault")
     worker.kill()
-    play.wait(1)
-    proxy.delay = 0.15
+    play.wait(2)
+    shutil.rmtree(mill.folder / "worker-0.state")
+    proxy.delay = 0.3
     worker.back()
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and worker.figure("feedmill_restoring_partitions") == 0:
-        time.sleep(0.02)
+    until(lambda: worker.figure("feedmill_restored_records_total") > 500, 120, "nothing is restored")
     proxy.held = True
+    play.diary(f"restored: {worker.figure('feedmill_restored_records_total'):g} records")
     play.wait(100)
+    play.look("health", "--ready")
     play.mark("cured")
     proxy.held, proxy.delay = False, 0.0
     play.wait(75)
@@ -339,8 +343,8 @@ def outcomes_written_twice(play: Play) -> None:
             found = [record.value async for batch in reader.read(bounds) for record in batch if record.value]
             return found[:3]
 
-    mill.publish(asyncio.run(some(Topic.DUPLICATES)), mill.naming.topic(Topic.DUPLICATES), partition=0)
-    mill.publish(asyncio.run(some(Topic.ENRICHED)), mill.naming.topic(Topic.ENRICHED), partition=0)
+    mill.write(mill.naming.topic(Topic.DUPLICATES), asyncio.run(some(Topic.DUPLICATES)))
+    mill.write(mill.naming.topic(Topic.ENRICHED), asyncio.run(some(Topic.ENRICHED)))
     play.wait(50)
     play.look("ledger", "--settle", "5")
 
@@ -437,9 +441,14 @@ def watchers_killed(play: Play) -> None:
     play.wait(30)
 
 
+LATE = ("LatencyFast", "LatencySlow", "LatencyBudget")
+"""After an outage: what waited for over a minute came out late."""
+
+
 class Scene:
     """One recording. `again`: hours for which the real minutes from the mark `again` to the mark `cured` are repeated;
-    `after`: hours for which the last ten minutes are, at the end. `alerts`: those that fire, `lasting`: still at the end.
+    `after`: hours for which the last ten minutes are, at the end. `alerts`: those that fire and are over at the end,
+    `lasting`: those that fire still.
     """
 
     def __init__(
@@ -473,12 +482,12 @@ SCENES = {
     for scene in (
         Scene(normal),
         Scene(one_worker_killed, alerts=("WorkerDown",)),
-        Scene(all_workers_killed, after=8, alerts=("Absent", "LagGrowing")),
-        Scene(workers_cut_off, after=8, alerts=("NotReady", "LagGrowing")),
-        Scene(broker_killed, alerts=("BrokerSilent", "NotReady")),
-        Scene(commits_that_never_end, with_stuck_commits, after=8, alerts=("Stalled", "LagGrowing")),
+        Scene(all_workers_killed, after=8, alerts=("Absent", "LagGrowing", *LATE)),
+        Scene(workers_cut_off, after=8, alerts=("NotReady", "Stalled", "LagGrowing", *LATE)),
+        Scene(broker_killed, alerts=("BrokerSilent", "NotReady", "LagExporterStale")),
+        Scene(commits_that_never_end, with_stuck_commits, after=8, alerts=("Stalled", "LagGrowing", *LATE)),
         Scene(unreadable_record, after=8, alerts=("PartitionStalled", "Restarting")),
-        Scene(slow_broker, after=8, alerts=("LatencyFast", "LatencySlow", "LatencyBudget")),
+        Scene(slow_broker, after=8, alerts=LATE),
         Scene(poison_flood, after=8, alerts=("DeadLettersFast", "DeadLettersSlow", "DeadLettersBudget")),
         Scene(deadly_document, with_traps, after=1.2, alerts=("CrashedWorker",)),
         Scene(restore_that_stops, with_patience, alerts=("RestoreStuck",)),

@@ -376,7 +376,7 @@ class Silent:
     def restored(self, stage: StageName, partition: int, records: int, seconds: float, rebuilt: str | None) -> None:
         return None
 
-    def refused(self, stage: StageName, partition: int, why: str) -> None:
+    def refused(self, stage: StageName, partition: int, why: str, first: Incoming, culprit: Output | None) -> None:
         return None
 
     def suspected(self, stage: StageName, partition: int, first: int) -> None:
@@ -398,5 +398,5 @@ class Watcher(Silent):
     def restored(self, stage: StageName, partition: int, records: int, seconds: float, rebuilt: str | None) -> None:
         self._worker.world.restored(self._worker, stage, partition, records, rebuilt)
 
-    def refused(self, stage: StageName, partition: int, why: str) -> None:
+    def refused(self, stage: StageName, partition: int, why: str, first: Incoming, culprit: Output | None) -> None:
         self._worker.world.tally["refusals met"] += 1
