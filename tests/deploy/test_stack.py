@@ -17,7 +17,7 @@ from agents.engine.loopback import free_port
 from agents.settings import Settings
 from tests.conftest import ROOT
 from tests.deploy.containers import BASE, Engine, wait_for
-from tests.deploy.test_compose import OURS, seconds
+from tests.deploy.test_compose import OURS, SERVICES, seconds
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]
 
@@ -30,7 +30,7 @@ HARDENED = ("--read-only", "--cap-drop=all", "--security-opt=no-new-privileges",
 _PROCESS = """
 import os, pathlib
 for folder in pathlib.Path("/proc").glob("[0-9]*"):
-    if b"feedmill\\0worker" in (folder / "cmdline").read_bytes() and int(folder.name) > 1:
+    if b"/feedmill\\0" in (folder / "cmdline").read_bytes() and int(folder.name) > 1:
         print((folder / "status").read_text())
         break
 """
@@ -134,9 +134,23 @@ def stack(engine: Engine, image: str) -> Iterator[Engine]:
 PORT = str(free_port())
 
 
-def up(engine: Engine, *arguments: str) -> None:
+PROMETHEUS_PORT = str(free_port())
+
+
+def up(engine: Engine, *arguments: str, profile: str = "") -> None:
     never = ("--no-build", "--pull", "never")
-    engine.compose("up", "--detach", "--wait", *never, *arguments, KAFKA_PORT=PORT, FEEDMILL_PARTITIONS="4")
+    profiles = ("--profile", profile) if profile else ()
+    engine.compose(
+        *profiles,
+        "up",
+        "--detach",
+        "--wait",
+        *never,
+        *arguments,
+        KAFKA_PORT=PORT,
+        PROMETHEUS_PORT=PROMETHEUS_PORT,
+        FEEDMILL_PARTITIONS="4",
+    )
 
 
 def volumes(engine: Engine) -> set[str]:
@@ -162,8 +176,10 @@ def test_up_gives_a_running_mill(stack: Engine) -> None:
     assert len(volumes(stack)) == 2, "each has its own"
 
 
-def test_its_workers_can_do_nothing_else(stack: Engine) -> None:
-    for worker in stack.containers("worker"):
+@pytest.mark.parametrize("service", ["worker", "lag-exporter", "auditor"])
+def test_its_containers_can_do_nothing_else(stack: Engine, service: str) -> None:
+    limits = {"worker": 1024, "lag-exporter": 192, "auditor": 384}
+    for worker in stack.containers(service):
         status = stack.podman("exec", worker, "python3", "-c", _PROCESS).stdout
         words = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
         assert words["Uid"].split() == ["10001"] * 4
@@ -171,13 +187,64 @@ def test_its_workers_can_do_nothing_else(stack: Engine) -> None:
         assert (words["NoNewPrivs"], words["Seccomp"]) == ("1", "2")
         told = stack.podman("exec", worker, "touch", "/opt/feedmill/x", check=False)
         assert "Read-only file system" in told.stderr
-        assert stack.inspect(worker)["HostConfig"]["Memory"] == 1024**3
+        assert stack.inspect(worker)["HostConfig"]["Memory"] == limits[service] * 1024**2
 
 
 def test_documents_come_out_and_the_ledger_agrees(stack: Engine) -> None:
     stack.compose("--profile", "demo", "up", "--no-build", "--pull", "never", "--no-deps", "samples", KAFKA_PORT=PORT)
     assert wait_for(lambda: counted(stack), 120), stack.logs()
     assert counted(stack) > len(samples.records())
+
+
+@pytest.fixture
+def prometheus(stack: Engine) -> str:
+    """The container of the Compose file's Prometheus."""
+    stack.make_prometheus(SERVICES["prometheus"]["image"])
+    up(stack, "--no-deps", "prometheus", profile="observability")
+    [container] = stack.containers("prometheus")
+    return container
+
+
+def test_what_watches_it_is_scraped_and_agrees(stack: Engine, prometheus: str) -> None:
+    """By the committed Prometheus configuration, its names resolved as in Compose."""
+
+    def asked(query: str) -> list[float]:
+        done = stack.podman(
+            "exec", prometheus, "promtool", "query", "instant", "http://localhost:9090", query, check=False
+        )
+        return [float(found[1]) for found in re.finditer(r"=> (\S+) @", done.stdout)]
+
+    for job, count in (("feedmill-worker", 2), ("feedmill-lag-exporter", 1), ("feedmill-ledger", 1)):
+        assert wait_for(lambda: asked(f'up{{job="{job}"}}') == [1.0] * count, 90), stack.logs()  # noqa: B023
+    assert wait_for(lambda: asked("feedmill_group_members") == [2.0], 60)
+    assert len(asked('feedmill_lag_records{job="feedmill-lag-exporter"}')) == 16, "four stages of four partitions"
+    assert asked('sum(feedmill_lag_records{job="feedmill-lag-exporter"})') == [0.0]
+    assert asked("feedmill_ledger_missing") == asked("feedmill_ledger_doubled") == [0.0]
+    for service in ("lag-exporter", "auditor"):
+        [watcher] = stack.containers(service)
+        peak = stack.podman("exec", watcher, "python3", "-c", _PROCESS).stdout
+        sys.stderr.write(f"\n{service}: {re.search(r'VmHWM.*', peak)[0]}\n")  # type: ignore[index]
+
+
+def test_without_a_worker_lag_is_still_shown(stack: Engine) -> None:
+    """And a stop of what watches is in order, and at once."""
+    stack.compose("stop", "worker")
+    stack.compose("exec", "-T", "lag-exporter", "feedmill", "ingest", "samples")
+    [exporter] = stack.containers("lag-exporter")
+
+    def figure(name: str) -> float:
+        script = "import sys, urllib.request as r; sys.stdout.write(r.urlopen(sys.argv[1]).read().decode())"
+        shown = stack.podman("exec", exporter, "python3", "-c", script, "http://localhost:9809/metrics").stdout
+        return sum(float(line.split()[-1]) for line in shown.splitlines() if line.startswith(f"feedmill_{name}"))
+
+    assert wait_for(lambda: figure("group_members") == 0, 60)
+    assert wait_for(lambda: figure("lag_records") > 0, 60)
+    up(stack, "--no-deps", "worker")
+    assert wait_for(lambda: figure("lag_records") == 0, 120), stack.logs()
+    stack.compose("stop", "lag-exporter", "auditor")
+    for service in ("lag-exporter", "auditor"):
+        [watcher] = stack.containers(service)
+        assert stack.inspect(watcher)["State"]["ExitCode"] == 0, stack.logs()
 
 
 def test_kafka_is_for_this_machine_alone(stack: Engine) -> None:

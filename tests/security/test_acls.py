@@ -15,6 +15,7 @@ from agents.engine.acls import Grant, Operation, Role, grants
 from agents.engine.topics import Naming
 from agents.stage import Topic
 from tests.kafka.test_worker import until
+from tests.kafka.watchers import watching
 from tests.security.mill import PATIENCE, READY, SecuredMill
 
 NAMING = Naming("acls")
@@ -134,3 +135,44 @@ def test_a_role_without_one_of_its_permissions_is_told_so(
             assert done.returncode == ExitCode.FOUND, told
             return
     pytest.fail(f"every command of the {role.value} works without {removed}: is it needed? The last said: {told}")
+
+
+WATCHERS = {"lag-exporter": ("lag-exporter", "--every", "1"), "ledger": ("ledger", "--follow", "--every", "1")}
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", WATCHERS)
+def test_what_watches_needs_just_what_a_watcher_may(mill: SecuredMill, tmp_path: Path, name: str) -> None:
+    environment = mill.environment(mill.kafka.login("watcher"))
+    with watching(environment, tmp_path, *WATCHERS[name]) as watcher:
+        assert until(lambda: watcher.probe("readyz")[0] == 200, PATIENCE)
+        assert "warning" not in watcher.said, watcher.said
+        shown = watcher.metrics()
+        assert shown[f"feedmill_{'lag' if name == 'lag-exporter' else 'ledger'}_failures_total"] == 0
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("name", "removed"),
+    [
+        pytest.param(name, one, id=f"{name} {one[1]}")
+        for name in WATCHERS
+        for one in each(Role.WATCHER)
+        if (name, one[1]) != ("lag-exporter", Operation.DESCRIBE_CONFIGS)  # for the ledger alone
+    ],
+)
+def test_what_watches_says_what_it_may_not(restored: SecuredMill, tmp_path: Path, name: str, removed: Removed) -> None:
+    """At the start it ends with that; later it lives on, says so once, and recovers when it may again."""
+    mill = restored
+    environment = mill.environment(mill.kafka.login("watcher"))
+    with watching(environment, tmp_path, *WATCHERS[name]) as watcher:
+        asyncio.run(mill.allow(Role.WATCHER, without(Role.WATCHER, removed)))
+        ended = mill.run(mill.kafka.login("watcher"), *WATCHERS[name], "--port", "0")
+        assert ended.returncode == ExitCode.FOUND, ended.stderr
+        assert LISTS_THEM in ended.stderr
+        assert "Traceback" not in ended.stderr
+        if removed[1] is not Operation.DESCRIBE_CONFIGS:  # asked for once, at the first round
+            assert until(lambda: LISTS_THEM in watcher.said, PATIENCE), watcher.said
+            assert watcher.process.poll() is None
+            asyncio.run(mill.allow(Role.WATCHER))
+            assert until(lambda: "came through" in watcher.said, PATIENCE), watcher.said
