@@ -19,7 +19,7 @@ import yaml
 
 from agents import __version__
 from tests.deploy.recording.mill import RULES
-from tests.deploy.recording.scenes import SCENES, Play, Scene
+from tests.deploy.recording.scenes import SCENES, Play, Scene, many_items
 from tests.deploy.recording.scraper import Scraper
 from tests.deploy.recording.timeline import STRETCH, Value, notation, played
 
@@ -44,6 +44,8 @@ def record(scene: Scene, folder: Path, diary: Path | None) -> dict[str, Any]:
 
     with scene.setting(folder) as mill:
         mill.run()
+        if scene.items:
+            many_items(mill, scene.items)
         prometheus = mill.watch()
         targets = [target for target in mill.targets() if target.instance != "worker-2"]
         scraper = Scraper(targets, wanted())

@@ -40,6 +40,12 @@ SITES = ("harbour.example", "market.example", "museum.example")
 PLACES = {"worker-0": 0, "worker-1": 1, "lag-exporter": 2, "ledger": 3}
 """Each process has a way to the broker of its own, so that each can be cut off."""
 
+COMMANDS = {
+    "lag-exporter": ["lag-exporter"],
+    # Of its minutes the seconds that they are played as: rounds of a minute, ten minutes of grace.
+    "ledger": ["ledger", "--follow", "--every", "4", "--grace", "40s"],
+}
+
 AGAIN = 1.0
 """Seconds after which a process that has ended is started again: a quarter of a minute on the played clock."""
 
@@ -153,9 +159,7 @@ class Mill:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the sender meets every fault too
         self.cluster.__enter__()
         for name, place in PLACES.items():
-            words = {"lag-exporter": ["lag-exporter"], "ledger": ["ledger", "--follow", "--every", "5"]}.get(
-                name, ["worker"]
-            )
+            words = COMMANDS.get(name, ["worker"])
             process = Process(name, self.folder, words, self.environment(name, place))
             if words == ["worker"]:
                 process.environment["FEEDMILL_METRICS_PORT"] = str(process.port)
@@ -191,10 +195,13 @@ class Mill:
         for process in self.processes.values():
             process.start()
         self._sender.start()
-        until(lambda: all(worker.figure("feedmill_ready") for worker in self.workers), 240, "the workers are not ready")
+        until(lambda: all(worker.figure("feedmill_ready") for worker in self.workers), 400, "the workers are not ready")
         for name in ("lag-exporter", "ledger"):
             until(lambda name=name: bool(self.processes[name].get("metrics")), 120, f"{name} does not answer")  # type: ignore[misc]
-        until(lambda: sum(worker.figure("feedmill_items_total") for worker in self.workers) > 20, 120, "no items")
+        until(lambda: self.items() > 20, 300, "no items")
+
+    def items(self) -> float:
+        return sum(worker.figure("feedmill_items_total") for worker in self.workers)
 
     @property
     def workers(self) -> list[Process]:

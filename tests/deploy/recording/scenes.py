@@ -10,6 +10,7 @@ import contextlib
 import random
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -200,7 +201,7 @@ def poison_flood(play: Play) -> None:
     play.mark("fault")
     play.mill.spoilt = 0.6
     play.wait(90)
-    play.look("dead-letters", "list", "--limit", "3")
+    play.look("dead-letters", "list", "-n", "3")
     play.mark("cured")
     play.mill.spoilt = 0.0
     play.wait(60)
@@ -224,12 +225,18 @@ def with_traps(folder: Path) -> Iterator[Mill]:
         yield mill
 
 
+def many_items(mill: Mill, count: int) -> None:
+    """Documents of many sites, all of them news, and all of them worked off."""
+    rng = random.Random(5)
+    before = mill.items()
+    mill.publish(article(f"site{number % 90}.example", 10**7 + number, rng) for number in range(count))
+    until(lambda: mill.items() >= before + count, 600, f"{mill.items() - before:g} of {count} items")
+
+
 def restore_that_stops(play: Play) -> None:
     """A worker comes back without its state, and its way to the broker closes in the middle of the restore."""
     mill, worker = play.mill, play.mill.processes["worker-0"]
-    rng = random.Random(5)
-    mill.publish(article(f"site{number % 50}.example", 10**7 + number, rng) for number in range(5000))
-    play.wait(2 * CALM)
+    play.wait(CALM)
     proxy = mill.cluster.proxies.all[0]
     play.mark("fault")
     worker.kill()
@@ -350,12 +357,15 @@ def outcomes_written_twice(play: Play) -> None:
 
 
 def limits(play: Play) -> None:
-    """A small disk fills up, a control group is tight, the stories' index is full."""
+    """A small disk fills up, a control group is tight, and the stories' index is full."""
     mill = play.mill
     play.wait(CALM)
     play.mark("fault")
-    rng = random.Random(3)
-    mill.publish(article(f"site{number % 90}.example", 10**7 + number, rng) for number in range(11_500))
+    many = threading.Thread(target=many_items, args=(mill, 1200))
+    many.start()
+    resident = mill.workers[1].figure("process_resident_memory_bytes")
+    for group in mill.workers[1].groups:
+        (group / "memory.limit_in_bytes").write_text(str(int(resident / 0.95)))
     filler = mill.folder / "worker-0.state" / "filler"
     size, free = (
         mill.workers[0].figure("feedmill_state_disk_size_bytes"),
@@ -371,6 +381,9 @@ def limits(play: Play) -> None:
     play.wait(40)
     play.mark("cured")
     filler.unlink()
+    many.join()
+    for group in mill.workers[1].groups:
+        (group / "memory.limit_in_bytes").write_text(str(1 << 30))
     play.wait(60)
 
 
@@ -383,7 +396,7 @@ def with_little_of_everything(folder: Path) -> Iterator[Mill]:
             raise RuntimeError("no file system of its own can be mounted here: the disk would not be a small one")
         group.mkdir()
         try:
-            (group / "memory.limit_in_bytes").write_text(str(400 << 20))
+            (group / "memory.limit_in_bytes").write_text(str(1 << 30))
             mill.workers[1].groups.append(group)
             yield mill
         finally:
@@ -448,7 +461,7 @@ LATE = ("LatencyFast", "LatencySlow", "LatencyBudget")
 class Scene:
     """One recording. `again`: hours for which the real minutes from the mark `again` to the mark `cured` are repeated;
     `after`: hours for which the last ten minutes are, at the end. `alerts`: those that fire and are over at the end,
-    `lasting`: those that fire still.
+    `lasting`: those that fire still. `items`: so many more are worked off before it begins.
     """
 
     def __init__(
@@ -460,9 +473,11 @@ class Scene:
         after: float = 0.0,
         alerts: tuple[str, ...] = (),
         lasting: tuple[str, ...] = (),
+        items: int = 0,
     ) -> None:
         self.play = play
         self.setting = setting
+        self.items = items
         self.again = again
         self.after = after
         self.alerts = frozenset(f"Feedmill{name}" for name in alerts + lasting)
@@ -490,7 +505,7 @@ SCENES = {
         Scene(slow_broker, after=8, alerts=LATE),
         Scene(poison_flood, after=8, alerts=("DeadLettersFast", "DeadLettersSlow", "DeadLettersBudget")),
         Scene(deadly_document, with_traps, after=1.2, alerts=("CrashedWorker",)),
-        Scene(restore_that_stops, with_patience, alerts=("RestoreStuck",)),
+        Scene(restore_that_stops, with_patience, items=4000, alerts=("RestoreStuck",)),
         Scene(rebalance_storm, with_a_third, alerts=("RebalanceStorm",)),
         Scene(site_falls_silent, again=25, alerts=("SourceSilent",)),
         Scene(senders_stop, again=1.5, alerts=("NoInput",)),
@@ -500,8 +515,9 @@ SCENES = {
             limits,
             with_little_of_everything,
             after=1.2,
-            alerts=("DiskFilling", "DiskNearlyFull", "IndexDropping"),
-            lasting=("IndexNearLimit", "MemoryNearLimit"),
+            items=9300,
+            alerts=("DiskFilling", "DiskNearlyFull", "MemoryNearLimit", "IndexDropping"),
+            lasting=("IndexNearLimit",),
         ),
         Scene(backlog_of_days, after=8, alerts=("Absent", "LagGrowing", "BacklogOld", "RawNearlyLost")),
         Scene(watchers_cut_off, alerts=("LagExporterStale", "LedgerStale")),
