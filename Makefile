@@ -84,7 +84,7 @@ observe: install ## a mill with a load that goes on, and a Prometheus that scrap
 	$(BIN)/python -m tools.observe $(ARGS)
 
 pictures: install ## docs/pictures: the dashboards of a run with faults in it, with Grafana's components (node, chromium; 15 minutes)
-	tools/debian.sh prometheus chromium
+	tools/debian.sh prometheus chromium pngquant
 	$(BIN)/python -m tools.pictures $(ARGS)
 
 lock: install ## make the hashed locks again (ARGS=--upgrade: take newer releases)
