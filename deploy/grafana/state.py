@@ -10,7 +10,6 @@ from deploy.grafana.panels import (
     Grid,
     Query,
     Step,
-    bars,
     figure,
     lines,
     listing,
@@ -105,29 +104,29 @@ def _glance(grid: Grid) -> None:
         4,
     )
     grid.put(
-        bars(
+        figure(
             "Fullest state disk",
             "Used share of the file system under FEEDMILL_STATE_DIR, of the worker where it is fullest. A worker "
             "that cannot write its state ends itself. docs/runbooks/state-limits.md.",
             "percentunit",
-            [Query(f"1 - min({FREE} / on (instance) {SIZE})", "used")],
+            [Query(f"1 - min({FREE} / on (instance) {SIZE})", "used", at_end=True)],
             steps=(Step(None, GOOD), Step(0.8, WATCH), Step(0.9, BAD)),
-            most=1,
             empty=NO_WORKER,
+            decimals=1,
         ),
         4,
         4,
     )
     grid.put(
-        bars(
+        figure(
             "Fullest stories index",
             "Sightings in the index as a share of FEEDMILL_STORIES_MAX_ITEMS, of the worker where it is fullest. At "
             "1 the oldest go early and copies are found for less than 14 days: docs/runbooks/state-limits.md.",
             "percentunit",
-            [Query(f"max({ITEMS} / on (instance) {LIMIT})", "used")],
+            [Query(f"max({ITEMS} / on (instance) {LIMIT})", "used", at_end=True)],
             steps=(Step(None, GOOD), Step(0.8, WATCH), Step(0.95, BAD)),
-            most=1,
             empty=NO_WORKER,
+            decimals=1,
         ),
         4,
         4,
@@ -259,11 +258,10 @@ def _memory(grid: Grid) -> None:
     grid.put(
         lines(
             "Stories index, by worker",
-            "Sightings of the last 14 days that new items are compared with, and the least limit as a dashed line. "
-            "Near the limit is trouble: docs/runbooks/state-limits.md.",
+            "Sightings of the last 14 days that new items are compared with. How near the limit it is, says Fullest "
+            "stories index. Full is trouble: docs/runbooks/state-limits.md.",
             "locale",
-            [Query(f"sum by (instance) ({ITEMS})", "{{instance}}"), Query(f"min({LIMIT})", "limit")],
-            dashed="limit",
+            [Query(f"sum by (instance) ({ITEMS})", "{{instance}}")],
             empty=NO_WORKER,
         ),
         8,

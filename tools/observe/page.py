@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -27,7 +28,9 @@ class PageMissingError(Exception):
 
 
 def is_built() -> bool:
-    return (BUILT / "dist" / "index.html").exists()
+    """Whether the page is built from what stands in tools/render-dashboard now."""
+    mark = BUILT / "dist" / "built-from"
+    return mark.exists() and mark.read_text() == _digest()
 
 
 def build() -> None:
@@ -42,11 +45,23 @@ def build() -> None:
         shutil.copytree(SOURCE, BUILT, ignore=shutil.ignore_patterns("node_modules", "dist"))
         _run(*INSTALL)
         mark.write_bytes(lock)
-    for path in SOURCE.iterdir():  # what is ours may have changed since
-        if path.is_file():
-            shutil.copy(path, BUILT)
-    shutil.copytree(SOURCE / "src", BUILT / "src", dirs_exist_ok=True)
-    _run("npx", "--no-install", "vite", "build", "--logLevel", "warn")
+    if not is_built():
+        for path in _sources():
+            (BUILT / path.relative_to(SOURCE)).parent.mkdir(exist_ok=True)
+            shutil.copy(path, BUILT / path.relative_to(SOURCE))
+        _run("npx", "--no-install", "vite", "build", "--logLevel", "warn")
+        (BUILT / "dist" / "built-from").write_text(_digest())
+
+
+def _sources() -> list[Path]:
+    return sorted(path for path in [*SOURCE.glob("*.*"), SOURCE / ".npmrc", *SOURCE.glob("src/*")] if path.is_file())
+
+
+def _digest() -> str:
+    digest = hashlib.sha256()
+    for path in _sources():
+        digest.update(path.relative_to(SOURCE).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _run(*command: str) -> None:
