@@ -64,7 +64,7 @@ def test_these_alerts_fire_and_no_others(name: str, played: dict[str, subprocess
         ("one-worker-killed", "for: 15m", "for: 3h"),
         ("broker-killed", "absent(time()", "absent(0 * time()"),
         ("broker-killed", 'absent(max_over_time(feedmill_ready{job="feedmill-worker"}[10m])', "absent(vector(1)"),
-        ("restore-that-stops", "(feedmill_restored_records_total", "(feedmill_inputs_total"),
+        ("restore-that-stops", "for: 10m", "for: 3h"),
         ("rebalance-storm", "> 5 + 3", "> 500 + 3"),
         ("entries-passed-over", "feedmill_ledger_missing", "feedmill_ledger_waiting"),
         ("outcomes-written-twice", "feedmill_ledger_altered", "feedmill_ledger_missing"),

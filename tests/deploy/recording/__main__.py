@@ -47,8 +47,7 @@ def record(scene: Scene, folder: Path, diary: Path | None) -> dict[str, Any]:
         if scene.items:
             many_items(mill, scene.items)
         prometheus = mill.watch()
-        targets = [target for target in mill.targets() if target.instance != "worker-2"]
-        scraper = Scraper(targets, wanted())
+        scraper = Scraper(mill.targets(), wanted())
         ended = threading.Event()
         follower = threading.Thread(target=_follow, args=(prometheus, ended, tell), daemon=True)
         scraper.start()

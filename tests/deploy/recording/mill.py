@@ -23,6 +23,8 @@ from typing import Any, Self
 
 import yaml
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol.group import LeaveGroupRequest
 
 from agents.engine.loopback import LOOPBACK, free_port
 from agents.engine.publisher import Publisher
@@ -228,6 +230,22 @@ class Mill:
     def delay(self, seconds: float) -> None:
         for worker in self.workers:
             self.cluster.proxies.all[PLACES[worker.name]].delay = seconds
+
+    def put_out_of_the_group(self) -> None:
+        """Tell the broker on behalf of one member that it has left."""
+        asyncio.run(self._put_out())
+
+    async def _put_out(self) -> None:
+        admin = AIOKafkaAdminClient(**self.cluster.connection)
+        await admin.start()
+        try:
+            coordinator = await admin.find_coordinator(self.naming.group)
+            (described,) = await admin.describe_consumer_groups([self.naming.group])
+            members = [member[0] for group in described.groups for member in group[5]]
+            for member in members[:1]:
+                await admin._send_request(LeaveGroupRequest(self.naming.group, member), coordinator)
+        finally:
+            await admin.close()
 
     def publish(self, documents: Iterable[bytes]) -> None:
         async def published() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from tests.deploy.recording.mill import RULES
 from tests.deploy.recording.scenes import Scene
 from tests.deploy.recording.timeline import LEAD, STRETCH, Value, lengthened, notation, unrolled
 
@@ -66,6 +67,8 @@ def _file(series: Mapping[str, Sequence[Value]], tests: list[dict[str, Any]]) ->
     return {
         "rule_files": ["rules.yml"],
         "evaluation_interval": "1m",
+        # Else in any order: an alert before what it is made of.
+        "group_eval_order": [group["name"] for group in yaml.safe_load(RULES.read_text())["groups"]],
         "tests": [{"interval": f"{STRETCH}s", "input_series": written, "promql_expr_test": tests}],
     }
 
