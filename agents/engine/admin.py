@@ -45,7 +45,11 @@ Tell = Callable[[str], None]
 LEADERS_WITHIN_SECONDS = 30.0
 SEEN_WITHIN_SECONDS = 5.0
 
-_NO_COORDINATOR = (kafka_errors.GroupLoadInProgressError, kafka_errors.GroupCoordinatorNotAvailableError)
+_NO_COORDINATOR = (
+    kafka_errors.GroupLoadInProgressError,
+    kafka_errors.GroupCoordinatorNotAvailableError,
+    kafka_errors.NotCoordinatorForGroupError,
+)
 _TRIED_AGAIN = (kafka_errors.KafkaError, OSError, TimeoutError)
 
 _UNORDERED = frozenset({"cleanup.policy"})  # a list in which order means nothing

@@ -131,6 +131,7 @@ class Follower:
 
     async def _begin(self) -> RollingLedger:
         """Fix from where on is read. Raises EngineError where a topic is missing."""
+        await self._admin.leaders(self._names())  # says so where an ACL hides one; the list leaves it out
         found = await self._admin.topics(f"{self._naming.prefix}.")
         if missing := [name for name in self._names() if name not in found]:
             raise EngineError(
