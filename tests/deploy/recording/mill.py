@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -37,6 +38,8 @@ from tests.deploy.recording.shortened import shortened
 from tests.deploy.recording.timeline import STRETCH
 
 RULES = ROOT / "deploy" / "prometheus" / "rules.yml"
+CONFIG = ROOT / "deploy" / "prometheus" / "prometheus.yml"
+BASE = "https://git.example/feedmill/blob/main/docs/runbooks"
 PARTITIONS = 2
 SITES = ("harbour.example", "market.example", "museum.example")
 PLACES = {"worker-0": 0, "worker-1": 1, "lag-exporter": 2, "ledger": 3}
@@ -215,9 +218,9 @@ class Mill:
             Target(jobs.get(name, "feedmill-worker"), name, process.port) for name, process in self.processes.items()
         ]
 
-    def watch(self, folder: Path | None = None) -> Prometheus:
-        """A Prometheus with the rules on a clock STRETCH times as fast, on the same targets."""
-        self.prometheus = Prometheus(folder or self.folder / "prometheus", self.targets())
+    def watch(self, *, by: int = STRETCH, alertmanager: int = 0) -> Prometheus:
+        """A Prometheus with the rules on a clock `by` times as fast, on the same targets."""
+        self.prometheus = Prometheus(self.folder / "prometheus", self.targets(), by=by, alertmanager=alertmanager)
         return self.prometheus
 
     # -- what befalls it
@@ -359,7 +362,11 @@ class Prometheus:
             ],
         }
         if alertmanager:
-            config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [f"{LOOPBACK}:{alertmanager}"]}]}]}
+            config["global"]["external_labels"] = {"runbooks": BASE}
+            config["alerting"] = {
+                "alert_relabel_configs": yaml.safe_load(CONFIG.read_text())["alerting"]["alert_relabel_configs"],
+                "alertmanagers": [{"static_configs": [{"targets": [f"{LOOPBACK}:{alertmanager}"]}]}],
+            }
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config, sort_keys=False))
         self._log = (folder / "prometheus.log").open("ab")
         self._process = subprocess.Popen(
@@ -382,6 +389,16 @@ class Prometheus:
         except OSError:
             return set()
         return {alert["labels"]["alertname"] for alert in found if alert["state"] == "firing"}
+
+    def value(self, query: str) -> float:
+        """The first value that a query gives; 0 where it gives none."""
+        asked = urllib.parse.urlencode({"query": query})
+        try:
+            with urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}/api/v1/query?{asked}", timeout=10) as answer:
+                found = json.load(answer)["data"]["result"]
+        except OSError:
+            return 0.0
+        return float(found[0]["value"][1]) if found else 0.0
 
     def told(self, name: str) -> list[dict[str, Any]]:
         """An alert's annotations, as somebody reads them."""

@@ -43,14 +43,14 @@ def as_test(scene: Scene, recording: dict[str, Any]) -> dict[str, Any]:
     tests = [_expects(end_time, _ever(steps), scene.alerts), _expects(end_time, FIRING, scene.lasting)]
     if "fault" in recording["marks"]:
         tests.append(_expects((LEAD + recording["marks"]["fault"]) * STRETCH, FIRING, ()))
-    return _file(longer, tests)
+    return _file(longer, tests, "5m" if scene.again > 10 else "1m")
 
 
 def as_short_test(scene: Scene, recording: dict[str, Any]) -> dict[str, Any]:
     """The recorded minutes alone: the scene's alerts, and no others, fire at some time."""
     steps = _steps(recording)
     tests = [_expects((LEAD + steps - 1) * STRETCH, _ever(steps), scene.alerts)]
-    return _file(dict(_values(recording)), tests)
+    return _file(dict(_values(recording)), tests, "1m")
 
 
 def _steps(recording: dict[str, Any]) -> int:
@@ -62,11 +62,11 @@ def _values(recording: dict[str, Any]) -> Iterator[tuple[str, list[Value]]]:
         yield one["series"], unrolled(one["values"])[: _steps(recording)]
 
 
-def _file(series: Mapping[str, Sequence[Value]], tests: list[dict[str, Any]]) -> dict[str, Any]:
+def _file(series: Mapping[str, Sequence[Value]], tests: list[dict[str, Any]], interval: str) -> dict[str, Any]:
     written = [{"series": name, "values": f"_x{LEAD} {notation(values)}"} for name, values in series.items()]
     return {
         "rule_files": ["rules.yml"],
-        "evaluation_interval": "1m",
+        "evaluation_interval": interval,
         # Else in any order: an alert before what it is made of.
         "group_eval_order": [group["name"] for group in yaml.safe_load(RULES.read_text())["groups"]],
         "tests": [{"interval": f"{STRETCH}s", "input_series": written, "promql_expr_test": tests}],

@@ -43,8 +43,8 @@ StageLoop._commit = late
 
 _AHEAD = """
 import os, sys, time
-true, ahead = time.time, float(os.environ["AHEAD"])
-time.time = lambda: true() + ahead
+true, ahead = time.time, os.environ["AHEAD"]
+time.time = lambda: true() + 3600 * float(open(ahead).read())
 from agents.cli.main import main
 sys.argv = ["feedmill", *os.environ["WORDS"].split()]
 main()
@@ -426,19 +426,28 @@ def backlog_of_days(play: Play) -> None:
     for worker in mill.workers:
         worker.kill()
         play.target(worker.name).known = False
-    play.wait(5)
-    exporter = mill.processes["lag-exporter"]
-    words = " ".join(exporter.words)
-    for hours, seconds in ((7, 75), (124, 80)):
-        exporter.prefix, exporter.words = ("-c", _AHEAD), []
-        exporter.environment |= {"AHEAD": str(hours * 3600), "WORDS": words}
-        exporter.again()
-        play.wait(seconds)
+    ahead = mill.folder / "ahead"
+    ahead.write_text("7")
+    play.wait(75)
+    ahead.write_text("124")
+    play.wait(80)
     play.mark("cured")
+    ahead.write_text("0")
     for worker in mill.workers:
         worker.back()
         play.target(worker.name).known = True
     play.wait(80)
+
+
+@contextlib.contextmanager
+def with_a_wrong_clock(folder: Path) -> Iterator[Mill]:
+    ahead = folder / "ahead"
+    with Mill(folder) as mill:
+        ahead.write_text("0")
+        exporter = mill.processes["lag-exporter"]
+        exporter.environment |= {"AHEAD": str(ahead), "WORDS": " ".join(exporter.words)}
+        exporter.prefix, exporter.words = ("-c", _AHEAD), []
+        yield mill
 
 
 def watchers_cut_off(play: Play) -> None:
@@ -514,7 +523,7 @@ SCENES = {
         Scene(commits_that_never_end, with_stuck_commits, after=8, alerts=("Stalled", "LagGrowing", *LATE)),
         Scene(one_partition_stuck, with_stuck_commits, alerts=("PartitionStalled", *LATE)),
         Scene(unreadable_record, alerts=("Stalled", "LagGrowing", "NotReady", "Restarting", *LATE)),
-        Scene(slow_broker, after=8, alerts=LATE),
+        Scene(slow_broker, after=8, alerts=("Stalled", "LagGrowing", *LATE)),
         Scene(poison_flood, after=8, alerts=("DeadLettersFast", "DeadLettersSlow", "DeadLettersBudget")),
         Scene(deadly_document, with_traps, after=1.2, alerts=("CrashedWorker",)),
         Scene(restore_that_stops, with_patience, items=4000, alerts=("RestoreStuck",)),
@@ -525,7 +534,9 @@ SCENES = {
         Scene(outcomes_written_twice, lasting=("LedgerDoubled", "LedgerContradicting")),
         Scene(limits, with_little_of_everything, alerts=("DiskFilling", "DiskNearlyFull", "MemoryNearLimit")),
         Scene(index_full, with_a_small_index, items=9300, alerts=("IndexNearLimit", "IndexDropping")),
-        Scene(backlog_of_days, after=8, alerts=("Absent", "LagGrowing", "BacklogOld", "RawNearlyLost")),
+        Scene(
+            backlog_of_days, with_a_wrong_clock, alerts=("Absent", "LagGrowing", "BacklogOld", "RawNearlyLost", *LATE)
+        ),
         Scene(watchers_cut_off, alerts=("LagExporterStale", "LedgerStale")),
         Scene(watchers_killed, alerts=("LagExporterAbsent", "LedgerAbsent")),
     )
