@@ -2,7 +2,7 @@
 
 A mill under a steady made-up load; one of its two workers is killed and kept dead for some minutes; a flood of broken
 documents follows. Prometheus scrapes it all, the page of tools/render-dashboard draws it with Grafana's components,
-and headless Chromium takes the pictures. They show what a person will see; screenshots of a Grafana server they are not.
+and headless Chromium takes the pictures. They show what a person will see; they are no screenshots of a Grafana server.
 """
 
 from __future__ import annotations

@@ -261,6 +261,8 @@ def _column(column: Column) -> list[models.DynamicConfigValue]:
         looks.append(models.DynamicConfigValue(id_val="custom.width", value=column.width))
     if column.steps:
         looks.append(_steps(column.steps))
+        nothing = {"match": "null+nan", "result": {"text": "–", "color": "transparent"}}
+        looks.append(models.DynamicConfigValue(id_val="mappings", value=[{"type": "special", "options": nothing}]))
         looks.append(models.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-background"}))
     return looks
 

@@ -31,6 +31,17 @@ def worker(name: str, *matchers: str) -> str:
 
 
 def ledger(name: str) -> str:
+    """A figure of the ledger's last round; nothing before the first."""
+    return known(_selector(name, LEDGER, ()))
+
+
+def known(selector: str) -> str:
+    """Without what could not be measured: that is NaN, and one NaN makes a sum NaN and a whole picture empty."""
+    return f"({selector} >= 0)"
+
+
+def ledger_total(name: str) -> str:
+    """A counter of the ledger, which is never NaN."""
     return _selector(name, LEDGER, ())
 
 

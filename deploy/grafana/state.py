@@ -14,15 +14,15 @@ from deploy.grafana.panels import (
     lines,
     listing,
 )
-from deploy.grafana.queries import EXPORTER, LEDGER, STAGE, exporter, lag, ledger, rate, worker
+from deploy.grafana.queries import EXPORTER, LEDGER, STAGE, exporter, known, lag, ledger, ledger_total, rate, worker
 
 RECORDS = lag("feedmill_lag_records", STAGE)
 AGE = lag("feedmill_oldest_unprocessed_seconds", STAGE)
-ITEMS = worker("feedmill_stories_index_items")
+ITEMS = known(worker("feedmill_stories_index_items"))
 # A worker that owns no partition of the stories stage has no index, and 0 for its limit.
 LIMIT = f"({worker('feedmill_stories_index_limit_items')} > 0)"
-FREE = worker("feedmill_state_disk_free_bytes")
-SIZE = worker("feedmill_state_disk_size_bytes")
+FREE = known(worker("feedmill_state_disk_free_bytes"))
+SIZE = known(worker("feedmill_state_disk_size_bytes"))
 NO_LAG = "Nobody reads lag"
 NO_EXPORTER = f"No lag exporter is scraped (job {EXPORTER})"
 NO_LEDGER = f"No ledger is scraped (job {LEDGER})"
@@ -225,7 +225,7 @@ def _memory(grid: Grid) -> None:
             "part; in stories the story of each item. Estimated. A fall to near 0: state was made anew, "
             "docs/runbooks/lost-changelog.md.",
             "locale",
-            [Query(f"sum by (stage) ({worker('feedmill_state_keys', STAGE)})", "{{stage}}")],
+            [Query(f"sum by (stage) ({known(worker('feedmill_state_keys', STAGE))})", "{{stage}}")],
             empty=NO_WORKER,
         ),
         8,
@@ -237,7 +237,7 @@ def _memory(grid: Grid) -> None:
             "Bytes of the local copies. Saw teeth are compactions. Compare with the free space beside it: "
             "docs/runbooks/state-limits.md.",
             "bytes",
-            [Query(f"sum by (stage) ({worker('feedmill_state_bytes', STAGE)})", "{{stage}}")],
+            [Query(f"sum by (stage) ({known(worker('feedmill_state_bytes', STAGE))})", "{{stage}}")],
             empty=NO_WORKER,
         ),
         8,
@@ -272,7 +272,7 @@ def _memory(grid: Grid) -> None:
             "Memory of the stories index, by worker",
             "What the index takes of the worker's memory: up to 700 bytes a sighting. docs/guide/sizing.md.",
             "bytes",
-            [Query(f"sum by (instance) ({worker('feedmill_stories_index_bytes')})", "{{instance}}")],
+            [Query(f"sum by (instance) ({known(worker('feedmill_stories_index_bytes'))})", "{{instance}}")],
             empty=NO_WORKER,
         ),
         8,
@@ -373,7 +373,7 @@ def _trouble(grid: Grid) -> None:
             "suffix:/min",
             [
                 Query(f"60 * {rate(exporter('feedmill_lag_failures_total'))}", "lag"),
-                Query(f"60 * {rate(ledger('feedmill_ledger_failures_total'))}", "ledger"),
+                Query(f"60 * {rate(ledger_total('feedmill_ledger_failures_total'))}", "ledger"),
             ],
             empty="Neither lag exporter nor ledger is scraped",
         ),

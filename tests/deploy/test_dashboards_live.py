@@ -40,8 +40,9 @@ SELDOM = {("Memory, by worker", "limit"), ("Stage's own time per batch", "{{stag
 class Seen:
     """The run, once over, with the moments that the queries are asked for."""
 
-    def __init__(self, prometheus: Prometheus, at_work: float) -> None:
+    def __init__(self, prometheus: Prometheus, began: float, at_work: float) -> None:
         self.prometheus = prometheus
+        self.began = began
         self.at_work = at_work
         self.idle = 0.0
 
@@ -59,6 +60,14 @@ class Seen:
         return self.asked(
             expression.replace(*changed) if changed[0] else expression, at, instant=target.get("instant", False)
         )
+
+    def whole_run(self, board: Board, target: dict[str, Any]) -> list[list[float]]:
+        """The values from the first scrape on, when workers start and the ledger has not yet read anything."""
+        expression = filled(board, target["expr"], rate=RATE, range_=f"{SHOWN}s")
+        found = self.prometheus.ask(
+            "query_range", query=expression, start=str(self.began), end=str(self.at_work), step=str(EVERY)
+        )["result"]
+        return [[float(value) for _, value in series["values"]] for series in found]
 
     def asked(self, expression: str, at: float, *, instant: bool) -> list[list[float]]:
         if instant:
@@ -79,6 +88,7 @@ def seen() -> Iterator[Seen]:
         if IN_CI:
             pytest.fail(why)
         pytest.skip(why)
+    began = time.time()
     with stand:
         _until(stand, "sum(feedmill_items_total) > 300")
         assert stand.workers is not None
@@ -87,7 +97,7 @@ def seen() -> Iterator[Seen]:
         _until(stand, "count(feedmill_ready == 1) == 2 and max(feedmill_oldest_unprocessed_seconds) < 5")
         _until(stand, "sum(feedmill_suspect_takeovers_total) > 0 and max(feedmill_ledger_entries) > 300")
         stand.rest(10)
-        seen = Seen(stand.prometheus, time.time())
+        seen = Seen(stand.prometheus, began, time.time())
         stand.pace = 0
         _until(stand, 'sum(feedmill_lag_records{job="feedmill-lag-exporter"}) == 0')
         stand.rest(8 * EVERY)
@@ -113,7 +123,8 @@ def test_every_query_returns_figures(seen: Seen, name: str) -> None:
     board = committed()[name]
     for panel, target in queries(board):
         found = seen.answers(board, target, seen.at_work)
-        assert all(math.isfinite(value) for series in found for value in series), (panel["title"], target["expr"])
+        ever = [*found, *seen.whole_run(board, target)]
+        assert all(math.isfinite(value) for series in ever for value in series), (panel["title"], target["expr"])
         if panel["title"] not in MAY_BE_EMPTY and (panel["title"], target["legendFormat"]) not in SELDOM:
             assert found, (panel["title"], target["expr"])
 

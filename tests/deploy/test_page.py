@@ -16,7 +16,7 @@ ALLOWED = {
 """Of which only OFL-1.1 is new here: the letters that the pictures are written in."""
 
 SAID_ELSEWHERE = {"fast-shallow-equal", "react-universal-interface", "get-document"}
-"""Packages that name none: two have the text of the Unlicense, get-document has nothing. Grafana itself is made with it."""
+"""Packages that name none: two have the text of the Unlicense, get-document has nothing. Grafana is made with it."""
 
 
 def lock() -> dict[str, Any]:
