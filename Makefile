@@ -83,7 +83,7 @@ dashboards: install ## write deploy/grafana/dashboards from its generator
 observe: install ## a mill with a load that goes on, and a Prometheus that scrapes it, until Ctrl-C (ARGS=--page: the dashboards too)
 	$(BIN)/python -m tools.observe $(ARGS)
 
-pictures: install ## docs/pictures: the dashboards of a run with faults in it, with Grafana's components (node, chromium; 15 minutes)
+pictures: install ## docs/pictures: the dashboards of a run with faults in it, with Grafana's components (node, chromium; ten minutes)
 	tools/debian.sh prometheus chromium pngquant
 	$(BIN)/python -m tools.pictures $(ARGS)
 

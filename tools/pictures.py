@@ -34,7 +34,7 @@ HEAD = 64  # pixels of the page above the grid
 ROW = 38  # of Grafana's grid
 
 PACE = 4.0
-STEADY, DEAD, BACK, FLOOD, CALM = 4.0, 3.0, 2.0, 1.0, 3.0
+STEADY, DEAD, BACK, FLOOD, CALM = 2.5, 2.0, 1.5, 0.75, 1.75
 """Minutes: before the fault, a worker dead, it is back, broken documents, and after."""
 
 BROKEN = 0.5
