@@ -59,7 +59,8 @@ class Program(Struct, frozen=True):
 
 def worked(text: str) -> bool:
     ended = total(text, "feedmill_items_total") + total(text, "feedmill_dead_letters_total")
-    return ended >= len(DOCUMENTS) and total(text, "feedmill_lag_timestamp_seconds") > 0
+    # the first reading of lag may come before any partition is ready, and then has none
+    return ended >= len(DOCUMENTS) and len(values(text, "feedmill_lag_records")) == len(StageName) * PARTITIONS
 
 
 PROGRAMS = [
