@@ -19,7 +19,7 @@ from msgspec import Struct
 from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
 
 from agents.engine.access import ADVICE as ACLS
-from agents.engine.access import FORBIDDEN, hint, locked_out
+from agents.engine.access import FORBIDDEN, ForbiddenError, hint, locked_out
 from agents.engine.alterconfigs import SET, IncrementalAlterConfigs
 from agents.engine.away import shown, unavailable
 from agents.engine.topics import TopicSpec
@@ -261,7 +261,8 @@ class Admin:
         for answer in await self._client.describe_configs(resources) if resources else ():
             for code, message, _, name, entries in answer.resources:
                 if code:
-                    raise EngineError(f"The broker does not tell how {name} is set: {_why(code, message)}")
+                    kind = ForbiddenError if kafka_errors.for_code(code) in FORBIDDEN else EngineError
+                    raise kind(f"The broker does not tell how {name} is set: {_why(code, message)}")
                 configs[name] = {entry[0]: entry[1] for entry in entries if entry[1] is not None}
         return configs
 

@@ -35,6 +35,10 @@ class Numbers:
         self._numbers = array("Q")
         self._sources = array("Q")
 
+    def __len__(self) -> int:
+        """How many are kept."""
+        return len(self._ids)
+
     def note(self, id: str, revision: int, source: Source, *, item: bool, replayed: bool, judged: bool) -> bool:
         """Take one number in; False where these are no id and no number.
 

@@ -149,6 +149,7 @@ def test_what_leaves_the_window_leaves_the_memory() -> None:
                 if offset % 100 == 1:
                     rolling.outcome(offset)
             found = rolling.round(begin)
+            assert len(rolling.ledger._numbers) == 1_960
             assert (found.missing, found.doubled, found.entries) == (40, 20, 1_960)
             sizes.append(tracemalloc.get_traced_memory()[0])
         assert sizes[-1] < sizes[1] * 1.3, sizes
