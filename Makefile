@@ -18,7 +18,8 @@ KUBERNETES := build/kubernetes
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo try test lint test-all soak chaos bench nearcopies broker schemas metrics manifests dashboards observe pictures freeze release-check lock clean
+.PHONY: help install demo try test lint test-all soak chaos bench nearcopies broker schemas metrics manifests dashboards observe \
+	pictures record-alerts freeze release-check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +65,9 @@ schemas: install ## write schemas/generated/, the examples and asyncapi.yaml aga
 	$(BIN)/python -m schemas.generate
 	$(BIN)/python -m tools.examples
 	$(BIN)/python -m tools.asyncapi
+
+record-alerts: install ## faults of a real mill, scraped for the tests of the alerts; an hour and a half (ARGS="broker-killed")
+	$(BIN)/python -m tests.deploy.recording $(ARGS)
 
 freeze: schemas ## a step of a release: what it promises goes into schemas/released/v1, unless it breaks what stands there
 	$(BIN)/python -m tools.freeze $(ARGS)

@@ -61,10 +61,10 @@ def test_they_speak_when_they_should(promtool: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("history", "old", "new"),
     [
-        ("15 of 100 items late", "> 0.144", "> 0.2"),
-        ("14 of 100 items late", "> 0.144", "> 0.13"),
-        ("15 of 100 items late", 'le="60.0"', 'le="60"'),
-        ("14 of 100 items late", "> 0.06", "> 0.15"),
+        ("15 of 100 items late, 15 of 100 entries bad", "> 0.144", "> 0.2"),
+        ("14 of 100 items late, 14 of 100 entries bad", "> 0.144", "> 0.13"),
+        ("15 of 100 items late, 15 of 100 entries bad", 'le="60.0"', 'le="60"'),
+        ("14 of 100 items late, 14 of 100 entries bad", "> 0.06", "> 0.15"),
         ("a quiet night: two of three late, and bad", "> 20", "> 1"),
         ("half of all documents without entries", ',code!="no-entries"', ""),
         ("one scrape in three fails, for hours",
@@ -89,6 +89,9 @@ def test_they_speak_when_they_should(promtool: str, path: str) -> None:
         ("a roll-out of eight workers is no storm", "5 + 3 *", "5 + 1 *"),
         ("the disk from 20 to 10 to 3 percent", "< 0.05", "< 0.02"),
         ("memory and index at 95 of 100", "> 0.9", "> 0.99"),
+        ("an index that drops sightings, and one whose window ends", ',reason="limit"', ""),
+        ("no documents for an hour, and an exporter that reads nothing", "}) < 300\n", "}) < 9e9\n"),
+        ("one partition stands still while its stage gets on", "max > 1800", "max > 18000"),
     ],
 )  # fmt: skip
 def test_the_histories_tell_other_rules_apart(promtool: str, tmp_path: Path, history: str, old: str, new: str) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import re
+import signal
+import sys
 import tempfile
 import threading
 import time
@@ -112,6 +114,7 @@ def main() -> None:
     parser.add_argument("--diary", type=Path, help="folder for what was seen and typed in each scene")
     parser.add_argument("--keep", type=Path, help="folder for logs and state, instead of one that is deleted")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with it
     for name in given.scene or SCENES:
         with tempfile.TemporaryDirectory(prefix="feedmill-recording-") as folder:
             found = record(SCENES[name], (given.keep or Path(folder)) / name, given.diary)

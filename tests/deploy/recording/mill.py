@@ -24,8 +24,6 @@ from typing import Any, Self
 
 import yaml
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.protocol.group import LeaveGroupRequest
 
 from agents.engine.loopback import LOOPBACK, free_port
 from agents.engine.publisher import Publisher
@@ -42,6 +40,9 @@ CONFIG = ROOT / "deploy" / "prometheus" / "prometheus.yml"
 BASE = "https://git.example/feedmill/blob/main/docs/runbooks"
 PARTITIONS = 2
 SITES = ("harbour.example", "market.example", "museum.example")
+OTHERS = ("station.example", "theatre.example", "weather.example")
+"""Not listed, and in the other partition of dedupe."""
+
 PLACES = {"worker-0": 0, "worker-1": 1, "lag-exporter": 2, "ledger": 3}
 """Each process has a way to the broker of its own, so that each can be cut off."""
 
@@ -150,7 +151,7 @@ class Mill:
         folder.mkdir(parents=True, exist_ok=True)
         self.naming = Naming("feeds")
         self.cluster = Cluster(folder, self.naming, PARTITIONS, 9)
-        self.sending = list(SITES)
+        self.sending = [*SITES, *OTHERS[:1]]
         self.rate = 2.0
         self.spoilt = 0.0
         """Share of documents that are no documents."""
@@ -199,10 +200,10 @@ class Mill:
         """Start everything, and wait until it is at work."""
         for process in self.processes.values():
             process.start()
-        self._sender.start()
         until(lambda: all(worker.figure("feedmill_ready") for worker in self.workers), 400, "the workers are not ready")
         for name in ("lag-exporter", "ledger"):
             until(lambda name=name: bool(self.processes[name].get("metrics")), 120, f"{name} does not answer")  # type: ignore[misc]
+        self._sender.start()  # not before: what waited for the workers would come out late
         until(lambda: self.items() > 20, 300, "no items")
 
     def items(self) -> float:
@@ -233,22 +234,6 @@ class Mill:
     def delay(self, seconds: float) -> None:
         for worker in self.workers:
             self.cluster.proxies.all[PLACES[worker.name]].delay = seconds
-
-    def put_out_of_the_group(self) -> None:
-        """Tell the broker on behalf of one member that it has left."""
-        asyncio.run(self._put_out())
-
-    async def _put_out(self) -> None:
-        admin = AIOKafkaAdminClient(**self.cluster.connection)
-        await admin.start()
-        try:
-            coordinator = await admin.find_coordinator(self.naming.group)
-            (described,) = await admin.describe_consumer_groups([self.naming.group])
-            members = [member[0] for group in described.groups for member in group[5]]
-            for member in members[:1]:
-                await admin._send_request(LeaveGroupRequest(self.naming.group, member), coordinator)
-        finally:
-            await admin.close()
 
     def publish(self, documents: Iterable[bytes]) -> None:
         async def published() -> None:

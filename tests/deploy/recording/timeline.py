@@ -125,7 +125,8 @@ def _parted(run: str) -> tuple[float, float]:
 def lengthened(name: str, values: Sequence[Value], begin: int, end: int, times: int) -> list[Value]:
     """Real values repeated: those from step `begin` to `end`, so many times more, and then what came after.
 
-    What counts goes on rising; moments that lie in the piece or after it move with it; all else stands as it was.
+    What counts goes on rising. A moment that moves in the piece goes on moving, one that stands still does not; what
+    came after comes after all of it. All else stands as it was.
     """
     metric = name.partition("{")[0]
     piece, length = values[begin:end], end - begin
@@ -139,8 +140,9 @@ def _later(metric: str, value: Value, values: Sequence[Value], begin: int, end: 
     if value is None or value == 0:
         return value
     if metric.endswith(MOMENTS):
-        within = value >= (LEAD + begin) * STRETCH
-        return value + number * (end - begin) * STRETCH if within else value
+        moves = values[begin] != values[end]
+        later = moves or value >= (LEAD + begin) * STRETCH
+        return value + number * (end - begin) * STRETCH if later else value
     if metric.endswith(COUNTS):
         first, last = values[begin], values[end]
         return value if first is None or last is None else value + number * (last - first)
