@@ -18,8 +18,7 @@ KUBERNETES := build/kubernetes
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo try test lint test-all soak chaos bench nearcopies broker schemas metrics manifests dashboards observe \
-	pictures record-alerts freeze release-check lock clean
+.PHONY: help install demo try test lint test-all soak chaos bench nearcopies broker schemas metrics manifests dashboards observe pictures record-alerts freeze release-check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
