@@ -147,7 +147,8 @@ def _annotations() -> list[dashboard.AnnotationQuery]:
         .title_format(name)
         .text_format("{{instance}}")
         for name, colour, expression in (
-            ("Worker started", BAD, f"changes({worker('process_start_time_seconds')}[1m]) > 0"),
+            # Not by changes(): one that was dead for longer than its window would not be marked.
+            ("Worker started", BAD, f"time() - {worker('process_start_time_seconds')} < 60"),
             ("Rebalance", WATCH, f"sum(increase({worker('feedmill_rebalances_total')}[1m])) > 0"),
         )
     ]
