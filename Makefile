@@ -18,7 +18,7 @@ KUBERNETES := build/kubernetes
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo try test lint test-all soak chaos bench nearcopies broker schemas metrics manifests record-alerts freeze release-check lock clean
+.PHONY: help install demo try test lint test-all soak chaos bench nearcopies broker schemas metrics manifests dashboards observe pictures record-alerts freeze release-check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,16 @@ metrics: install ## write into docs/metrics.md which alerts and panels use each 
 
 manifests: install ## write what of deploy/k8s follows from the code: topics, the worker's permissions, alert rules
 	$(BIN)/python -m tools.manifests
+
+dashboards: install ## write deploy/grafana/dashboards from its generator
+	$(BIN)/python -m deploy.grafana.dashboards
+
+observe: install ## a mill with a load that goes on, and a Prometheus that scrapes it, until Ctrl-C (ARGS=--page: the dashboards too)
+	$(BIN)/python -m tools.observe $(ARGS)
+
+pictures: install ## docs/pictures: the dashboards of a run with faults in it, with Grafana's components (node, chromium; ten minutes)
+	tools/debian.sh prometheus chromium pngquant
+	$(BIN)/python -m tools.pictures $(ARGS)
 
 lock: install ## make the hashed locks again (ARGS=--upgrade: take newer releases)
 	tools/lock.sh $(ARGS)

@@ -118,10 +118,11 @@ def render_in(k8s: Path, overlay: str, components: Sequence[str] = (), *, inside
 
 
 class copied:  # noqa: N801
-    """A copy of deploy/k8s that a test may change."""
+    """A copy of deploy/k8s that a test may change, with the dashboards beside it, which it takes from there."""
 
     def __enter__(self) -> Path:
         self._folder = TemporaryDirectory(prefix="feedmill-k8s-")
+        shutil.copytree(K8S.parent / "grafana", Path(self._folder.name) / "grafana")
         return Path(shutil.copytree(K8S, Path(self._folder.name) / "k8s"))
 
     def __exit__(self, *_: object) -> None:
