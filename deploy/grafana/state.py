@@ -320,7 +320,7 @@ def _trouble(grid: Grid) -> None:
     grid.put(
         listing(
             "Ledger: all accounted for?",
-            "What the ledger counts in the topics themselves. The first four must be 0 (docs/runbooks/ledger.md). "
+            "What the ledger counts in the topics themselves. Faults must be 0 (docs/runbooks/ledger.md). "
             "Waiting and in flight are not judged yet.",
             "locale",
             [
@@ -328,13 +328,13 @@ def _trouble(grid: Grid) -> None:
                     " or ".join(
                         _named(name, shown)
                         for name, shown in (
-                            ("missing", "1 missing"),
-                            ("doubled", "2 doubled"),
-                            ("contradicting", "3 contradicting"),
-                            ("altered", "4 altered"),
-                            ("entries", "5 entries judged"),
-                            ("in_flight", "6 in flight"),
-                            ("waiting", "7 raw records waiting"),
+                            ("missing", "fault: missing"),
+                            ("doubled", "fault: doubled"),
+                            ("contradicting", "fault: contradicting"),
+                            ("altered", "fault: altered"),
+                            ("entries", "judged: entries"),
+                            ("in_flight", "not yet: in flight"),
+                            ("waiting", "not yet: documents waiting"),
                         )
                     ),
                     "",
