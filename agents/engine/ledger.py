@@ -143,7 +143,7 @@ class Ledger:
         judged = self._page(origin.partition, origin.offset) is not None
         source = Source(origin.partition, origin.offset, origin.index)
         if not self._numbers.note(id, revision, source, item=item, replayed=replayed, judged=judged):
-            self._altered.note(f"{stands_at}: {id!r:.40} and {revision} are no item's id and revision", origin)
+            self.altered(f"{stands_at}: {id!r:.40} and {revision} are no item's id and revision", origin)
 
     def in_flight(self, ref: EntryRef) -> None:
         """An entry was found between two stages."""

@@ -14,8 +14,9 @@ from msgspec import Struct
 _ITEM, _REPLAYED, _JUDGED = 1, 2, 4
 _FLAG_BITS = 3
 
-_INDEX_BITS = 16
+_PARTITION_BITS = 10
 _OFFSET_BITS = 38
+_INDEX_BITS = 16
 
 
 class Source(Struct, frozen=True):
@@ -24,6 +25,15 @@ class Source(Struct, frozen=True):
     partition: int
     offset: int
     index: int
+
+    @property
+    def is_one(self) -> bool:
+        """Whether an entry can stand there."""
+        return (
+            0 <= self.partition < 1 << _PARTITION_BITS
+            and 0 <= self.offset < 1 << _OFFSET_BITS
+            and 0 <= self.index < 1 << _INDEX_BITS
+        )
 
 
 class Numbers:
@@ -40,7 +50,7 @@ class Numbers:
         return len(self._ids)
 
     def note(self, id: str, revision: int, source: Source, *, item: bool, replayed: bool, judged: bool) -> bool:
-        """Take one number in; False where these are no id and no number.
+        """Take one number in; False where these are no id, no number or no place: anybody may write such a record.
 
         `replayed`: it was given before, and may stand again. `judged`: the document is one of those that the audit is
         about; others can only fill a gap.
@@ -49,7 +59,7 @@ class Numbers:
             key = int(id[:16], 16)
         except ValueError:
             return False
-        if len(id) != 32 or not 1 <= revision < 1 << 60:
+        if len(id) != 32 or key < 0 or not 1 <= revision < 1 << 60 or not source.is_one:
             return False
         self._ids.append(key)
         self._numbers.append(revision << _FLAG_BITS | item * _ITEM | replayed * _REPLAYED | judged * _JUDGED)

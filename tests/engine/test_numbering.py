@@ -54,11 +54,30 @@ def test_of_one_item(notes: list[tuple[int, str]], wrong: list[str]) -> None:
     assert list(given.numbers.wrong()) == ["feeds.raw/3/" + sentence for sentence in wrong]
 
 
-@pytest.mark.parametrize(("id", "revision"), [("", 1), ("0" * 31, 1), ("g" * 32, 1), (ID, 0), (ID, -1), (ID, 1 << 60)])
+@pytest.mark.parametrize(
+    ("id", "revision"), [("", 1), ("0" * 31, 1), ("g" * 32, 1), (ID, 0), (ID, -1), (ID, 1 << 60), ("-" + ID[1:], 1)]
+)
 def test_no_id_and_no_number(id: str, revision: int) -> None:
     numbers = Numbers("feeds.raw")
     assert not numbers.note(id, revision, Source(0, 0, 0), item=True, replayed=False, judged=True)
     assert list(numbers.wrong()) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        Source(-1, 0, 0),
+        Source(1 << 10, 0, 0),
+        Source(0, -1, 0),
+        Source(0, 1 << 38, 0),
+        Source(0, 0, -1),
+        Source(0, 0, 1 << 16),
+    ],
+)
+def test_no_place_of_an_entry(source: Source) -> None:
+    numbers = Numbers("feeds.raw")
+    assert not numbers.note(ID, 1, source, item=True, replayed=False, judged=False)
+    assert len(numbers) == 0
 
 
 def test_what_counts_twice_is_the_number_not_the_record() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from array import array
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -71,6 +72,28 @@ def test_it_finds_what_a_new_ledger_of_the_same_window_finds(outcomes: list[tupl
         wanted.contradicting.count,
         wanted.entries,
     )
+
+
+@pytest.mark.parametrize(
+    ("origin", "contradicting"),
+    [
+        pytest.param(Origin(RAW, -1, 0, 0, 1), 0, id="partition below 0"),
+        pytest.param(Origin(RAW, 5000, 0, 0, 1), 0, id="partition that nothing can hold"),
+        pytest.param(Origin(RAW, 0, -1, 0, 1), 0, id="offset below 0"),
+        pytest.param(Origin(RAW, 0, 1 << 60, 0, 1), 0, id="offset that nothing can hold"),
+        pytest.param(Origin(RAW, 0, 0, -1, 1), 1, id="index below 0"),
+        pytest.param(Origin(RAW, 0, 0, 1 << 62, 1), 1, id="index that nothing can hold"),
+    ],
+)
+def test_an_outcome_of_an_entry_that_cannot_be_ends_no_round(origin: Origin, contradicting: int) -> None:
+    """Anybody may write such a record, and it stands on the topic for 90 days."""
+    rolling = Rolling(1)
+    rolling.outcome(0)
+    for id in ("a" * 32, "-" + "a" * 31):
+        rolling.ledger.outcome(Topic.ENRICHED, origin, "there")
+        rolling.ledger.numbered(origin, id, 1, "there", item=True, replayed=False)
+    found = rolling.round()
+    assert (found.missing, found.doubled, found.contradicting) == (0, 0, 2 * contradicting)
 
 
 def test_a_fault_is_news_once_and_again_when_it_comes_again() -> None:
