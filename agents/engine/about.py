@@ -69,7 +69,7 @@ def about_input(stage: StageName, one: Any) -> Fields:
             return _about_entry(_news.decode(one).entry)
         draft = _drafts.decode(one)
         return {} if draft.item is None else _about(draft.item.source, draft.traceparent)
-    except (msgspec.DecodeError, TypeError):
+    except (msgspec.DecodeError, RecursionError, TypeError):
         return {}
 
 

@@ -89,12 +89,20 @@ def test_a_retraction_on_its_way_names_its_entry_as_long_as_it_has_one() -> None
     assert about_output(NAMING, draft) == {"trace_id": TRACE}
 
 
+DEEP = b"\x81\xa1x" + b"\x91" * 100_000 + b"\xc0"  # a field that nobody asks for, deeper than any stack
+
+
 @pytest.mark.parametrize("stage", [StageName.DEDUPE, StageName.ENRICH, StageName.STORIES])
-@pytest.mark.parametrize("junk", [b"", b"\xc1", b"\x80", b"\x81\xa6source\xa1x", None, 7])
+@pytest.mark.parametrize("junk", [b"", b"\xc1", b"\x80", b"\x81\xa6source\xa1x", DEEP, None, 7])
 def test_what_cannot_be_read_has_no_field_and_raises_nothing(stage: StageName, junk: Any) -> None:
     assert about_input(stage, junk) == {}
-    record = Incoming("feeds.internal.x", 1, 2, 0, None, junk if isinstance(junk, bytes) else None)
-    assert about_record(stage, record) == {**about_partition(stage, 1), "record": "feeds.internal.x/1/2"}
+    values: list[bytes | None] = [None]
+    if isinstance(junk, bytes):
+        [(frame, _)] = encode_frames([(None, junk)])
+        values = [junk, frame]
+    for value in values:
+        record = Incoming("feeds.internal.x", 1, 2, 0, None, value)
+        assert about_record(stage, record) == {**about_partition(stage, 1), "record": "feeds.internal.x/1/2"}
 
 
 def test_an_offset_of_raw_is_a_document_and_of_another_topic_none() -> None:
