@@ -57,10 +57,12 @@ def watch(settings: Settings, host: str | None, port: int, make: Watcher) -> Non
 
 
 async def _watch(settings: Settings, arguments: Mapping[str, Any], rounds: Rounds) -> None:
-    # A broker that never answers is a wrong address, and to be told as such; one that goes away later comes back.
-    async with administration(arguments, within=settings.broker_wait_seconds, waiting=log.warning):
-        pass
-    await rounds.run()
+    async def reach() -> None:
+        # A broker that never answers is a wrong address, and to be told as such; one that goes away later comes back.
+        async with administration(arguments, within=settings.broker_wait_seconds, waiting=log.warning):
+            pass
+
+    await rounds.run(reach)
 
 
 def _configure_logs(settings: Settings) -> None:

@@ -52,10 +52,15 @@ class Rounds:
         self._beat = timer()
         self._why = ""
 
-    async def run(self) -> None:
-        """Never returns. Raises ForbiddenError where permissions are missing from the beginning."""
+    async def run(self, first: Callable[[], Awaitable[object]] | None = None) -> None:
+        """Never returns. Raises ForbiddenError where permissions are missing from the beginning.
+
+        `first` is done before the rounds, and may take its time: what it raises ends this.
+        """
         beating = asyncio.create_task(self._turn())
         try:
+            if first is not None:
+                await first()
             while True:
                 began = self._timer()
                 await self.once()

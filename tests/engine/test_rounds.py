@@ -97,3 +97,15 @@ async def test_it_is_dead_when_its_event_loop_stands() -> None:
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
+
+
+async def test_it_is_alive_while_it_waits_for_a_broker_before_its_first_round() -> None:
+    stage = Stage()
+    running = asyncio.create_task(stage.rounds.run(asyncio.Event().wait))
+    stage.now = 31
+    await asyncio.sleep(1.2)
+    assert stage.rounds.alive().ok
+    assert stage.rounds.ready().why == "No reading has come through yet, for 31 s."
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
