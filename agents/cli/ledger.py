@@ -84,12 +84,11 @@ def _follow(every: float, window: float, grace: float, host: str | None, port: i
 
     from agents.cli.watching import watch
     from agents.engine.auditor import Auditor
-    from agents.engine.following import Terms
+    from agents.engine.following import Terms, certainty
     from agents.engine.rounds import Rounds
 
     settings = load_settings()
-    # No transaction is open, and hides an outcome, for longer than its time-out and the second in which Kafka looks.
-    terms = Terms(window, grace, sure=settings.transaction_timeout_seconds + 5)
+    terms = Terms(window, grace, sure=certainty(settings.transaction_timeout_seconds))
 
     def make(connection: Mapping[str, Any], naming: Naming, registry: CollectorRegistry) -> Rounds:
         auditor = Auditor(connection, naming, terms, registry)

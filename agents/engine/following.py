@@ -32,6 +32,10 @@ log = logging.getLogger(__name__)
 
 OPEN_WITHIN_SECONDS = 15.0
 LOOK_AGAIN_SECONDS = 2.0
+
+ABORTED_WITHIN_SECONDS = 15.0
+"""So long after its time-out a transaction is aborted at the latest (a time-out of 2 s was seen to take 8.3 s)."""
+
 FETCH_BYTES = 256 * 1024
 """Of a partition at once, and so much of each is held; a round may take its time."""
 
@@ -45,6 +49,11 @@ class Terms(Struct, frozen=True):
     window: float
     grace: float
     sure: float
+
+
+def certainty(transaction_timeout: float) -> float:
+    """`sure` of workers with this time-out: Kafka looks every ten seconds for transactions that are open for longer."""
+    return transaction_timeout + ABORTED_WITHIN_SECONDS
 
 
 class AnewError(EngineError):

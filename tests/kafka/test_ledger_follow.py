@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from agents.engine.admin import administration
 from agents.engine.broker import EmbeddedBroker
-from agents.engine.following import Follower, Terms
+from agents.engine.following import Follower, Terms, certainty
 from agents.engine.frames import encode_frames
 from agents.engine.rolling import Findings
 from agents.stage import EntryRef, Topic
@@ -92,6 +94,16 @@ async def test_a_whole_mill_has_no_fault(stand: Stand, audited: Audited) -> None
     await stand.put(Topic.ENRICHED, [item(stand.source(2))])
     assert (await audited.round()).entries == 5
     assert await audited.faults() == {}
+
+
+async def test_what_an_open_transaction_hides_is_waited_for_until_kafka_has_looked(stand: Stand) -> None:
+    """Kafka looks for transactions that are over time now and then: a dead worker's hides outcomes for so long too."""
+    name = "transaction.abort.timed.out.transaction.cleanup.interval.ms"
+    async with administration(stand.connection) as admin:
+        [answer] = await admin._client.describe_configs([ConfigResource(ConfigResourceType.BROKER, "1")])
+    [(_, _, _, _, entries)] = answer.resources
+    every = next(float(entry[1]) / 1000 for entry in entries if entry[0] == name)
+    assert certainty(transaction_timeout=15.0) > 15.0 + every
 
 
 async def test_what_is_missing_stands_until_it_comes_and_is_told_of_once(stand: Stand, audited: Audited) -> None:
