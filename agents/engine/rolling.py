@@ -113,7 +113,8 @@ class RollingLedger(Ledger):
     def sum_up(self, windows: Windows, taken: Mapping[int, int], lost: array[int]) -> Findings:
         """The findings of a round. `lost` is what stayed lost for as long as one has to wait to be sure."""
         entries = waiting = in_flight = 0
-        old = False  # whether documents old enough to be judged are on their way
+        # Whether documents old enough to be judged are on their way; what is not lost for sure may be.
+        old = not _among(self.lost(windows, taken), lost).all()
         strays = array("Q")
         for partition, page in self._pages.items():
             _, end = windows[partition]

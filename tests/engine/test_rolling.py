@@ -96,6 +96,21 @@ def test_an_outcome_of_an_entry_that_cannot_be_ends_no_round(origin: Origin, con
     assert (found.missing, found.doubled, found.contradicting) == (0, 0, 2 * contradicting)
 
 
+def test_no_number_is_left_out_while_an_old_entry_may_still_come() -> None:
+    """What is lost at one look alone is no loss yet, and no gap."""
+    rolling = Rolling(3)
+    for offset, revision in ((0, 1), (2, 3)):
+        rolling.outcome(offset)
+        rolling.number(offset, revision)
+    windows, taken = {0: (0, 3)}, {0: 3}
+    rolling.ledger.slide(windows)
+    assert len(rolling.ledger.lost(windows, taken)) == 1
+    found = rolling.ledger.sum_up(windows, taken, array("Q"))
+    assert (found.missing, found.altered) == (0, 0)
+    found = rolling.round()  # now it is sure
+    assert (found.missing, found.altered) == (1, 1)
+
+
 def test_a_fault_is_news_once_and_again_when_it_comes_again() -> None:
     rolling = Rolling(3)
     rolling.outcome(0)
