@@ -154,8 +154,12 @@ class Follower:
             log.warning("Documents from before %s cannot be judged: %s", _moment(held), because)
         self._held_ms = held or 0
         since = max(since, self._held_ms)
-        begins = await cut(self._reader, await self._reader.bounds(self._places([self._raw])), since, begin=True)
-        read = await cut(self._reader, outcomes, since - READ_BEFORE_MS, begin=True)
+        raw = await self._reader.bounds(self._places([self._raw]))
+        begins = await cut(self._reader, raw, since, begin=True)
+        # As in audit.py: what is older than every raw record is of a topic of the same name that was there before.
+        times = [await time_of_first(self._reader, at, span) for at, span in raw.items()]
+        first = max(since, min((one for one in times if one is not None), default=since))
+        read = await cut(self._reader, outcomes, first - READ_BEFORE_MS, begin=True)
         self._at = {at: begin for at, (begin, _) in (begins | read).items()}
         self._ledger = RollingLedger(self._raw, {partition: begin for (_, partition), (begin, _) in begins.items()})
         return self._ledger

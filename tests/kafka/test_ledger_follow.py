@@ -106,6 +106,16 @@ async def test_what_an_open_transaction_hides_is_waited_for_until_kafka_has_look
     assert certainty(transaction_timeout=15.0) > 15.0 + every
 
 
+async def test_outcomes_of_a_topic_that_had_the_name_before_are_nobodys(stand: Stand, audited: Audited) -> None:
+    an_hour_ago = int(time.time() * 1000) - 3_600_000
+    await put_at(stand, stand.naming.topic(Topic.ENRICHED), [(an_hour_ago, item(stand.source(0)))])
+    await stand.put(Topic.RAW, [b"a"])
+    await stand.put(Topic.ENRICHED, [item(stand.source(0))])
+    await stand.commit(Topic.RAW, 1)
+    assert await audited.faults() == {}
+    assert audited.rounds[-1].entries == 1
+
+
 async def test_what_is_missing_stands_until_it_comes_and_is_told_of_once(stand: Stand, audited: Audited) -> None:
     await stand.put(Topic.RAW, [b"a", b"b", b"c"])
     await stand.put(Topic.ENRICHED, [item(stand.source(0, 0, 3))])
