@@ -6,6 +6,7 @@ Pure, as ledger.py is: fed with what was read, in any order but this one: no out
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
@@ -19,6 +20,7 @@ LOGGED = 100
 
 _INDEX_BITS, _OFFSET_BITS = 16, 38
 _NO_INDEX = (1 << _INDEX_BITS) - 1
+_ALL_BITS = (1 << 64) - 1
 
 Windows = Mapping[int, tuple[int, int]]
 """By partition, the raw offsets [begin, end) that are judged."""
@@ -65,7 +67,7 @@ class RollingLedger(Ledger):
         self._altered: _Kept = _Kept()
         self._missing = _Told()
         self._strays = _Told()
-        self._wrong: set[str] = set()
+        self._wrong = array("Q")  # hashes of sentences, in order: a million of the sentences themselves would be 200 MB
 
     def grow(self, partition: int, end: int) -> None:
         """Raw records up to this end are about to be read."""
@@ -156,12 +158,16 @@ class RollingLedger(Ledger):
         )
 
     def _renewed(self, sentences: Iterable[str]) -> Iterator[str]:
-        """Those that did not stand at the last look; from now on these stand."""
-        before, self._wrong = self._wrong, set()
+        """Those that did not stand at the last look; once all are taken, these stand."""
+        found = array("Q")
         for sentence in sentences:
-            self._wrong.add(sentence)
-            if sentence not in before:
+            mark = hash(sentence) & _ALL_BITS
+            found.append(mark)
+            at = bisect_left(self._wrong, mark)
+            if self._wrong[at : at + 1] != array("Q", [mark]):
                 yield sentence
+        self._wrong = array("Q")
+        self._wrong.frombytes(np.unique(np.frombuffer(found, np.uint64)).tobytes())
 
     def _where(self, packed: int) -> str:
         index = packed & _NO_INDEX

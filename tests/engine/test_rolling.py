@@ -195,6 +195,26 @@ def test_what_leaves_the_window_leaves_the_memory() -> None:
         tracemalloc.stop()
 
 
+def test_many_numbers_that_are_wrong_stay_small_and_are_news_once() -> None:
+    """Two mills of other state on one set of topics: every number comes twice, and just then it must not end."""
+    rolling = Rolling(20_000)
+    for offset in range(20_000):
+        rolling.outcome(offset)
+        origin = Origin(RAW, 0, offset, 0, 1)
+        rolling.ledger.numbered(origin, f"{offset // 2:016x}" * 2, 1, "there", item=True, replayed=False)
+    windows, taken = {0: (0, 20_000)}, {0: 20_000}
+    rolling.ledger.slide(windows)
+    tracemalloc.start()
+    try:
+        found = rolling.ledger.sum_up(windows, taken, array("Q"))
+        grown = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert found.altered == found.news["Altered"].count == 10_000
+    assert news(rolling.round()) == {}
+    assert grown < 10_000 * 16, grown
+
+
 def test_many_faults_are_a_few_lines_and_a_number() -> None:
     found = Rolling(5000).round()
     assert found.missing == found.news["Missing"].count == 5000
