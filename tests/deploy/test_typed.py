@@ -1,4 +1,4 @@
-"""What the pages tell to type is there: commands of feedmill and their options, PromQL, services of Compose, targets of make."""
+"""What the pages tell to type is there: commands of feedmill and their options, PromQL, services of Compose."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ _FIGURE = re.compile(r"\b(?:feedmill|process)_[a-z]\w*|\bup\b\{")
 _PLACEHOLDER = re.compile(r"…|[A-Z]+|<.*>|\[.*|\.\.\.")
 _NO_QUERY = re.compile(r"curl |docker |kubectl |[\w-]+:\s|- |feedmill_kafka-data")
 _OF_COMPOSE = re.compile(
-    r"docker compose (?:exec|kill|logs|ps|restart|run|start|stop|up)(?: -[\w-]+(?: [\dA-Z]\w*| worker=\d+)?)* ([a-z][\w-]*)"
+    r"docker compose (?:exec|kill|logs|ps|restart|run|start|stop|up)"
+    r"(?: -[\w-]+(?: [\dA-Z]\w*| worker=\d+)?)* ([a-z][\w-]*)"
 )
 SERVED = {"job", "instance", "le", "namespace", "pod"}
 """Labels that Prometheus gives, or a histogram."""
@@ -162,9 +163,10 @@ def named_services(snippet: str) -> Iterator[str]:
 def queries(text: str) -> Iterator[str]:
     """PromQL: what names a metric, and is no command, no sentence and no line of a configuration."""
     for snippet in snippets(text):
-        if _FIGURE.search(snippet) and "…" not in snippet and not list(commands(snippet)):
-            if not _NO_QUERY.match(snippet):
-                yield snippet
+        if not _FIGURE.search(snippet) or "…" in snippet or _NO_QUERY.match(snippet):
+            continue
+        if not list(commands(snippet)):
+            yield snippet
 
 
 @pytest.mark.parametrize("page", PAGES, ids=id_of)
