@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import faulthandler
+import signal
+
 import typer
 
 from agents.cli.exits import end_on_sigterm
@@ -16,6 +19,9 @@ def worker() -> None:
     # While libraries load or the broker is waited for, nothing was begun. Faust puts its own handlers in the place of
     # this one when it starts.
     end_on_sigterm()
+    # Where each thread stands, on stderr: of a process that crashes in C, and of one that is asked while it runs.
+    faulthandler.enable()
+    faulthandler.register(signal.SIGUSR1)
 
     from agents.engine.memory import bound_malloc
 
