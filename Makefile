@@ -41,9 +41,10 @@ lint: install ## ruff (rules and format) and mypy --strict
 
 test-all: install $(KUBERNETES)/installed ## what CI runs next: the heavy tests alone
 	tools/debian.sh
-	$(BIN)/python -m pytest -m heavy $(ARGS)
+	$(BIN)/python -m pytest -m "heavy and not soak" $(ARGS)
 
 soak: install ## what takes an hour or two, before a release: the broker's faults, floods, Faust's known faults …
+	tools/debian.sh
 	$(BIN)/python -m pytest -m soak $(ARGS)
 
 chaos: install ## one piece of the long chaos run; ARGS="--seeds 1..20", and ARGS=report sums up what was run

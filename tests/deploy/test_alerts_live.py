@@ -23,7 +23,7 @@ from tests.conftest import IN_CI, ROOT
 from tests.deploy.recording.mill import BASE, Mill
 from tests.deploy.recording.scraper import until
 
-pytestmark = pytest.mark.heavy
+pytestmark = pytest.mark.soak  # two minutes; recordings and amtool show the same apart
 
 CONFIG = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
 FASTER = 20

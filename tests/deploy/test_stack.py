@@ -226,6 +226,7 @@ def test_what_watches_it_is_scraped_and_agrees(stack: Engine, prometheus: str) -
         sys.stderr.write(f"\n{service}: {re.search(r'VmHWM.*', peak)[0]}\n")  # type: ignore[index]
 
 
+@pytest.mark.soak  # a minute; tests/kafka/test_lag_exporter.py has it without containers
 def test_without_a_worker_lag_is_still_shown(stack: Engine) -> None:
     """And a stop of what watches is in order, and at once."""
     stack.compose("stop", "worker")
