@@ -1,5 +1,5 @@
 """Where a worker stands: its tasks, each down to what it waits for, and its threads. Never their variables, which hold
-documents and the broker's password.
+documents and may hold the broker's password.
 """
 
 from __future__ import annotations

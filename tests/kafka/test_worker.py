@@ -195,10 +195,9 @@ main()
 
 @pytest.mark.heavy
 def test_at_work_it_says_where_it_stands_and_goes_on(stand: Stand, tmp_path: Path) -> None:
-    """Faust's own answer to USR1 held every variable, the password among them; to USR2 it waited for a debugger."""
+    """Faust's own answer holds every variable, documents among them."""
     with lone(stand, tmp_path) as worker:
-        for number in (signal.SIGUSR2, signal.SIGUSR1):
-            worker.process.send_signal(number)
+        worker.process.send_signal(signal.SIGUSR1)
         assert until(lambda: "Current thread" in worker.said, 30), worker.said[-3000:]
         tasks = worker.said.partition("Task ")[2].partition("Current thread")[0]
         assert "agents/engine/" in tasks, tasks
