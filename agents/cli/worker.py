@@ -19,7 +19,8 @@ def worker() -> None:
     # While libraries load or the broker is waited for, nothing was begun. Faust puts its own handlers in the place of
     # this one when it starts.
     end_on_sigterm()
-    # Where each thread stands, on stderr: of a process that crashes in C, and of one that is asked while it runs.
+    # Where each thread stands, on stderr: of a process that crashes in C, and of one that is asked before
+    # Faust has started; then agents.app answers.
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1)
 

@@ -18,6 +18,7 @@ import pytest
 from agents.engine.broker import EmbeddedBroker
 from agents.engine.loopback import free_port
 from agents.stage import Topic
+from tests.kafka.lone import lone
 from tests.kafka.stand import Stand
 
 
@@ -190,3 +191,15 @@ main()
     assert done.returncode == 70, done.stderr
     assert "This worker ends: the broker answered no more while it started" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.heavy
+def test_at_work_it_says_where_it_stands_and_goes_on(stand: Stand, tmp_path: Path) -> None:
+    """Faust's own answer holds every variable, documents among them."""
+    with lone(stand, tmp_path) as worker:
+        worker.process.send_signal(signal.SIGUSR1)
+        assert until(lambda: "Current thread" in worker.said, 30), worker.said[-3000:]
+        tasks = worker.said.partition("Task ")[2].partition("Current thread")[0]
+        assert "agents/engine/" in tasks, tasks
+        assert "LOCAL VARIABLES" not in worker.said
+        assert until(lambda: worker.probe("readyz")[0] == 200, 30)
