@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import faulthandler
 import os
 import sys
 import traceback
@@ -48,6 +49,7 @@ def main() -> None:
     parser.add_argument("--memory", type=int, required=True)
     parser.add_argument("--sites", type=Path)
     given = parser.parse_args()
+    faulthandler.enable()  # a crash in C says where, on stderr: the worker's log
     requests, answers = own_pipes()
     stages = make_stages(__version__, load_sites(given.sites))
     try:

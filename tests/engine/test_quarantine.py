@@ -124,7 +124,12 @@ async def test_a_child_that_cannot_work_blames_no_document(capfd: pytest.Capture
     ],
 )
 async def test_what_ends_the_child(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, fatal: str, children: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    way: str,
+    fatal: str,
+    children: int,
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(DEADLY))
     monkeypatch.setenv("DEADLY_LOG", str(tmp_path / "diary"))
@@ -133,6 +138,7 @@ async def test_what_ends_the_child(
     assert (await quarantine.tried(StageName.PARSE, poison(way), NOW)).fatal == fatal
     assert quarantine.started == children
     assert (await quarantine.tried(StageName.PARSE, SAMPLE, NOW)).fatal is None, "its neighbour goes on"
+    assert ("Fatal Python error: Aborted" in capfd.readouterr().err) == (way == "abort"), "where, for the worker's log"
     await quarantine.rest()
 
 
