@@ -155,7 +155,7 @@ def test_plain_markup_badly_nested_comes_out_as_nh3_has_it(html: str) -> None:
     assert_nh3_changes_nothing(html)
 
 
-@pytest.mark.heavy
+@pytest.mark.soak
 @settings(max_examples=5_000)
 @given(st.one_of(PLAIN, MARKUP))
 def test_five_thousand_bodies_come_out_as_nh3_has_them(html: str) -> None:

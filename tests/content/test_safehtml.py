@@ -220,7 +220,7 @@ TEXT = st.sampled_from(
 MARKUP = st.lists(st.one_of(OPENED, OPENED, CLOSED, TEXT), max_size=30).map("".join)
 
 
-@pytest.mark.heavy
+@pytest.mark.soak
 @settings(max_examples=10_000)
 @given(MARKUP)
 def test_ten_thousand_made_up_bodies_are_safe_and_stay_the_same(html: str) -> None:

@@ -326,7 +326,7 @@ def test_a_broker_that_is_away_and_comes_back(tmp_path: Path) -> None:
             assert watcher.end() == 0, "a stop waits for no broker"
 
 
-@pytest.mark.heavy
+@pytest.mark.soak
 def test_a_partition_that_nobody_leads(tmp_path: Path) -> None:
     """One copy of everything on three brokers, one of which dies: its partitions keep their last figures."""
     with Cluster() as cluster:
