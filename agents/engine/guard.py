@@ -86,11 +86,12 @@ def relied_on() -> dict[str, Callable[..., Any]]:
         "GroupCoordinator._start_heartbeat_task": GroupCoordinator._start_heartbeat_task,
         "GroupCoordinator._heartbeat_routine": GroupCoordinator._heartbeat_routine,
         "GroupCoordinator._do_heartbeat": _original(GroupCoordinator, "_do_heartbeat"),
+        "GroupCoordinator._do_commit_offsets": _original(GroupCoordinator, "_do_commit_offsets"),
         "GroupCoordinator._maybe_leave_group": GroupCoordinator._maybe_leave_group,
     }
 
 
-DIGEST = "f0f1f75134e842d0c563ed2367e95da0"
+DIGEST = "ceda0537e249b7ef2f68656dd3acf663"
 """Over the source of `relied_on`. `python -m agents.engine.guard` prints the present one, for a deliberate upgrade."""
 
 
@@ -186,18 +187,22 @@ def change_faust(replaced: Callable[[str], None] = _raise) -> None:
 
         return call_patiently
 
-    def faithful(beat: Callable[..., Any]) -> Callable[..., Any]:
-        async def beat_under_its_name(self: Any) -> bool:
-            known: bool = await beat(self)
-            if self._group_instance_id is not None and self.member_id == "":
-                replaced(
-                    f"The group does not know this worker any more under its fixed name {self._group_instance_id} "
-                    "(FEEDMILL_GROUP_INSTANCE_ID): another worker has joined with the same name, or this one was "
-                    "paused or cut off longer than the session timeout. Each worker needs a name of its own."
-                )
-            return known
+    def faithful(ask: Callable[..., Any]) -> Callable[..., Any]:
+        async def ask_under_its_name(self: Any, *arguments: Any) -> Any:
+            """Before this one joins the group again: it would drive out the worker that has the name now."""
+            before = self.member_id
+            try:
+                return await ask(self, *arguments)
+            finally:
+                forgotten = before and not self.member_id and not self._closing.done()
+                if forgotten and self._group_instance_id is not None:
+                    replaced(
+                        f"The group does not know this worker any more under its fixed name {self._group_instance_id} "
+                        "(FEEDMILL_GROUP_INSTANCE_ID): another worker has joined with the same name, or this one was "
+                        "paused or cut off longer than the session timeout. Each worker needs a name of its own."
+                    )
 
-        return beat_under_its_name
+        return ask_under_its_name
 
     _replace(AIOKafkaConsumerThread, "_create_worker_consumer", committed)
     _replace(AIOKafkaConsumerThread, "close", left_to_the_thread)
@@ -207,6 +212,7 @@ def change_faust(replaced: Callable[[str], None] = _raise) -> None:
     _replace(GroupCoordinator, "_on_join_prepare", patient)
     _replace(GroupCoordinator, "_on_join_complete", alive)
     _replace(GroupCoordinator, "_do_heartbeat", faithful)
+    _replace(GroupCoordinator, "_do_commit_offsets", faithful)
     _replace(AIOKafkaClient, "_get_conn", paced)
 
 

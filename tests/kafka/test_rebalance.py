@@ -94,5 +94,24 @@ def test_of_two_workers_with_one_name_the_older_ends_with_a_sentence(broker: Emb
     assert len(set(asyncio.run(outcomes(stand)))) == 100
 
 
+def test_a_worker_that_is_told_by_a_refused_commit_does_not_come_back(broker: EmbeddedBroker, tmp_path: Path) -> None:
+    """Heartbeats come seldom here, commits sooner: the older must not join again under the name before it ends."""
+    stand = Stand(broker.address, "static-commits")
+    asyncio.run(stand.create())
+    settings = {
+        "FEEDMILL_GROUP_INSTANCE_ID": "one",
+        "FEEDMILL_SESSION_TIMEOUT_SECONDS": "60",
+        "FEEDMILL_HEARTBEAT_SECONDS": "20",
+    }
+    with lone(stand, tmp_path / "first", settings) as first, lone(stand, tmp_path / "second", settings) as second:
+        assert first.wait_for_end(60) == 70
+        assert "OffsetCommit failed" in first.said, "a heartbeat was sooner; this proves nothing"
+        assert "FEEDMILL_GROUP_INSTANCE_ID" in first.said
+        asyncio.run(flood(stand, small(0, 100)))
+        assert until(lambda: len(asyncio.run(outcomes(stand))) == 100, 120, every=1.0)
+        assert second.process.poll() is None
+    assert len(set(asyncio.run(outcomes(stand)))) == 100
+
+
 def owned(metrics: dict[str, float]) -> dict[str, float]:
     return {name: value for name, value in metrics.items() if name.startswith("feedmill_partitions{")}
