@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import msgspec
@@ -21,7 +21,7 @@ from agents.engine.ledger import OUTCOMES, Account, Ledger, Origin
 from agents.engine.reader import At, Reader, Span
 from agents.engine.topics import INPUT, Naming, topic_table
 from agents.engine.transport import EngineError, Incoming
-from agents.stage import Topic
+from agents.stage import EntryRef, Topic
 from schemas import StageName
 
 POLL_SECONDS = 0.5
@@ -215,13 +215,19 @@ def note_outcome(ledger: Ledger, kind: Topic, record: Incoming) -> bool:
 
 def note_in_flight(ledger: Ledger, record: Incoming) -> None:
     """Take in the entries of a record between two stages."""
+    for ref in moved(record):
+        ledger.in_flight(ref)
+
+
+def moved(record: Incoming) -> Iterator[EntryRef]:
+    """The entries of a record between two stages."""
     try:
         parts = decode_frame(record.value)
     except UnreadableFrameError:
         return  # the stage that reads it stops there and says so
     for ref, _ in parts:
         if ref is not None:
-            ledger.in_flight(ref)
+            yield ref
 
 
 async def held_since(reader: Reader, found: Mapping[str, Found], bounds: Mapping[At, Span]) -> tuple[int | None, str]:

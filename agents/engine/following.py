@@ -12,19 +12,19 @@ import contextlib
 import logging
 import time
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from agents.engine.admin import Admin, administration
-from agents.engine.audit import INTERNAL, READ_BEFORE_MS, cut, held_since, note_in_flight, note_outcome, time_of_first
+from agents.engine.audit import INTERNAL, READ_BEFORE_MS, cut, held_since, moved, note_in_flight, note_outcome, time_of_first
 from agents.engine.ledger import OUTCOMES
 from agents.engine.positions import last_positions
 from agents.engine.reader import At, Reader, Span
 from agents.engine.rolling import Findings, RollingLedger, Windows, both
 from agents.engine.topics import INPUT, Naming
-from agents.engine.transport import EngineError
+from agents.engine.transport import EngineError, Incoming
 from agents.stage import Topic
 from schemas import StageName
 
@@ -43,6 +43,7 @@ FETCH_BYTES = 256 * 1024
 class Terms(Struct, frozen=True):
     """What is judged, in seconds: raw records of the last `window`, once they are older than `grace`.
 
+    Older ones too, while they wait or are on their way, and for so long after that one is sure of their end.
     `sure`: what seems lost is looked for again for so long, for an open transaction can hide it from readers.
     """
 
@@ -155,14 +156,32 @@ class Follower:
         self._held_ms = held or 0
         since = max(since, self._held_ms)
         raw = await self._reader.bounds(self._places([self._raw]))
-        begins = await cut(self._reader, raw, since, begin=True)
+        begins = await self._under_way(raw, await cut(self._reader, raw, since, begin=True))
         # As in audit.py: what is older than every raw record is of a topic of the same name that was there before.
-        times = [await time_of_first(self._reader, at, span) for at, span in raw.items()]
-        first = max(since, min((one for one in times if one is not None), default=since))
+        times = [await time_of_first(self._reader, at, span) for at, span in begins.items()]
+        first = min((one for one in times if one is not None), default=since)
         read = await cut(self._reader, outcomes, first - READ_BEFORE_MS, begin=True)
         self._at = {at: begin for at, (begin, _) in (begins | read).items()}
-        self._ledger = RollingLedger(self._raw, {partition: begin for (_, partition), (begin, _) in begins.items()})
+        self._ledger = RollingLedger(
+            self._raw,
+            {partition: begin for (_, partition), (begin, _) in begins.items()},
+            linger=max(self._terms.grace, 2 * self._terms.sure),
+        )
         return self._ledger
+
+    async def _under_way(self, raw: Mapping[At, Span], windows: Mapping[At, Span]) -> dict[At, Span]:
+        """The windows, and before each what waits or is on its way, as far as outcomes go back."""
+        done = await self._done()
+        held = await cut(self._reader, raw, self._held_ms, begin=True)
+        moving = {at: end for at, (_, end) in raw.items()}
+        async for batch in self._frames(done):
+            for ref in (ref for record in batch for ref in moved(record)):
+                if (at := (self._raw, ref.partition)) in moving:
+                    moving[at] = min(moving[at], ref.offset)
+        return {
+            at: (max(begin, min(windows[at][0], done.get(at, begin), max(held[at][0], moving[at]))), end)
+            for at, (begin, end) in raw.items()
+        }
 
     async def _step(self, ledger: RollingLedger) -> tuple[dict[int, int], Windows, int]:
         """Read what came since the last step.
@@ -181,10 +200,13 @@ class Follower:
         await self._read(ledger, raw)
         await self._read(ledger, outcomes)
         windows, since = await self._windows()
-        ledger.slide(windows)
         taken = {partition: done.get((self._raw, partition), 0) for partition in windows}
         if ledger.open(windows, taken):
-            await self._read_between(ledger, done)
+            ledger.forget_in_flight()
+            async for batch in self._frames(done):
+                for record in batch:
+                    note_in_flight(ledger, record)
+        ledger.slide(windows, taken, time.monotonic())
         return taken, windows, since
 
     async def _done(self) -> dict[At, int]:
@@ -234,13 +256,12 @@ class Follower:
             since = max(since, min((one for one in times if one is not None), default=since))
         return {partition: window for (_, partition), window in windows.items()}, since
 
-    async def _read_between(self, ledger: RollingLedger, done: Mapping[At, int]) -> None:
-        ledger.forget_in_flight()
+    async def _frames(self, done: Mapping[At, int]) -> AsyncIterator[Sequence[Incoming]]:
+        """What the stages had not surely done of what stands between them."""
         bounds = await self._reader.bounds(self._places(self._between))
         spans = {at: (max(done.get(at, 0), begin), end) for at, (begin, end) in bounds.items()}
         async for batch in self._reader.read(spans):
-            for record in batch:
-                note_in_flight(ledger, record)
+            yield batch
 
     def _since_ms(self) -> int:
         return int((self._clock() - self._terms.window) * 1000)

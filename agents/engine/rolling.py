@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
@@ -58,15 +59,21 @@ class Findings(Struct, frozen=True, kw_only=True):
 
 
 class RollingLedger(Ledger):
-    """Audits what lies between two offsets of each partition, both of which only ever grow."""
+    """Audits what lies between two offsets of each partition, both of which only ever grow.
 
-    def __init__(self, topic: str, begins: Mapping[int, int]) -> None:
+    What was under way less than `linger` seconds ago stays, however old its document: a backlog may be older than the
+    window, and its end is what one wants to know of.
+    """
+
+    def __init__(self, topic: str, begins: Mapping[int, int], *, linger: float = 0) -> None:
         super().__init__(topic, {partition: (begin, begin) for partition, begin in begins.items()})
         self._doubled: _Kept = _Kept()
         self._contradicting: _Kept = _Kept()
         self._altered: _Kept = _Kept()
         self._missing = _Told()
         self._strays = _Told()
+        self._linger = linger
+        self._under_way: deque[tuple[float, Mapping[int, int]]] = deque()  # at a time, by partition, the oldest
         self._wrong = array("Q")  # hashes of sentences, in order: a million of the sentences themselves would be 200 MB
 
     def grow(self, partition: int, end: int) -> None:
@@ -78,14 +85,28 @@ class RollingLedger(Ledger):
         if origin.topic == self._topic and self._page(origin.partition, origin.offset) is not None:
             super().altered(sentence, origin)
 
-    def slide(self, windows: Windows) -> None:
-        """Forget what stands before the windows."""
+    def slide(self, windows: Windows, taken: Mapping[int, int], now: float) -> None:
+        """Forget what stands before the windows and is done with. `now`: seconds of any clock that never goes back.
+
+        What is in flight must have been looked for, where `open` says so.
+        """
+        self._under_way.append((now, {partition: self._oldest(partition, taken) for partition in windows}))
+        while len(self._under_way) > 2 and self._under_way[1][0] < now - self._linger:
+            self._under_way.popleft()  # never the last look's: what it found may be done, or lost, since
         for partition, (begin, _) in windows.items():
-            self._pages[partition].shed(begin)
+            self._pages[partition].shed(min(begin, *(oldest[partition] for _, oldest in self._under_way)))
         begins = {partition: page.begin for partition, page in self._pages.items()}
         for kept in (self._doubled, self._contradicting, self._altered):
             kept.slide(begins)
         self._numbers.slide({partition: (begins[partition], end) for partition, (_, end) in windows.items()})
+
+    def _oldest(self, partition: int, taken: Mapping[int, int]) -> int:
+        """The first document that waits or is on its way; the end of what was read where there is none."""
+        page = self._pages[partition]
+        for offset in page.unfinished():
+            if offset >= taken.get(partition, 0) or page.unaccounted(offset)[0]:
+                return offset
+        return page.end
 
     def open(self, windows: Windows, taken: Mapping[int, int]) -> bool:
         """Whether a document is to be judged that parse has taken and that is not done with."""

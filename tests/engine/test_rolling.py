@@ -19,9 +19,10 @@ RAW = "feeds.raw"
 class Rolling:
     """One partition, read up to `end`; everything of it is old enough and taken, unless said otherwise."""
 
-    def __init__(self, end: int = 0) -> None:
-        self.ledger = RollingLedger(RAW, {0: 0})
+    def __init__(self, end: int = 0, linger: float = 0) -> None:
+        self.ledger = RollingLedger(RAW, {0: 0}, linger=linger)
         self.begin = self.end = 0
+        self.now = 0.0
         self.read(end)
 
     def read(self, end: int) -> None:
@@ -40,7 +41,8 @@ class Rolling:
     def round(self, begin: int = 0, until: int | None = None, taken: int | None = None) -> Findings:
         windows = {0: (begin, self.end if until is None else until)}
         done = {0: self.end if taken is None else taken}
-        self.ledger.slide(windows)
+        self.now += 1
+        self.ledger.slide(windows, done, self.now)
         return self.ledger.sum_up(windows, done, self.ledger.lost(windows, done))
 
 
@@ -103,12 +105,48 @@ def test_no_number_is_left_out_while_an_old_entry_may_still_come() -> None:
         rolling.outcome(offset)
         rolling.number(offset, revision)
     windows, taken = {0: (0, 3)}, {0: 3}
-    rolling.ledger.slide(windows)
+    rolling.ledger.slide(windows, taken, now=0)
     assert len(rolling.ledger.lost(windows, taken)) == 1
     found = rolling.ledger.sum_up(windows, taken, array("Q"))
     assert (found.missing, found.altered) == (0, 0)
     found = rolling.round()  # now it is sure
     assert (found.missing, found.altered) == (1, 1)
+
+
+def test_a_backlog_older_than_the_window_stays_in_it_until_its_end_is_known() -> None:
+    """The mill was down for longer than the window. What became of those documents is what one wants to know."""
+    rolling = Rolling(6)
+    for offset in range(2):
+        rolling.outcome(offset)
+    found = rolling.round(begin=5, taken=2)
+    assert (found.entries, found.waiting, found.missing) == (0, 4, 0)
+    rolling.outcome(2)
+    rolling.outcome(4, 0, 2)
+    rolling.ledger.in_flight(EntryRef(0, 4, 1))
+    found = rolling.round(begin=5, taken=5)
+    assert (found.entries, found.waiting, found.in_flight, found.missing) == (3, 1, 1, 1)
+    rolling.ledger.forget_in_flight()
+    rolling.outcome(4, 1, 2)
+    rolling.outcome(5)
+    found = rolling.round(begin=5, taken=6)
+    assert (found.entries, found.waiting, found.in_flight, found.missing) == (3, 0, 0, 0)
+    rolling.round(begin=5, taken=6)
+    rolling.outcome(4, 1, 2)
+    found = rolling.round(begin=5, taken=6)
+    assert (found.entries, found.doubled) == (1, 0), "it has left the window"
+
+
+def test_what_was_under_way_lingers_so_that_a_loss_and_a_double_are_seen() -> None:
+    rolling = Rolling(3, linger=2)
+    assert rolling.round(begin=3, taken=0).waiting == 3
+    rolling.outcome(0)
+    rolling.outcome(0)
+    rolling.outcome(2)
+    for _ in range(3):
+        found = rolling.round(begin=3)
+        assert (found.entries, found.doubled, found.missing) == (2, 1, 1)
+    found = rolling.round(begin=3)
+    assert (found.entries, found.doubled, found.missing) == (0, 0, 0)
 
 
 def test_a_fault_is_news_once_and_again_when_it_comes_again() -> None:
@@ -203,7 +241,7 @@ def test_many_numbers_that_are_wrong_stay_small_and_are_news_once() -> None:
         origin = Origin(RAW, 0, offset, 0, 1)
         rolling.ledger.numbered(origin, f"{offset // 2:016x}" * 2, 1, "there", item=True, replayed=False)
     windows, taken = {0: (0, 20_000)}, {0: 20_000}
-    rolling.ledger.slide(windows)
+    rolling.ledger.slide(windows, taken, now=0)
     tracemalloc.start()
     try:
         found = rolling.ledger.sum_up(windows, taken, array("Q"))

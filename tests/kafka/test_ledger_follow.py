@@ -247,6 +247,33 @@ async def test_the_window_moves_on_and_faults_go_with_it(stand: Stand, audited: 
 
 
 @pytest.mark.heavy
+@pytest.mark.parametrize("began", ["before", "after"])
+async def test_a_backlog_older_than_the_window_is_judged(stand: Stand, audited: Audited, began: str) -> None:
+    """The ledger was there when they came, or began when they were older than its window."""
+    audited.follower = audited.another(window=3600)
+    now, hour = int(time.time() * 1000), 3_600_000
+    raw = stand.naming.topic(Topic.RAW)
+    await put_at(stand, raw, [(now - 3 * hour, b"done before"), (now - 2 * hour, b"moving"), (now - 2 * hour, b"lost")])
+    await put_at(stand, stand.naming.topic(Topic.ENRICHED), [(now - 3 * hour, item(stand.source(0)))])
+    if began == "before":
+        audited.ahead = -2.5 * 3600
+        await audited.round()
+        audited.ahead = 0
+    assert await audited.faults() == {}
+    assert audited.rounds[-1].waiting == 2
+    frames = encode_frames([(EntryRef(0, 1, 0), b"entry")])
+    (offset,) = await stand.put(Topic.NEWS, [value for value, _ in frames])
+    await stand.commit(Topic.RAW, 2)
+    assert await audited.faults() == {}
+    assert (audited.rounds[-1].waiting, audited.rounds[-1].in_flight) == (1, 1)
+    await stand.commit(Topic.RAW, 3)
+    await stand.commit(Topic.NEWS, offset + 1)
+    await stand.put(Topic.DUPLICATES, [duplicate(stand.source(1))])
+    assert await audited.faults() == {"missing": 1}
+    assert audited.news() == {"Missing": [f"{raw}/0/2 has no outcome and is not on its way"]}
+
+
+@pytest.mark.heavy
 async def test_what_retention_eats_is_no_fault(stand: Stand, audited: Audited) -> None:
     """Of the raw topic: what is gone is judged no more. Of the outcomes: what was read is known."""
     await stand.put(Topic.RAW, [b"lost", b"b", b"c"])
