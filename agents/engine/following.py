@@ -18,7 +18,16 @@ from typing import Any
 from msgspec import Struct
 
 from agents.engine.admin import Admin, administration
-from agents.engine.audit import INTERNAL, READ_BEFORE_MS, cut, held_since, moved, note_in_flight, note_outcome, time_of_first
+from agents.engine.audit import (
+    INTERNAL,
+    READ_BEFORE_MS,
+    cut,
+    held_since,
+    moved,
+    note_in_flight,
+    note_outcome,
+    time_of_first,
+)
 from agents.engine.ledger import OUTCOMES
 from agents.engine.positions import last_positions
 from agents.engine.reader import At, Reader, Span
