@@ -13,10 +13,12 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from msgspec import Struct
 
+from agents.sources.files import Documents
 from agents.sources.records import RawRecord
 from agents.stage import Topic
 from bench.documents import FEED_ENTRIES, feed, markdown, markdowns
 from bench.mill import Mill
+from bench.process import CORPUS, corpus
 from bench.report import Cell, Table, percentile
 
 PARTITIONS = 4
@@ -50,6 +52,9 @@ def main() -> Iterator[Table]:
             first = [feed(number + workers * 100) for number in range(FEEDS)]
             entries = FEEDS * FEED_ENTRIES
             asyncio.run(_backlog(mill, "the same feeds for the first time", first, entries))
+            real = _real()
+            if real:
+                backlogs.append(asyncio.run(_backlog(mill, f"{len(real):,} real articles", real, len(real))))
             polled = itertools.chain.from_iterable([first] * POLLS)
             name = f"{FEEDS} feeds of {FEED_ENTRIES}, all seen, polled {POLLS} times"
             backlogs.append(asyncio.run(_backlog(mill, name, polled, entries * POLLS)))
@@ -58,7 +63,7 @@ def main() -> Iterator[Table]:
         ("backlog", "workers", "entries", "s", "entries/s", "worker CPU µs", "broker CPU µs", "RSS MiB a worker"),
         backlogs,
         "From the commit of the whole backlog to the last result's own time. CPU is a result's share, of all workers. "
-        "All articles are Chinese: one partition of the last stage has them all.",
+        "All new articles are Chinese: one partition of the last stage has them all.",
     )
     yield Table(
         f"Latency at {RATE} documents a second, milliseconds from the raw record's time",
@@ -67,6 +72,15 @@ def main() -> Iterator[Table]:
         f"{LATENCY_DOCUMENTS} documents, one new item each.",
     )
     yield _after_a_kill()
+
+
+def _real() -> list[RawRecord]:
+    """The corpus, each document one entry; nothing where there is none."""
+    found = corpus()
+    if found is None:
+        print("\nThere is no corpus (FEEDMILL_CORPUS): no figures of real documents.")
+        return []
+    return [record for record in Documents([str(found / CORPUS)]) if isinstance(record, RawRecord)]
 
 
 async def _warm(mill: Mill) -> None:

@@ -31,10 +31,10 @@ IMAGE = f"docker.io/library/feedmill:{agents.__version__}"
 POD, CLAIM = "feedmill-0", "state-feedmill-0"
 
 _STATUS = """
-import pathlib
+import pathlib, sys
 for folder in pathlib.Path("/proc").glob("[0-9]*"):
     words = (folder / "cmdline").read_bytes().split(b"\\0")
-    if b"worker" in words:
+    if sys.argv[1].encode() in words:
         print((folder / "status").read_text())
         print((folder / "environ").read_bytes().replace(b"\\0", b"\\n").decode())
         break
@@ -51,7 +51,11 @@ class Pods:
         self.settings = {"FEEDMILL_BROKER": broker, "FEEDMILL_METRICS_PORT": str(self.port)}
         self._folder = folder
 
-    def pod(self, template: Manifest, name: str) -> list[Manifest]:
+    def template(self, component: str) -> Manifest:
+        return dict(self.rendered.pods)[f"Deployment/feedmill-{component}"]
+
+    def pod(self, template: Manifest, name: str, *more: str) -> list[Manifest]:
+        """The pod of a template and what it needs; `more` words for its command."""
         template = copy.deepcopy(template)
         spec: dict[str, Any] = template["spec"]
         (container,) = spec["containers"]
@@ -60,6 +64,7 @@ class Pods:
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             container.pop(probe, None)  # podman asks by a curl in the image; asked from outside here
         container.pop("ports", None)
+        container["args"] = [*container["args"], *more]
         spec["hostNetwork"] = True
         config = copy.deepcopy(self.rendered.one("ConfigMap"))
         config["data"] |= self.settings
@@ -83,21 +88,30 @@ class Pods:
         return done.stdout + done.stderr
 
     def asks(self, probe: str) -> int:
-        """What a probe of the manifest would be answered."""
-        question = self.rendered.workers["spec"]["template"]["spec"]["containers"][0][probe]["httpGet"]
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            connection.request("GET", question["path"])
-            return connection.getresponse().status
-        except OSError:
-            return 0
-        finally:
-            connection.close()
+        """What a probe of the workers' manifest would be answered."""
+        return asked(self.rendered.workers["spec"]["template"], probe, self.port)
 
     def feedmill(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = (sys.executable, "-m", "agents.cli.main", *words)
         environment = {**os.environ, "FEEDMILL_BROKER": self.settings["FEEDMILL_BROKER"]}
         return subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+
+
+def asked(template: Manifest, probe: str, port: int) -> int:
+    path = template["spec"]["containers"][0][probe]["httpGet"]["path"]
+    return get(port, path)[0]
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    except OSError:
+        return 0, ""
+    finally:
+        connection.close()
 
 
 @pytest.fixture(scope="module")
@@ -142,19 +156,49 @@ def test_the_pod_gets_ready_works_and_drains(pods: Pods) -> None:
     assert pods.feedmill("ledger").returncode == 0
 
 
-def confined(pods: Pods) -> None:
-    """What the kernel says of the worker, not what the manifest asks for."""
-    told = pods.engine.podman("exec", WORKER, "python3", "-c", _STATUS).stdout
-    facts = dict(line.split(":\t", 1) for line in told.splitlines() if ":\t" in line)
+WATCHERS = {"lag-exporter": "feedmill_lag_records{", "auditor": "feedmill_ledger_missing 0.0"}
+
+
+@pytest.mark.parametrize("component", WATCHERS)
+def test_a_watchers_pod_shows_its_figures_and_ends_when_told(pods: Pods, component: str) -> None:
+    template, port = pods.template(component), free_port()
+    (container,) = template["spec"]["containers"]
+    pod, name = f"feedmill-{component}-0", f"feedmill-{component}-0-{container['name']}"
+    pods.play(pods.pod(template, pod, "--port", str(port)), component)
+    assert wait_for(lambda: asked(template, "readinessProbe", port) == 200, 120), pods.log(name)
+    assert asked(template, "livenessProbe", port) == 200
+    assert WATCHERS[component] in get(port, "/metrics")[1]
+    facts = kernels_view(pods, name, container["args"][0])
     assert facts["Uid"].split() == ["10001"] * 4
+    assert_writable(pods, name, {"/": False, "/opt/feedmill": False, "/tmp": True})
+
+    pods.engine.podman("stop", "--time", str(template["spec"]["terminationGracePeriodSeconds"]), name)
+    state = pods.engine.inspect(name)["State"]
+    assert (state["ExitCode"], state["OOMKilled"]) == (0, False), pods.log(name)
+
+
+def confined(pods: Pods) -> None:
+    facts = kernels_view(pods, WORKER, "worker")
+    assert facts["FEEDMILL_GROUP_INSTANCE_ID"] == POD
+    assert facts["Uid"].split() == ["10001"] * 4
+    assert_writable(pods, WORKER, {"/": False, "/opt/feedmill": False, "/tmp": True, "/var/lib/feedmill": True})
+
+
+def kernels_view(pods: Pods, container: str, command: str) -> dict[str, str]:
+    """What the kernel says of a container's process, not what the manifest asks for, and its environment."""
+    told = pods.engine.podman("exec", container, "python3", "-c", _STATUS, command).stdout
+    facts = dict(line.split(":\t", 1) for line in told.splitlines() if ":\t" in line)
     assert facts["Gid"].split() == ["10001"] * 4
     assert int(facts["CapBnd"], 16) == int(facts["CapEff"], 16) == 0, "it could gain some"
     assert facts["NoNewPrivs"] == "1"
     assert facts["Seccomp"] == "2"
-    assert f"FEEDMILL_GROUP_INSTANCE_ID={POD}" in told.splitlines()
-    mounts = pods.engine.podman("exec", WORKER, "cat", "/proc/mounts").stdout.splitlines()
+    return facts | dict(line.split("=", 1) for line in told.splitlines() if line.startswith("FEEDMILL_"))
+
+
+def assert_writable(pods: Pods, container: str, folders: dict[str, bool]) -> None:
+    mounts = pods.engine.podman("exec", container, "cat", "/proc/mounts").stdout.splitlines()
     (root,) = [line.split() for line in mounts if line.split()[1] == "/"]
     assert "ro" in root[3].split(","), "its user may not write there; that nobody may is another matter"
-    for folder, writable in (("/", False), ("/opt/feedmill", False), ("/tmp", True), ("/var/lib/feedmill", True)):
-        done = pods.engine.podman("exec", WORKER, "sh", "-c", f"touch {folder}/.tried", check=False)
+    for folder, writable in folders.items():
+        done = pods.engine.podman("exec", container, "sh", "-c", f"touch {folder}/.tried", check=False)
         assert (done.returncode == 0) is writable, f"{folder}: {done.stderr}"

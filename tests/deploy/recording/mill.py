@@ -311,12 +311,12 @@ def articles(seed: int) -> Any:
     return made
 
 
-def article(site: str, number: int, rng: random.Random) -> bytes:
-    words = " ".join(rng.choices(_WORDS, k=30))
+def article(site: str, number: int, rng: random.Random, vocabulary: Sequence[str] = _WORDS) -> bytes:
+    words = " ".join(rng.choices(vocabulary, k=30))
     return json.dumps(
         {
             "url": f"https://{site}/news/{number}",
-            "title": f"Report {number}: {' '.join(rng.choices(_WORDS, k=4))}",
+            "title": f"Report {number}: {' '.join(rng.choices(vocabulary, k=4))}",
             "content_html": f"<p>Number {number} says: {words}.</p>",
             "source_url": f"https://{site}/feed.xml",
         }

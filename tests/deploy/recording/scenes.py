@@ -7,6 +7,7 @@ rules; all others must be silent.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import random
 import shutil
 import signal
@@ -425,6 +426,46 @@ def with_little_of_everything(folder: Path) -> Iterator[Mill]:
                 group.rmdir()
 
 
+def index_full(play: Play) -> None:
+    """An index for ten thousand sightings fills up with short articles, each of words of its own."""
+    mill = play.mill
+    play.wait(CALM)
+    play.mark("fault")
+    _fill(play, 9_050)
+    play.wait(75)
+    play.look("check")
+    _fill(play, 10_050)
+    play.wait(45)
+    play.mark("cured")
+    for worker in mill.workers:
+        worker.environment["FEEDMILL_STORIES_MAX_ITEMS"] = "1000000"
+        worker.again()
+    play.wait(75)
+
+
+def _fill(play: Play, until_there: int) -> None:
+    """Write articles, never more than the mill gets done at once, until the index has so many or drops some."""
+    rng = random.Random(until_there)
+    number = itertools.count(10**6 + until_there)
+    site = OTHERS[1]
+
+    def held() -> float:
+        return sum(worker.figure("feedmill_stories_index_items") for worker in play.mill.workers)
+
+    def dropped() -> float:
+        return sum(worker.figure("feedmill_stories_evicted_total") for worker in play.mill.workers)
+
+    while (before := held()) < until_there and not dropped():
+        play.mill.publish(article(site, next(number), rng, _syllables(rng)) for _ in range(100))
+        with contextlib.suppress(TimeoutError):
+            until(lambda before=before: held() >= before + 90, 10, "")  # type: ignore[misc]
+    play.diary(f"the index has {held():.0f} sightings, {dropped():.0f} were dropped")
+
+
+def _syllables(rng: random.Random) -> list[str]:
+    return ["".join(rng.choices(("ba", "den", "ko", "lis", "mar", "nu", "per", "sto"), k=4)) for _ in range(40)]
+
+
 def backlog_of_days(play: Play) -> None:
     """Workers are away, and the exporter's clock runs ahead: the record that waits is some hours old, then days."""
     mill = play.mill
@@ -444,6 +485,12 @@ def backlog_of_days(play: Play) -> None:
         worker.back()
         play.target(worker.name).known = True
     play.wait(80)
+
+
+@contextlib.contextmanager
+def with_a_small_index(folder: Path) -> Iterator[Mill]:
+    with Mill(folder, FEEDMILL_STORIES_MAX_ITEMS="10000") as mill:
+        yield mill
 
 
 @contextlib.contextmanager
@@ -552,6 +599,7 @@ SCENES = {
         Scene(entries_passed_over, lasting=("LedgerMissing",)),
         Scene(outcomes_written_twice, lasting=("LedgerDoubled", "LedgerContradicting")),
         Scene(limits, with_little_of_everything, alerts=("DiskFilling", "DiskNearlyFull", "MemoryNearLimit")),
+        Scene(index_full, with_a_small_index, alerts=("IndexNearLimit",), lasting=("IndexDropping",)),
         Scene(
             backlog_of_days,
             with_a_wrong_clock,
