@@ -132,8 +132,8 @@ def topic_table(naming: Naming, *, partitions: int, replication: int) -> list[To
             Topic.RAW,
             cleanup_policy="delete",
             retention_ms=str(7 * DAY_MS),
-            # What a sender compressed the broker unpacks, and refuses where that is larger than a document may be. Else who
-            # sends a megabyte decides how much memory a worker takes.
+            # The broker unpacks what a sender compressed, and refuses it where it is larger than a document may be.
+            # Else who sends a megabyte decides how much memory a worker takes.
             compression_type="uncompressed",
         ),
         public(
