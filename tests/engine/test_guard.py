@@ -7,12 +7,13 @@ from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any
 
+import faust
 from faust.transport.consumer import Consumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 from intervaltree import IntervalTree  # type: ignore[import-untyped]
 
-from agents.engine.guard import change_faust, check_libraries, digest
+from agents.engine.guard import FETCH_BYTES, FETCH_WAIT_MS, change_faust, check_libraries, digest
 
 AT = TP("feeds.internal.news.g1", 0)
 
@@ -53,3 +54,15 @@ def test_a_rebalance_that_ends_during_a_stop_leaves_the_connections_to_their_thr
     thread: Any = SimpleNamespace(_consumer=consumer, app=SimpleNamespace(loop=None))
     AIOKafkaConsumerThread.close(thread)
     assert not consumer._closed, "on_thread_stop would leave the group no more"
+
+
+async def test_a_consumer_reads_committed_records_and_asks_again_soon() -> None:
+    """It asks one question of each broker at a time: what was handed out waits for the answer about what stays empty."""
+    change_faust()
+    app: Any = faust.App("guard", broker="kafka://broker.example:9092")
+    thread: Any = SimpleNamespace(app=app, consumer=SimpleNamespace(in_transaction=False), _assignor=None)
+    made = AIOKafkaConsumerThread._create_worker_consumer(thread, app.transport)
+    assert made._isolation_level == "read_committed"
+    assert made._fetch_max_wait_ms == FETCH_WAIT_MS
+    assert made._fetch_max_bytes == FETCH_BYTES
+    await made.stop()
