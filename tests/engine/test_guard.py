@@ -57,7 +57,7 @@ def test_a_rebalance_that_ends_during_a_stop_leaves_the_connections_to_their_thr
 
 
 async def test_a_consumer_reads_committed_records_and_asks_again_soon() -> None:
-    """It asks one question of each broker at a time: what was handed out waits for the answer about what stays empty."""
+    """It asks each broker one thing at a time: what was handed out waits for the answer about what stays empty."""
     change_faust()
     app: Any = faust.App("guard", broker="kafka://broker.example:9092")
     thread: Any = SimpleNamespace(app=app, consumer=SimpleNamespace(in_transaction=False), _assignor=None)
