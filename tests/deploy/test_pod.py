@@ -31,10 +31,10 @@ IMAGE = f"docker.io/library/feedmill:{agents.__version__}"
 POD, CLAIM = "feedmill-0", "state-feedmill-0"
 
 _STATUS = """
-import pathlib, sys
+import os, pathlib, sys
 for folder in pathlib.Path("/proc").glob("[0-9]*"):
     words = (folder / "cmdline").read_bytes().split(b"\\0")
-    if sys.argv[1].encode() in words:
+    if sys.argv[1].encode() in words and folder.name != str(os.getpid()):
         print((folder / "status").read_text())
         print((folder / "environ").read_bytes().replace(b"\\0", b"\\n").decode())
         break
