@@ -274,6 +274,19 @@ async def test_a_backlog_older_than_the_window_is_judged(stand: Stand, audited: 
 
 
 @pytest.mark.heavy
+async def test_what_retention_deletes_before_the_mill_took_it_is_missing(stand: Stand, audited: Audited) -> None:
+    """A worker finds it gone and goes on behind it; nobody else would say so."""
+    await stand.put(Topic.RAW, [b"never taken", b"b"])
+    assert await audited.faults() == {}
+    await stand.forget(Topic.RAW, 1)
+    assert await audited.faults() == {}, "it waits, as far as the mill knows"
+    await stand.commit(Topic.RAW, 2)
+    await stand.put(Topic.DUPLICATES, [duplicate(stand.source(1))])
+    assert await audited.faults() == {"missing": 1}
+    assert audited.news() == {"Missing": [f"{stand.naming.topic(Topic.RAW)}/0/0 has no outcome and is not on its way"]}
+
+
+@pytest.mark.heavy
 async def test_what_retention_eats_is_no_fault(stand: Stand, audited: Audited) -> None:
     """Of the raw topic: what is gone is judged no more. Of the outcomes: what was read is known."""
     await stand.put(Topic.RAW, [b"lost", b"b", b"c"])
